@@ -1,0 +1,79 @@
+# Two commands matter: `make report` and `make test`. Everything lives in .venv beside this file; nothing is
+# written elsewhere but caches. README has the same steps as plain pip lines for Windows.
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip --disable-pip-version-check --no-input
+PIN := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links --fork-strategy fewest pyproject.toml requirements-build.in
+
+# The first interpreter that is new enough and can make virtual environments; `make PYTHON=... report` overrides it.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.14 python3.11 python; do \
+	"$$p" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; \
+	done; true)
+
+# An environment made for another folder (a copy, a move) is laid anew.
+ifneq ($(shell cat $(VENV)/place 2>/dev/null),$(CURDIR))
+.PHONY: $(VENV)/runtime.stamp $(VENV)/dev.stamp
+endif
+
+.PHONY: help report test lint types floors docs unit test-slow bench pins clean
+
+help: ## say what each target does
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+
+report: $(VENV)/runtime.stamp ## run, compare and probe the shipped model; writes outputs/report/index.html
+	$(PY) -m flows report
+
+test: lint types floors docs unit ## everything that has to hold: style, types, floors, documentation, tests
+
+lint: $(VENV)/dev.stamp ## ruff: rules and layout
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+types: $(VENV)/dev.stamp ## mypy
+	$(PY) -m mypy
+
+floors: $(VENV)/dev.stamp ## import-linter: imports go down only
+	$(VENV)/bin/lint-imports --no-cache
+
+docs: $(VENV)/dev.stamp ## the documentation site, to docs/_build/html
+	$(PY) -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+
+unit: $(VENV)/dev.stamp ## tests, examples in docstrings, the report in a browser
+	$(PY) -m pytest -m "not slow"
+
+test-slow: $(VENV)/dev.stamp ## the tests that take long (whole-run equality with PySD and the like)
+	$(PY) -m pytest -m slow
+
+bench: $(VENV)/runtime.stamp ## time one run, many runs and the shipped study
+	$(PY) tests/benchmarks/bench_runs.py
+
+pins: $(VENV)/dev.stamp ## renew the pinned requirements from pyproject.toml
+	$(PIN) --upgrade --output-file requirements.txt
+	$(PIN) --upgrade --extra dev --constraints requirements.txt --output-file requirements-dev.txt
+
+clean: ## remove the environment, caches and built things; outputs/ stays
+	rm -rf $(VENV) build dist docs/_build .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/runtime.stamp: requirements.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Flows needs Python 3.11 or newer with venv (on Debian: python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --require-hashes -r requirements.txt
+	$(PIP) install --quiet --no-build-isolation --no-deps -e .
+	@printf '%s\n' "$$PWD" > $(VENV)/place
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.txt pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Flows needs Python 3.11 or newer with venv (on Debian: python3-venv)." >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --require-hashes -r requirements-dev.txt
+	$(PIP) install --quiet --no-build-isolation --no-deps -e .
+	@printf '%s\n' "$$PWD" > $(VENV)/place
+	@touch $(VENV)/runtime.stamp $@
