@@ -285,8 +285,8 @@ class Indices:
     """Sobol indices of all quantities, with bootstrap intervals.
 
     ``*_conf`` is SALib's half width (normal quantile × bootstrap standard deviation); ``*_low`` and
-    ``*_high`` are the bootstrap's percentiles. All are NaN where a quantity has no variance; intervals are NaN without
-    resamples. A small negative S1 is sampling noise around an index near zero, not an error: see its interval.
+    ``*_high`` are the bootstrap's percentiles. All are NaN where a quantity has no variance; intervals are
+    NaN without resamples. A small negative S1 is sampling noise around an index near zero: see its interval.
 
     Attributes
     ----------
@@ -534,7 +534,7 @@ class SobolSums:
 
 
 def _on_grid(values: Array) -> Array:
-    """Round values (groups, columns) to 2**-42 of each column's greatest: small multiples then add exactly."""
+    """Round (groups, columns) to 2**-42 of each column's greatest: small multiples then add exactly."""
     _, exponent = np.frexp(np.abs(values).max(axis=0))
     anchor = np.ldexp(1.5, exponent + 10)  # its unit in the last place is 2**(exponent - 42)
     return np.asarray((values + anchor) - anchor)
