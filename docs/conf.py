@@ -1,0 +1,48 @@
+"""Sphinx settings: Markdown pages, docstrings in NumPy style, no remote assets."""
+
+import re
+from importlib.metadata import version as _version
+from pathlib import Path
+
+from sphinx.application import Sphinx
+from sphinx.errors import SphinxError
+
+project = "Flows"
+author = "The Flows authors"
+copyright = "2026, The Flows authors"
+release = _version("flows-migration")
+version = release
+
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+source_suffix = {".md": "markdown"}
+exclude_patterns = ["_build"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = "Flows"
+html_show_copyright = False
+
+# A docstring's single backticks name code, as in the source.
+default_role = "code"
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_default_options = {"members": True, "show-inheritance": True}
+
+_REMOTE = re.compile(
+    r"""<(?:script|img|iframe|link\b[^>]*\bstylesheet)[^>]*\b(?:src|href)=["'](?:https?:)?//[^"']+"""
+)
+
+
+def _refuse_remote_assets(app: Sphinx, exception: Exception | None) -> None:
+    """Stop the build when a page would load something from elsewhere."""
+    if exception is None and app.builder.format == "html":
+        for page in Path(app.outdir).rglob("*.html"):
+            if found := _REMOTE.search(page.read_text(encoding="utf-8")):
+                raise SphinxError(f"{page.name} loads a remote asset: {found.group()}")
+
+
+def setup(app: Sphinx) -> None:
+    app.connect("build-finished", _refuse_remote_assets)
