@@ -7,6 +7,18 @@ from pathlib import Path
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 
+from flows.vensim.functions import FUNCTIONS
+
+
+def _function_table() -> str:
+    """Write the engine's own table of functions as Markdown."""
+    rows = ["| function | arguments | meaning |", "|---|---|---|"]
+    for name, function in sorted(FUNCTIONS.items()):
+        meaning = function.meaning.replace("|", "\\|")
+        rows.append(f"| `{name.upper()}` | {', '.join(function.arguments)} | {meaning} |")
+    return "\n".join(rows)
+
+
 project = "Flows"
 author = "The Flows authors"
 copyright = "2026, The Flows authors"
@@ -17,6 +29,8 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
 source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
+myst_enable_extensions = ["substitution"]
+myst_substitutions = {"function_table": _function_table()}
 
 html_theme = "furo"
 html_title = "Flows"
