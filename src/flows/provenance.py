@@ -187,6 +187,7 @@ def results_folder(
     inputs: Iterable[str | os.PathLike[str]] = (),
     seed: int | None = None,
     extra: Mapping[str, Any] | None = None,
+    entry: Mapping[str, Any] | None = None,
 ) -> Iterator[Path]:
     """Give a temporary folder for results; it becomes ``out``, with its provenance, when the block ends well.
 
@@ -200,6 +201,8 @@ def results_folder(
         The results folder, e.g. ``outputs/sensitivity``.
     command, inputs, seed, extra
         As in `record`. Inputs are digested at the start, so that the record speaks of what was read.
+    entry : mapping, optional
+        A record made earlier, in place of these four: after long work, whose inputs may have changed since.
 
     Yields
     ------
@@ -215,18 +218,20 @@ def results_folder(
     """
     target = Path(out).resolve()
     check_replaceable(target)
-    entry = record(command=command, inputs=inputs, seed=seed, extra=extra)
+    made = (
+        dict(entry) if entry is not None else record(command=command, inputs=inputs, seed=seed, extra=extra)
+    )
     with _as_result_error(target):
         target.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
     try:
         yield temporary
-        entry["finished"] = now()
+        made["finished"] = now()
         with _as_result_error(target):
-            entry["results"] = sorted(
+            made["results"] = sorted(
                 path.relative_to(temporary).as_posix() for path in temporary.rglob("*") if path.is_file()
             )
-            atomic_write(temporary / FILE, json.dumps(entry, indent=2, ensure_ascii=False) + "\n")
+            atomic_write(temporary / FILE, json.dumps(made, indent=2, ensure_ascii=False) + "\n")
             _set_usual_mode(temporary)
             _take_place(temporary, target)
     finally:

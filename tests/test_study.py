@@ -1,0 +1,394 @@
+"""A study from its file to results on disk, with a tiny model in place of the real one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+from SALib.analyze import sobol as salib
+
+from flows import calendar, provenance, study
+from flows.errors import InputError, ResultError
+from flows.model.model import Catalogue
+
+TIMES = np.arange(0.0, 25.0)
+ORIGINS = ("Mexico", "Haiti")
+
+STUDY = """
+title = "A tiny study"
+scenario = "{scenario}"
+n = 64
+seed = 3
+outcomes = ["people waiting", "encounters", "programme"]
+
+[[uncertainty]]
+name = "growth"
+distribution = "uniform"
+min = 0.5
+max = 1.5
+
+[[uncertainty]]
+name = "repeat chance"
+distribution = "triangular"
+min = 0.0
+mode = 0.2
+max = 0.8
+
+[[uncertainty]]
+name = "share[Haiti]"
+distribution = "beta"
+a = 2.0
+b = 5.0
+min = 0.0
+max = 1.0
+"""
+
+OUTCOMES = """
+[[outcome]]
+name = "total encounters"
+title = "Encounters, all origins"
+expression = "encounters[Mexico] + encounters[Haiti]"
+unit = "Event/Month"
+kind = "event"
+better = "neither"
+
+[[outcome]]
+name = "programme"
+expression = "a variable that this model lacks"
+unit = "Case"
+kind = "case"
+better = "neither"
+"""
+
+
+def item(name: str, units: str, *, value: Any = 1.0, subscripts: tuple[str, ...] = ()) -> SimpleNamespace:
+    return SimpleNamespace(
+        name=name, units=units, value=value, range=(None, None), subscripts=subscripts, where="tiny.mdl:1:1"
+    )
+
+
+def tiny_model(path: Path) -> SimpleNamespace:
+    constants = Catalogue(
+        "constant",
+        [
+            item("growth", "Dmnl"),
+            item("repeat chance", "Dmnl"),
+            item("share", "Dmnl", value=np.array([0.5, 0.5]), subscripts=("origin",)),
+            item("policy start time", "Month", value=12.0),
+        ],
+    )
+    stocks = Catalogue("stock", [item("people waiting", "Person"), item("programme", "Person")])
+    flows = Catalogue("flow", [item("encounters", "Event/Month", subscripts=("origin",))])
+    everything = Catalogue("variable", [*constants, *stocks, *flows])
+    path.write_text("{UTF-8}", encoding="utf-8")
+    return SimpleNamespace(
+        path=path,
+        name="tiny",
+        text="{UTF-8}",
+        constants=constants,
+        levers=Catalogue("lever", []),
+        subscripts=Catalogue("subscript", [item("origin", "", value=ORIGINS)]),
+        control=SimpleNamespace(initial_time=0.0, final_time=24.0, time_step=0.25, saveper=1.0),
+        names=everything.names,
+        lookup=everything.__getitem__,
+    )
+
+
+def tiny_simulate(model: Any, inputs: Mapping[str, Any], **options: Any) -> xr.Dataset:
+    """Two outcomes of which one is subscripted, and one that does nothing before month 12."""
+    assert options["save_every"] == 1
+    growth, repeat, share = (xr.DataArray(inputs[u]) for u in ("growth", "repeat chance", "share[Haiti]"))
+    time = xr.DataArray(TIMES, dims="time", coords={"time": TIMES})
+    waiting = 1e3 + 100 * growth * time + 50 * repeat * growth * time**2
+    shares = xr.concat([1 - share, share], pd.Index(ORIGINS, name="origin"))
+    encounters = (200 + 10 * time) * (1 + repeat) * shares
+    programme = 40 * growth * xr.where(time < 12, 0.0, time - 12)
+    dims = ("draw", "time") if growth.ndim else ("time",)
+    found = xr.Dataset(
+        {
+            "people waiting": waiting.transpose(*dims),
+            "encounters": encounters.transpose(*dims[:-1], "origin", "time"),
+            "programme": programme.transpose(*dims),
+        }
+    )
+    return found.assign_coords(date=("time", calendar.to_date(TIMES)))
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
+    shipped = tmp_path / "shipped"
+    (shipped / "models").mkdir(parents=True)
+    (shipped / "models" / "outcomes.toml").write_text(OUTCOMES, encoding="utf-8")
+    monkeypatch.setattr("flows.resources.root", lambda: shipped)
+    scenario = tmp_path / "calm.toml"
+    scenario.write_text('title = "Calm"\nkind = "base"\nsource = "none"\nclaims = []\n', encoding="utf-8")
+    file = tmp_path / "tiny.toml"
+    file.write_text(STUDY.format(scenario=scenario.as_posix()), encoding="utf-8")
+    model = tiny_model(tmp_path / "tiny.mdl")
+    calls: list[int] = []
+
+    def simulate(model: Any, inputs: Mapping[str, Any], **options: Any) -> xr.Dataset:
+        calls.append(np.size(inputs["growth"]))
+        return tiny_simulate(model, inputs, **options)
+
+    return SimpleNamespace(
+        file=file,
+        model=model,
+        out=tmp_path / "outputs" / "tiny",
+        calls=calls,
+        keys={"model": model, "simulate": simulate, "command": "flows study tiny"},
+    )
+
+
+def bits(folder: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.iterdir()
+        if path.suffix == ".csv"
+    }
+
+
+def test_indices_are_those_of_salib(tiny: SimpleNamespace) -> None:
+    found = study.run(tiny.file, **tiny.keys)
+    assert found.folder is None
+    assert not tiny.out.parent.exists()
+    assert found.indices.S1.dims == ("outcome", "uncertainty", "time")
+    names = ["people waiting", "encounters[Mexico]", "encounters[Haiti]", "programme"]
+    assert list(found.indices.outcome.values) == names
+    assert list(found.indices.unit.values) == ["Person", "Event/Month", "Event/Month", "Person"]
+    assert list(found.indices.uncertainty.values) == ["growth", "repeat chance", "share[Haiti]"]
+    assert found.runs == 64 * 5
+
+    from SALib.sample import sobol as sampler
+
+    problem = {"num_vars": 3, "names": list("abc"), "bounds": [[0, 1]] * 3}
+    unit = sampler.sample(problem, 64, calc_second_order=False, seed=3)
+    inputs = {u.name: xr.DataArray(u.ppf(unit[:, i]), dims="draw") for i, u in
+              enumerate(found.study.uncertainties)}  # fmt: skip
+    outcomes = tiny_simulate(tiny.model, inputs, save_every=1)
+    for name, values in (
+        ("people waiting", outcomes["people waiting"]),
+        ("encounters[Haiti]", outcomes["encounters"].sel(origin="Haiti")),
+    ):
+        for time in (7, 24):
+            y = values.sel(time=time).values
+            expected = salib.analyze(problem, y, calc_second_order=False, seed=1)
+            ours = found.indices.sel(outcome=name, time=time)
+            np.testing.assert_allclose(ours.S1, expected["S1"], atol=1e-10)
+            np.testing.assert_allclose(ours.ST, expected["ST"], atol=1e-10)
+    early = found.indices.sel(outcome="programme", time=5)
+    assert np.isnan(early.S1).all()
+    late = found.indices.sel(outcome="programme", time=20)
+    np.testing.assert_allclose(late.ST, [1, 0, 0], atol=0.1)
+    assert (late.ST_low <= late.ST_high).all()
+
+
+def test_bands_come_from_a_and_b(tiny: SimpleNamespace) -> None:
+    found = study.run(tiny.file, **tiny.keys)
+    samples = found.samples
+    assert list(samples.columns) == ["sample", "matrix", "growth", "repeat chance", "share[Haiti]"]
+    assert len(samples) == 2 * 64
+    inputs = {name: xr.DataArray(samples[name].to_numpy(), dims="draw") for name in samples.columns[2:]}
+    expected = tiny_simulate(tiny.model, inputs, save_every=1)["people waiting"].sel(time=9)
+    ours = found.bands.sel(outcome="people waiting", time=9)
+    np.testing.assert_allclose(ours.value, np.quantile(expected, study.QUANTILES), rtol=1e-12)
+    np.testing.assert_allclose(ours["mean"], expected.mean(), rtol=1e-12)
+
+
+def test_results_on_disk(tiny: SimpleNamespace) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def finish(result: study.StudyResult, folder: Path) -> None:
+        assert folder != tiny.out
+        assert (folder / "indices.nc").is_file()
+        provenance.atomic_write(folder / "figure.svg", "<svg/>")
+
+    found = study.run(
+        tiny.file, out=tiny.out, progress=lambda *step: seen.append(step), finish=finish, **tiny.keys
+    )
+    assert found.folder == tiny.out
+    files = {"bands.csv", "bands.nc", "figure.svg", "indices.csv", "indices.nc", "provenance.json",
+             "samples.csv"}  # fmt: skip
+    assert {path.name for path in tiny.out.iterdir()} == files
+    assert [path.name for path in tiny.out.parent.iterdir()] == ["tiny"]
+    assert seen[0] == (0, 320)
+    assert seen[-1] == (320, 320)
+    entry = provenance.read_record(tiny.out)
+    assert entry is not None
+    assert entry["seed"] == 3
+    assert entry["command"] == "flows study tiny"
+    assert {Path(row["path"]).name for row in entry["inputs"]} >= {"tiny.toml", "tiny.mdl", "calm.toml"}
+    table = pd.read_csv(tiny.out / "indices.csv")
+    assert list(table.columns[:6]) == ["outcome", "uncertainty", "date", "time", "S1", "S1_low"]
+    assert len(table) == 4 * 3 * 25
+    bands = pd.read_csv(tiny.out / "bands.csv")
+    assert list(bands.columns) == "outcome unit date time mean p05 p25 p50 p75 p95".split()
+    assert bands["date"].iloc[0] == "2013-01-01"
+    assert (bands["p05"] <= bands["p95"]).all()
+
+
+def test_results_are_read_back(tiny: SimpleNamespace) -> None:
+    found = study.run(tiny.file, out=tiny.out, **tiny.keys)
+    again = study.read(tiny.out)
+    xr.testing.assert_identical(found.indices.drop_attrs(), again.indices.drop_attrs())
+    xr.testing.assert_allclose(found.bands, again.bands)
+    pd.testing.assert_frame_equal(found.samples, again.samples)
+    assert again.study.uncertainties == found.study.uncertainties
+    assert again.runs == found.runs
+    with pytest.raises(InputError, match="no results of a study"):
+        study.read(tiny.out.parent)
+    (tiny.out / "bands.nc").write_bytes(b"broken")
+    with pytest.raises(InputError, match="damaged"):
+        study.read(tiny.out)
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, MemoryError])
+def test_an_interrupted_study_goes_on_with_the_same_bits(
+    tiny: SimpleNamespace, stop: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "_CHUNK_RUNS", 1)
+    study.run(tiny.file, out=tiny.out, **tiny.keys)
+    whole = bits(tiny.out)
+
+    other = tiny.out.with_name("other")
+
+    def interrupt(done: int, total: int) -> None:
+        if done > total / 2:
+            raise stop
+
+    with pytest.raises(stop):
+        study.run(tiny.file, out=other, progress=interrupt, **tiny.keys)
+    assert not other.exists()
+    tiny.calls.clear()
+    study.run(tiny.file, out=other, **tiny.keys)
+    assert sum(tiny.calls) < 0.6 * 320
+    assert bits(other) == whole
+    assert sorted(path.name for path in tiny.out.parent.iterdir()) == ["other", "tiny"]
+
+
+def test_only_chunks_of_the_same_study_are_used(
+    tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(study, "_CHUNK_RUNS", 1)
+
+    def interrupt(done: int, total: int) -> None:
+        if done > total / 2:
+            raise KeyboardInterrupt
+
+    for change in ({"n": 128}, {"resume": False}):
+        with pytest.raises(KeyboardInterrupt):
+            study.run(tiny.file, out=tiny.out, progress=interrupt, **tiny.keys)
+        tiny.calls.clear()
+        found = study.run(tiny.file, out=tiny.out, **change, **tiny.keys)
+        assert sum(tiny.calls) == found.runs + 1
+
+
+def test_a_damaged_chunk_is_run_again(tiny: SimpleNamespace) -> None:
+    study.run(tiny.file, out=tiny.out, **tiny.keys)
+    whole = bits(tiny.out)
+
+    def damage(done: int, total: int) -> None:
+        if done:
+            (chunk,) = tiny.out.with_name(".tiny.work").glob("*.npy")
+            chunk.write_bytes(chunk.read_bytes()[:-9])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study.run(tiny.file, out=tiny.out, progress=damage, **tiny.keys)
+    assert bits(tiny.out) == whole
+    study.run(tiny.file, out=tiny.out, **tiny.keys)
+    assert bits(tiny.out) == whole
+
+
+def test_same_bits_whatever_the_chunks(tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = study.run(tiny.file, **tiny.keys)
+    monkeypatch.setattr(study, "_CHUNK_RUNS", 1)
+    monkeypatch.setattr(study, "_CHUNKS", 21)
+    again = study.run(tiny.file, **tiny.keys)
+    xr.testing.assert_identical(found.indices, again.indices)
+    xr.testing.assert_identical(found.bands, again.bands)
+
+
+def test_a_named_outcome(tiny: SimpleNamespace) -> None:
+    text = tiny.file.read_text(encoding="utf-8").replace('"encounters"', '"total encounters"')
+    tiny.file.write_text(text, encoding="utf-8")
+    found = study.run(tiny.file, **tiny.keys)
+    assert list(found.indices.outcome.values) == ["people waiting", "total encounters", "programme"]
+    assert list(found.indices.title.values)[1] == "Encounters, all origins"
+    assert list(found.indices.unit.values)[2] == "Person"
+    np.testing.assert_allclose(found.indices.ST.sel(outcome="total encounters", time=4), [0, 1, 0], atol=0.1)
+
+
+def test_second_order_and_groups(tiny: SimpleNamespace) -> None:
+    text = tiny.file.read_text(encoding="utf-8").replace("n = 64", "n = 64\nsecond_order = true")
+    tiny.file.write_text(text, encoding="utf-8")
+    found = study.run(tiny.file, out=tiny.out, **tiny.keys)
+    assert found.runs == 64 * 8
+    assert found.indices.S2.dims == ("outcome", "uncertainty", "partner", "time")
+    pairs = pd.read_csv(tiny.out / "indices_second_order.csv")
+    assert set(zip(pairs["uncertainty"], pairs["partner"], strict=True)) == {
+        ("growth", "repeat chance"), ("growth", "share[Haiti]"), ("repeat chance", "share[Haiti]")
+    }  # fmt: skip
+    grouped = text.replace("second_order = true", "").replace("distribution =", 'group = "G"\ndistribution =')
+    tiny.file.write_text(grouped.replace('group = "G"', 'group = "H"', 1), encoding="utf-8")
+    found = study.run(tiny.file, **tiny.keys)
+    assert list(found.indices.uncertainty.values) == ["H", "G"]
+    assert found.runs == 64 * 4
+
+
+def test_a_run_that_is_not_finite_is_named(tiny: SimpleNamespace) -> None:
+    simulate = tiny.keys["simulate"]
+
+    def overflow(model: Any, inputs: Mapping[str, Any], **options: Any) -> xr.Dataset:
+        found = simulate(model, inputs, **options)
+        if "draw" in found.dims:
+            found["encounters"][17, 1, 14:] = np.inf
+            found["people waiting"][40, 2] = np.nan
+        return found
+
+    with pytest.raises(ResultError) as caught:
+        study.run(tiny.file, out=tiny.out, **{**tiny.keys, "simulate": overflow})
+    text = str(caught.value)
+    assert '"encounters[Haiti]" is not a finite number' in text
+    assert "run 18 of 320, March 2014" in text
+    assert '--set "repeat chance=0.' in text
+    assert not tiny.out.exists()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"),
+    [
+        ('name = "growth"', 'name = "groth"', 'Did you mean "growth"'),
+        ('"programme"]', '"programm"]', 'Did you mean "programme"'),
+        ("n = 64", "n = 100", "power of two"),
+        ("n = 64", 'n = "many"', '"n"|n ='),
+    ],
+)
+def test_mistakes_leave_nothing_behind(tiny: SimpleNamespace, old: str, new: str, words: str) -> None:
+    tiny.file.write_text(tiny.file.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    with pytest.raises(InputError, match=words):
+        study.run(tiny.file, out=tiny.out, **tiny.keys)
+    assert not tiny.out.parent.exists()
+
+
+def test_what_the_scenario_sets_is_not_varied(tiny: SimpleNamespace) -> None:
+    scenario = tiny.file.with_name("calm.toml")
+    with scenario.open("a", encoding="utf-8") as stream:
+        stream.write('[[constant]]\nname = "Growth"\nvalue = 1.0\nwhy = "test"\n')
+    with pytest.raises(InputError, match="which the study varies"):
+        study.run(tiny.file, **tiny.keys)
+
+
+def test_somebody_elses_folder_is_refused_before_any_run(tiny: SimpleNamespace) -> None:
+    tiny.out.mkdir(parents=True)
+    (tiny.out / "thesis.tex").write_text("", encoding="utf-8")
+    with pytest.raises(ResultError, match="aren't results of Flows"):
+        study.run(tiny.file, out=tiny.out, **tiny.keys)
+    assert tiny.calls == []
