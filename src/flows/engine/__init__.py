@@ -1,0 +1,1 @@
+"""The engine: representation → generated source → a run."""

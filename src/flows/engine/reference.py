@@ -1,0 +1,125 @@
+"""The same run by PySD, the reference engine."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from flows.errors import ModelError
+from flows.model.ir import Variable, fold
+from flows.model.model import Model
+
+
+def run(
+    model: Model,
+    constants: Mapping[str, NDArray[np.float64]],
+    initial: Mapping[str, NDArray[np.float64]],
+    lookups: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
+    *,
+    variables: list[Variable],
+    start: float,
+    step: float,
+    final: float,
+    save_every: float,
+) -> dict[str, NDArray[np.float64]]:
+    """Run a model once through PySD.
+
+    Parameters
+    ----------
+    model : Model
+    constants, initial : mapping of folded name to array over the variable's elements
+        Values that replace those of the file.
+    lookups : mapping of folded name to (x, y)
+        Unsubscripted lookups that replace those of the file.
+    variables : list of Variable
+        What to return.
+    start, step, final, save_every : float
+        Model time.
+
+    Returns
+    -------
+    dict of folded name to array, shape (saved times, elements)
+
+    Raises
+    ------
+    ModelError
+        If PySD can't read the file, with what it says.
+    """
+    with tempfile.TemporaryDirectory(prefix="flows-pysd-") as folder:
+        path = Path(folder) / "model.mdl"
+        path.write_text(model.text, encoding="utf-8", newline="")
+        for beside in model.path.parent.iterdir() if model.path.parent.is_dir() else ():
+            if beside.suffix.lower() in (".xls", ".xlsx", ".csv", ".tab", ".dat"):
+                shutil.copy(beside, folder)
+        return _run(model, path, constants, initial, lookups, variables, start, step, final, save_every)
+
+
+def _run(
+    model: Model,
+    path: Path,
+    constants: Mapping[str, NDArray[np.float64]],
+    initial: Mapping[str, NDArray[np.float64]],
+    lookups: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
+    variables: list[Variable],
+    start: float,
+    step: float,
+    final: float,
+    save_every: float,
+) -> dict[str, NDArray[np.float64]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pandas as pd
+        import pysd
+
+        try:
+            reference = pysd.read_vensim(str(path))
+        except Exception as error:  # PySD raises many kinds, from its grammar down to its imports
+            first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+            raise ModelError("PySD can't read this model", where=str(model.path), found=first) from error
+        spelled = {fold(name): name for name in reference.namespace}
+        params = {spelled[n]: _labelled(model, n, v) for n, v in constants.items()}
+        params |= {spelled[n]: pd.Series(y, index=x) for n, (x, y) in lookups.items()}
+        condition: object = "original"
+        if initial or start != model.control.initial_time:
+            condition = (start, {spelled[n]: _labelled(model, n, v) for n, v in initial.items()})
+        frame = reference.run(
+            params=params,
+            initial_condition=condition,
+            return_columns=[spelled[v.name] for v in variables],
+            final_time=final,
+            time_step=step,
+            saveper=save_every,
+            flatten_output=True,
+        )
+    columns: dict[tuple[str, tuple[str, ...]], NDArray[np.float64]] = {}
+    for label in frame.columns:
+        name, _, rest = str(label).partition("[")
+        elements = tuple(fold(e) for e in rest.rstrip("]").split(",")) if rest else ()
+        columns[fold(name), elements] = np.asarray(frame[label], dtype=float)
+    result: dict[str, NDArray[np.float64]] = {}
+    for v in variables:
+        picks = list(itertools.product(*v.elements))
+        blank = np.full(len(frame), np.nan)
+        result[v.name] = np.stack([columns.get((v.name, p), blank) for p in picks], axis=-1)
+    return result
+
+
+def _labelled(model: Model, name: str, values: NDArray[np.float64]) -> float | xr.DataArray:
+    """A value as PySD takes it: a number, or an array with PySD's own dimensions and coordinates."""
+    variable = model.variables[name]
+    if not variable.ranges:
+        return float(values.reshape(()))
+    spelling = model.element_spellings
+    coords = {
+        model.ranges[r].spelling: [spelling[e] for e in elements]
+        for r, elements in zip(variable.ranges, variable.elements, strict=True)
+    }
+    return xr.DataArray(values.reshape(variable.shape), coords, list(coords))

@@ -1,0 +1,580 @@
+"""One call for a single run, a comparison or an ensemble: labelled inputs → labelled outcomes."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Literal
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from flows import calendar
+from flows.engine import emit, kernel
+from flows.errors import InputError, ResultError, UnsupportedError, near
+from flows.model.ir import Equation, Table, Variable, fold
+from flows.model.model import CONTROLS, Control, Model, constant_values
+
+RESERVED = ("draw", "scenario", "time")
+Inputs = Mapping[str, Any] | xr.Dataset
+_ELEMENT = re.compile(r"(?P<name>.*?)\s*\[(?P<elements>[^\]]*)\]\s*", re.DOTALL)
+
+
+class NonFiniteWarning(UserWarning):
+    """A run gave a value that is no number or infinite."""
+
+
+def simulate(
+    model: Model,
+    inputs: Inputs | None = None,
+    *,
+    outcomes: Literal["all"] | Sequence[str] = "all",
+    engine: Literal["auto", "compiled", "pysd"] = "auto",
+    method: str | None = None,
+    save_every: float | None = None,
+    until: float | str | None = None,
+    threads: int | None = None,
+) -> xr.Dataset:
+    """Run a model once, or once for each point of its inputs' dimensions.
+
+    Parameters
+    ----------
+    model : Model
+        From `flows.read_vensim`.
+    inputs : mapping or xarray.Dataset, optional
+        By name of a constant, a stock (its initial value) or a lookup (dimensions ``…, x``); a single element as
+        ``name[Element]``. Values are numbers, arrays over the variable's subscripts, or DataArrays that have
+        further dimensions such as ``scenario`` and ``draw``. Control variables (FINAL TIME, TIME STEP …) take one number.
+    outcomes : "all" or sequence of str
+        Names of variables or of elements (``name[Element]``).
+    engine : {"auto", "compiled", "pysd"}
+        ``compiled`` is this project's engine, ``pysd`` the reference engine; ``auto`` takes the first unless it lacks something.
+    method : str, optional
+        Integration method; default: the file's.
+    save_every : float, optional
+        Interval between saved values, in model time; default: SAVEPER.
+    until : float or str, optional
+        Last model time, or a month such as ``2030-12``, which is included.
+    threads : int, optional
+        Threads for many runs; default: the number of processors. Results don't depend on it.
+
+    Returns
+    -------
+    xarray.Dataset
+        The inputs' further dimensions, then the variable's subscripts, then ``time`` (constants lack it). Coordinates: element
+        names, ``time`` (model time) and ``date``. ``attrs["units"]`` holds the unit.
+
+    Raises
+    ------
+    InputError
+        For names, elements or shapes that don't fit the model.
+    UnsupportedError
+        For what the compiled engine lacks, with ``engine="compiled"``.
+
+    Examples
+    --------
+    >>> import flows
+    >>> model = flows.read_vensim("models/migration.mdl")  # doctest: +SKIP
+    >>> flows.simulate(model, {"repeat chance": 0.4}, until="2030-12")  # doctest: +SKIP
+    """
+    if engine not in ("auto", "compiled", "pysd"):
+        raise InputError("the engine is unknown", found=f'"{engine}"', expected='"auto", "compiled" or "pysd"')
+    job = _Job(model, inputs)
+    control = _control(model, job, save_every, until)
+    wanted = _outcomes(model, outcomes)
+    method = method or model.method
+    if engine == "pysd":
+        values = _by_pysd(job, control, wanted, method)
+    else:
+        values = _by_kernel(job, control, wanted, method, threads)
+    return _dataset(job, control, wanted, values)
+
+
+# ---------------------------------------------------------------------------------------------------- inputs
+
+
+@dataclass
+class _Job:
+    """Inputs resolved against the model: leading dimensions, and for each override its elements and values by run."""
+
+    model: Model
+    inputs: Inputs | None
+    sizes: dict[str, int] = field(default_factory=dict)
+    coords: dict[str, Any] = field(default_factory=dict)
+    constants: list[tuple[Variable, NDArray[np.int64], NDArray[np.float64]]] = field(default_factory=list)
+    initials: list[tuple[Variable, NDArray[np.int64], NDArray[np.float64]]] = field(default_factory=list)
+    lookups: list[tuple[Variable, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
+    controls: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        items: Iterable[tuple[str, Any]]
+        if self.inputs is None:
+            items = ()
+        elif isinstance(self.inputs, xr.Dataset):
+            items = [(str(name), array) for name, array in self.inputs.data_vars.items()]
+        else:
+            items = list(self.inputs.items())
+        pending = []
+        for key, value in items:
+            variable, elements = reference(self.model, key, where="inputs")
+            if variable.name in CONTROLS:
+                self.controls[variable.name] = _number(key, value)
+                continue
+            if variable.kind == "lookup":
+                pending.append((key, variable, None, *_points(self.model, variable, key, value)))
+                continue
+            if variable.kind not in ("constant", "stock"):
+                raise InputError(
+                    f'"{variable.spelling}" can\'t be set: it follows from its equation',
+                    where="inputs",
+                    expected="a constant, a stock (its initial value) or a lookup",
+                )
+            array = _labelled(self.model, variable, elements, key, value)
+            pending.append((key, variable, elements, None, array))
+        for key, _, _, _, array in pending:
+            for name in array.dims:
+                self._dimension(key, str(name), array)
+        for key, variable, elements, x, array in pending:
+            self._add(key, variable, elements, x, array)
+
+    def _dimension(self, key: str, name: str, array: xr.DataArray) -> None:
+        if name.startswith("\0"):
+            return
+        size = array.sizes[name]
+        if self.sizes.setdefault(name, size) != size:
+            raise InputError(
+                f'the dimension "{name}" differs between inputs', where=key, found=str(size), expected=str(self.sizes[name])
+            )
+        if name in array.coords and name not in self.coords:
+            self.coords[name] = array.coords[name]
+
+    def _add(self, key: str, variable: Variable, elements: Any, x: Any, array: xr.DataArray) -> None:
+        lead = [d for d in array.dims if not str(d).startswith("\0")]
+        own = [d for d in array.dims if str(d).startswith("\0")]
+        array = array.transpose(*lead, *own)
+        full = array.expand_dims({d: n for d, n in self.sizes.items() if d not in lead})
+        full = full.transpose(*self.sizes, *own)
+        rows = np.ascontiguousarray(full.values, dtype=float).reshape(self.runs, -1)
+        if x is not None:
+            self.lookups.append((variable, x, rows))
+            return
+        flat = _flat(variable, elements)
+        if rows.shape[1] == 1 and len(flat) > 1:
+            rows = np.repeat(rows, len(flat), axis=1)
+        (self.constants if variable.kind == "constant" else self.initials).append((variable, flat, rows))
+
+    @property
+    def runs(self) -> int:
+        return math.prod(self.sizes.values())
+
+
+def reference(model: Model, text: str, *, where: str = "") -> tuple[Variable, tuple[str | None, ...] | None]:
+    """Find what ``name`` or ``name[Element,Element]`` means in a model.
+
+    Returns
+    -------
+    variable : Variable
+    elements : tuple of (str or None), or None
+        Folded element for each dimension (None where the text gives the whole range), or None if there is no bracket.
+
+    Raises
+    ------
+    InputError
+        With the nearest name.
+    """
+    match = _ELEMENT.fullmatch(text)
+    if match is None or fold(text) in model.variables:
+        return model.variable(text, where=where), None
+    variable = model.variable(match["name"], where=where)
+    names = [e.strip() for e in match["elements"].split(",")]
+    if len(names) != len(variable.ranges):
+        expected = ",".join(model.ranges[r].spelling for r in variable.ranges)
+        raise InputError(
+            f'"{variable.spelling}" has {len(variable.ranges)} subscripts',
+            where=where,
+            found=f'"{text}"',
+            expected=f"{variable.spelling}[{expected}]" if variable.ranges else "the name without brackets",
+        )
+    elements: list[str | None] = []
+    for name, within, range_name in zip(names, variable.elements, variable.ranges, strict=True):
+        if fold(name) in within:
+            elements.append(fold(name))
+        elif fold(name) == range_name:
+            elements.append(None)
+        else:
+            spelled = [model.element_spellings[e] for e in within]
+            raise InputError(
+                f'"{variable.spelling}" has no element "{name}"',
+                where=where,
+                expected=", ".join(spelled),
+                remedy=near(name, spelled),
+            )
+    return variable, tuple(elements)
+
+
+def _flat(variable: Variable, elements: tuple[str | None, ...] | None) -> NDArray[np.int64]:
+    """Flat positions of the chosen elements, row order."""
+    grid = np.arange(variable.size).reshape(variable.shape)
+    for d, element in enumerate(elements or ()):
+        if element is not None:
+            grid = np.take(grid, [variable.elements[d].index(element)], axis=d)
+    return grid.reshape(-1)
+
+
+def _number(key: str, value: Any) -> float:
+    array = np.asarray(value)
+    if array.size != 1 or not np.issubdtype(array.dtype, np.number):
+        raise InputError(f'"{key}" takes one number', where="inputs", found=repr(value))
+    return float(array.reshape(()))
+
+
+def _labelled(
+    model: Model, variable: Variable, elements: tuple[str | None, ...] | None, key: str, value: Any
+) -> xr.DataArray:
+    """A value as a DataArray whose own subscript dimensions are renamed to ``\\0`` and a number."""
+    free = [d for d in range(len(variable.ranges)) if elements is None or elements[d] is None]
+    if isinstance(value, xr.DataArray):
+        array = value
+        names = {fold(str(d)): d for d in array.dims}
+        for d in free:
+            dim = names.get(variable.ranges[d])
+            if dim is None:
+                continue
+            if dim in array.coords:
+                positions = {fold(str(e)): i for i, e in enumerate(array.coords[dim].values)}
+                missing = [e for e in variable.elements[d] if e not in positions]
+                if missing:
+                    raise InputError(
+                        f'the values of "{variable.spelling}" lack the element "{model.element_spellings[missing[0]]}"',
+                        where="inputs",
+                    )
+                array = array.isel({dim: [positions[e] for e in variable.elements[d]]})
+            elif array.sizes[dim] != len(variable.elements[d]):
+                raise InputError(
+                    f'the values of "{variable.spelling}" don\'t fit its subscripts',
+                    where="inputs",
+                    found=str(array.sizes[dim]),
+                    expected=str(len(variable.elements[d])),
+                )
+            array = array.rename({dim: f"\0{d}"}).drop_vars(f"\0{d}", errors="ignore")
+        present = [d for d in free if f"\0{d}" in array.dims]
+        if present and len(present) < len(free):
+            array = array.expand_dims({f"\0{d}": len(variable.elements[d]) for d in free if d not in present})
+        lead = [d for d in array.dims if not str(d).startswith("\0")]
+        if "time" in lead or "x" in lead:
+            raise InputError(f'"{variable.spelling}" has no dimension "time" or "x"', where="inputs")
+        array = array.transpose(*lead, *[f"\0{d}" for d in free if f"\0{d}" in array.dims])
+    else:
+        try:
+            numbers = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            raise InputError(
+                f'the value of "{variable.spelling}" is no number', where="inputs", found=repr(value)
+            ) from None
+        shape = tuple(len(variable.elements[d]) for d in free)
+        if numbers.ndim and numbers.shape != shape:
+            raise InputError(
+                f'the values of "{variable.spelling}" don\'t fit its subscripts',
+                where="inputs",
+                found=f"shape {numbers.shape}",
+                expected=f"one number or shape {shape}; for many runs a DataArray with dimensions such as draw",
+            )
+        array = xr.DataArray(numbers, dims=[f"\0{d}" for d in free] if numbers.ndim else [])
+    if not np.isfinite(array.values.astype(float)).all():
+        raise InputError(f'a value of "{variable.spelling}" is no finite number', where="inputs")
+    return array
+
+
+def _points(
+    model: Model, variable: Variable, key: str, value: Any
+) -> tuple[NDArray[np.float64], xr.DataArray]:
+    if variable.ranges:
+        raise UnsupportedError(f'the subscripted lookup "{variable.spelling}" can\'t be replaced yet', where="inputs")
+    if isinstance(value, xr.DataArray):
+        if "x" not in value.dims or "x" not in value.coords:
+            raise InputError(
+                f'"{variable.spelling}" is a lookup', where="inputs", expected='a DataArray over "x" with its coordinate'
+            )
+        x = np.asarray(value.coords["x"].values, dtype=float)
+        array = value.rename({"x": "\0x"}).drop_vars("\0x", errors="ignore")
+    else:
+        points = np.asarray(value, dtype=float)
+        if points.ndim != 2 or points.shape[1] != 2:
+            raise InputError(f'"{variable.spelling}" is a lookup', where="inputs", expected="pairs (x, y)")
+        x, array = points[:, 0], xr.DataArray(points[:, 1], dims=["\0x"])
+    if len(x) < 1 or (np.diff(x) < 0).any():
+        raise InputError(f'the x values of the lookup "{variable.spelling}" must rise', where="inputs")
+    return x, array
+
+
+# ---------------------------------------------------------------------------------------------------- running
+
+
+def _control(model: Model, job: _Job, save_every: float | None, until: float | str | None) -> Control:
+    control = model.control
+    given = {name.replace(" ", "_"): value for name, value in job.controls.items()}
+    control = replace(control, **given)
+    if "time step" in job.controls and "saveper" not in job.controls and model.control.saveper == model.control.time_step:
+        control = replace(control, saveper=control.time_step)
+    if save_every is not None:
+        control = replace(control, saveper=float(save_every))
+    if until is not None:
+        final = calendar.time_at_end(until) if isinstance(until, str) else float(until)
+        if not control.initial_time < final:
+            raise InputError(
+                "until lies before the start of the run",
+                found=str(until),
+                expected=f"after {calendar.label(control.initial_time)}",
+            )
+        if final > control.final_time:
+            raise InputError(
+                "until lies after the model's FINAL TIME",
+                found=str(until),
+                expected=f"at most {calendar.month_of(control.final_time - 1)}",
+            )
+        control = replace(control, final_time=final)
+    if not control.time_step > 0:
+        raise InputError("TIME STEP must be above zero", found=f"{control.time_step:g}")
+    ratio = control.saveper / control.time_step
+    if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-6 * ratio:
+        raise InputError(
+            "values can be saved at whole time steps only",
+            where="save_every",
+            found=f"{control.saveper:g}",
+            expected=f"a multiple of TIME STEP = {control.time_step:g}",
+        )
+    return control
+
+
+def _steps(control: Control) -> tuple[int, int]:
+    steps = round((control.final_time - control.initial_time) / control.time_step)
+    return steps, round(control.saveper / control.time_step)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    label: str
+    variable: Variable
+    elements: tuple[str | None, ...] | None
+
+
+def _outcomes(model: Model, outcomes: Literal["all"] | Sequence[str]) -> list[_Wanted]:
+    if isinstance(outcomes, str):
+        if outcomes != "all":
+            raise InputError("outcomes must be a list of names", found=f'"{outcomes}"', expected='"all" or ["name", …]')
+        chosen = [v for v in model.variables.values() if not v.hidden and v.kind != "lookup"]
+        return [_Wanted(v.spelling, v, None) for v in chosen]
+    result = []
+    for text in outcomes:
+        variable, elements = reference(model, text, where="outcomes")
+        if variable.kind == "lookup":
+            raise InputError(f'"{variable.spelling}" is a lookup and has no values over time', where="outcomes")
+        label = variable.spelling
+        if elements is not None:
+            shown = [
+                model.element_spellings[e] if e is not None else model.ranges[r].spelling
+                for e, r in zip(elements, variable.ranges, strict=True)
+            ]
+            label += f"[{','.join(shown)}]"
+        result.append(_Wanted(label, variable, elements))
+    return result
+
+
+def _by_kernel(
+    job: _Job, control: Control, wanted: list[_Wanted], method: str, threads: int | None
+) -> dict[str, NDArray[np.float64]]:
+    model = _with_tables(job)
+    steps, save_steps = _steps(control)
+    places = emit.layout(model)
+    index: list[int] = []
+    columns: list[NDArray[np.float64]] = []
+    for overrides, bases in ((job.constants, places.base), (job.initials, places.overrides)):
+        for variable, flat, rows in overrides:
+            index.extend(bases[variable.name] + flat)
+            columns.append(rows)
+    for name, value in (
+        ("initial time", control.initial_time),
+        ("final time", control.final_time),
+        ("time step", control.time_step),
+        ("saveper", control.saveper),
+    ):
+        if name in places.base and model.variables[name].kind == "constant":
+            index.append(places.base[name])
+            columns.append(np.full((job.runs, 1), value))
+    values = np.ascontiguousarray(np.concatenate(columns, axis=1)) if columns else np.zeros((job.runs, 0))
+    tables, starts = _tables(job, places)
+    variables = [w for w in wanted if w.variable.kind != "constant"]
+    slots = [places.base[w.variable.name] + _flat(w.variable, w.elements) for w in variables]
+    flat_slots = np.concatenate(slots).astype(np.int64) if slots else np.zeros(0, np.int64)
+
+    def run(made: kernel.Kernel) -> NDArray[np.float64]:
+        return made.run(
+            values,
+            np.array(index, np.int64),
+            tables,
+            starts,
+            start=control.initial_time,
+            step=control.time_step,
+            steps=steps,
+            save_steps=save_steps,
+            slots=flat_slots,
+            threads=threads or os.cpu_count() or 1,
+        )
+
+    if job.runs < 3 and not kernel.is_cached(model, method=method):
+        try:
+            out = run(kernel.interpreted(model, method=method))
+        except (ArithmeticError, ValueError):
+            out = run(kernel.interpreted(model, method=method, safe=True))
+    else:
+        out = run(kernel.compiled(model, method=method))
+    _report_non_finite(job, control, variables, slots, out)
+    result: dict[str, NDArray[np.float64]] = {}
+    at = 0
+    for w, own in zip(variables, slots, strict=True):
+        result[w.label] = out[:, :, at : at + len(own)]
+        at += len(own)
+    return result
+
+
+def _with_tables(job: _Job) -> Model:
+    """The model with lookups of the given number of points (their values follow by run)."""
+    if not job.lookups:
+        return job.model
+    variables = dict(job.model.variables)
+    for variable, x, rows in job.lookups:
+        table = Table(tuple(x), tuple(rows[0]))
+        equation: Equation = replace(variable.equations[0], table=table)
+        variables[variable.name] = replace(variable, equations=(equation,))
+    return replace(job.model, variables=MappingProxyType(variables))
+
+
+def _tables(job: _Job, places: emit.Layout) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    base = np.array(places.table_values)
+    varying = [(v, rows) for v, _, rows in job.lookups if (rows != rows[0]).any()]
+    if not varying:
+        return base, np.zeros(job.runs, np.int64)
+    sets = np.tile(base, (job.runs, 1))
+    for variable, rows in varying:
+        start, n = places.tables[variable.name][0]
+        sets[:, start + n : start + 2 * n] = rows
+    return sets.reshape(-1), np.arange(job.runs, dtype=np.int64) * len(base)
+
+
+def _by_pysd(
+    job: _Job, control: Control, wanted: list[_Wanted], method: str
+) -> dict[str, NDArray[np.float64]]:
+    from flows.engine import reference as pysd_engine
+
+    if method != "euler":
+        raise UnsupportedError(f"PySD integrates by Euler's method only, this model asks for {method}")
+    variables = list({w.variable.name: w.variable for w in wanted if w.variable.kind != "constant"}.values())
+    collected: dict[str, list[NDArray[np.float64]]] = {w.label: [] for w in wanted if w.variable.kind != "constant"}
+    for run in range(job.runs):
+        constants = _by_name(job.constants, run, constant_values)
+        initial = _by_name(job.initials, run, lambda v: np.full(v.shape, np.nan))
+        lookups = {v.name: (x, rows[run]) for v, x, rows in job.lookups}
+        values = pysd_engine.run(
+            job.model,
+            constants,
+            initial,
+            lookups,
+            variables=variables,
+            start=control.initial_time,
+            step=control.time_step,
+            final=control.final_time,
+            save_every=control.saveper,
+        )
+        for w in wanted:
+            if w.variable.kind != "constant":
+                collected[w.label].append(values[w.variable.name][:, _flat(w.variable, w.elements)])
+    return {label: np.stack(rows) for label, rows in collected.items()}
+
+
+def _by_name(
+    overrides: list[tuple[Variable, NDArray[np.int64], NDArray[np.float64]]], run: int, default: Any
+) -> dict[str, NDArray[np.float64]]:
+    result: dict[str, NDArray[np.float64]] = {}
+    for variable, flat, rows in overrides:
+        values = result.setdefault(variable.name, np.array(default(variable), dtype=float))
+        values.reshape(-1)[flat] = rows[run]
+    return result
+
+
+def _report_non_finite(
+    job: _Job, control: Control, wanted: list[_Wanted], slots: list[NDArray[np.int64]], out: NDArray[np.float64]
+) -> None:
+    if np.isfinite(out.sum()) or np.isfinite(out).all():
+        return
+    run, time, column = (int(k[0]) for k in np.nonzero(~np.isfinite(out)))
+    edges = np.cumsum([len(s) for s in slots])
+    w = wanted[int(np.searchsorted(edges, column, side="right"))]
+    at = control.initial_time + time * control.saveper
+    runs = len(np.unique(np.nonzero(~np.isfinite(out))[0]))
+    where = f" in run {run} ({runs} of {job.runs} runs concerned)" if job.runs > 1 else ""
+    warnings.warn(
+        f'"{w.label}" is no finite number at time {at:g}{where}: {out[run, time, column]}', NonFiniteWarning, stacklevel=4
+    )
+
+
+# ---------------------------------------------------------------------------------------------------- results
+
+
+def _dataset(
+    job: _Job, control: Control, wanted: list[_Wanted], values: dict[str, NDArray[np.float64]]
+) -> xr.Dataset:
+    model = job.model
+    steps, save_steps = _steps(control)
+    time = control.initial_time + np.arange(steps // save_steps + 1) * save_steps * control.time_step
+    lead = list(job.sizes)
+    lead_shape = list(job.sizes.values())
+    data: dict[str, xr.DataArray] = {}
+    coords: dict[str, Any] = dict(job.coords)
+    given = {v.name: (flat, rows) for v, flat, rows in job.constants}
+    for w in wanted:
+        v = w.variable
+        free = [d for d in range(len(v.ranges)) if w.elements is None or w.elements[d] is None]
+        dims = [model.ranges[v.ranges[d]].spelling for d in free]
+        shape = [len(v.elements[d]) for d in free]
+        if len(set(dims)) < len(dims):
+            raise ResultError(f'"{v.spelling}" has the same range twice among its subscripts')
+        clash = set(dims) & set(RESERVED)
+        if clash:
+            raise InputError(f'the subscript range "{clash.pop()}" has a reserved name', where=str(model.path))
+        for d, dim in zip(free, dims, strict=True):
+            coords[dim] = [model.element_spellings[e] for e in v.elements[d]]
+        attrs = {"units": v.units or "Dmnl"}
+        if v.comment:
+            attrs["description"] = v.comment
+        if v.kind == "constant":
+            array = constant_values(v)
+            if v.name in job.controls:
+                array = np.array(job.controls[v.name])
+            flat = _flat(v, w.elements)
+            if v.name in given:
+                rows = np.tile(array.reshape(-1), (job.runs, 1))
+                for variable, at, row in job.constants:
+                    if variable.name == v.name:
+                        rows[:, at] = row
+                data[w.label] = xr.DataArray(rows[:, flat].reshape(lead_shape + shape), dims=lead + dims, attrs=attrs)
+            else:
+                data[w.label] = xr.DataArray(array.reshape(-1)[flat].reshape(shape), dims=dims, attrs=attrs)
+            continue
+        block = np.moveaxis(values[w.label], 1, -1).reshape([*lead_shape, *shape, len(time)])
+        data[w.label] = xr.DataArray(block, dims=[*lead, *dims, "time"], attrs=attrs)
+    dataset = xr.Dataset(data, coords={**coords, "time": time})
+    unit = model.variables["time step"].units.lower().rstrip("s")
+    if unit == "month":
+        dataset = dataset.assign_coords(date=("time", calendar.to_date(time)))
+    dataset["time"].attrs["units"] = model.variables["time step"].units
+    dataset.attrs["model"] = model.name
+    return dataset
+
+
+__all__ = ["NonFiniteWarning", "reference", "simulate"]

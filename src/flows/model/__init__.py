@@ -1,0 +1,1 @@
+"""The model: representation, checks, order of evaluation."""

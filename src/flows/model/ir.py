@@ -1,0 +1,271 @@
+"""The typed intermediate representation of a model: immutable, independent of the file format it was read from.
+
+Every name in the representation is *folded* (see `fold`); the spelling of the file is kept beside it. Elements of
+subscript ranges are known by their folded names too, whatever ranges they belong to.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
+
+_BLANKS = re.compile(r"[\s_\u00a0]+")
+
+
+def fold(name: str) -> str:
+    """Return the canonical key of a name: case, blanks and underscores fold together, quotes don't count.
+
+    Parameters
+    ----------
+    name : str
+        A name as written in a model file or typed by a person.
+
+    Returns
+    -------
+    str
+        Lower case, single blanks.
+
+    Examples
+    --------
+    >>> fold('Migrants_in  Transit'), fold('"U.S. border"')
+    ('migrants in transit', 'u.s. border')
+    """
+    name = name.strip()
+    if len(name) >= 2 and name[0] == name[-1] == '"':
+        name = name[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    return _BLANKS.sub(" ", name).strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A place in the model file: line and column, both from 1."""
+
+    line: int
+    column: int
+
+
+NOWHERE = Span(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """A subscript that names one element."""
+
+    element: str
+
+
+@dataclass(frozen=True, slots=True)
+class Loop:
+    """A subscript that walks with a loop: at position i of the loop `index` it means ``elements[i]``."""
+
+    index: str
+    elements: tuple[str, ...]
+
+
+Subscript = Fixed | Loop
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A literal number (dimensionless; zero fits any unit)."""
+
+    value: float
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """The value of a variable, or of one of its elements."""
+
+    name: str
+    subscripts: tuple[Subscript, ...] = ()
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A range name used as a value: the 1-based position of the current element."""
+
+    index: str
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Unary:
+    """``-x`` or ``:NOT: x``; operator is ``-`` or ``not``."""
+
+    operator: Literal["-", "not"]
+    operand: Expr
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+BinaryOperator = Literal["+", "-", "*", "/", "^", "=", "<>", "<", ">", "<=", ">=", "and", "or"]
+COMPARISONS = frozenset({"=", "<>", "<", ">", "<=", ">="})
+LOGICAL = frozenset({"and", "or"})
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Two operands; comparisons and logic give 1 or 0."""
+
+    operator: BinaryOperator
+    left: Expr
+    right: Expr
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A function without memory (MIN, EXP, IF THEN ELSE …), by its Vensim name."""
+
+    function: str
+    arguments: tuple[Expr, ...]
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LookupCall:
+    """Linear interpolation in a lookup variable, held outside its range."""
+
+    table: Ref
+    argument: Expr
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Reduce:
+    """SUM, PROD, VMIN or VMAX over the loops `over` (pairs of loop index and element names)."""
+
+    function: str
+    over: tuple[tuple[str, tuple[str, ...]], ...]
+    body: Expr
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+Expr = Number | Ref | Position | Unary | Binary | Call | LookupCall | Reduce
+
+Kind = Literal["stock", "auxiliary", "constant", "lookup", "initial"]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The points of a lookup: x rising, y of the same length."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Equation:
+    """One equation block: what it defines, and how.
+
+    Attributes
+    ----------
+    axes : tuple of (str or None, tuple of str)
+        One pair for each dimension of the variable: the loop index (folded name of the range on the left side, or
+        None for a single element) and the elements that this equation defines.
+    expr : Expr or None
+        Right side; for a stock the net flow; for an initial variable the expression frozen at the start.
+    initial : Expr or None
+        Initial value of a stock; for ACTIVE INITIAL the expression used while initial values are worked out.
+    values : tuple of float
+        Values of a constant over `axes` in row order; empty for other kinds.
+    table : Table or None
+        Points of a lookup.
+    """
+
+    axes: tuple[tuple[str | None, tuple[str, ...]], ...]
+    expr: Expr | None = None
+    initial: Expr | None = None
+    values: tuple[float, ...] = ()
+    table: Table | None = None
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """A variable with all its equations.
+
+    Attributes
+    ----------
+    name, spelling : str
+        Folded name; name as the file's left side spells it (without quotes).
+    kind : Kind
+        What it is.
+    ranges : tuple of str
+        For each dimension the folded name of the smallest declared range that holds its elements.
+    elements : tuple of tuple of str
+        For each dimension the elements of that range, in order.
+    hidden : bool
+        True for stocks made by expansion (SMOOTH, DELAY …), which no file names.
+    """
+
+    name: str
+    spelling: str
+    kind: Kind
+    equations: tuple[Equation, ...]
+    ranges: tuple[str, ...] = ()
+    elements: tuple[tuple[str, ...], ...] = ()
+    units: str = ""
+    limits: tuple[float | None, float | None] | None = None
+    comment: str = ""
+    group: str = ""
+    span: Span = NOWHERE
+    hidden: bool = False
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of elements along each dimension."""
+        return tuple(len(e) for e in self.elements)
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        size = 1
+        for n in self.shape:
+            size *= n
+        return size
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """A subscript range: folded name, spelling, elements (folded) and their spellings."""
+
+    name: str
+    spelling: str
+    elements: tuple[str, ...]
+    spellings: tuple[str, ...]
+    span: Span = NOWHERE
+
+
+def children(expr: Expr) -> tuple[Expr, ...]:
+    """Return the direct sub-expressions of a node."""
+    match expr:
+        case Unary():
+            return (expr.operand,)
+        case Binary():
+            return (expr.left, expr.right)
+        case Call():
+            return expr.arguments
+        case LookupCall():
+            return (expr.table, expr.argument)
+        case Reduce():
+            return (expr.body,)
+        case _:
+            return ()
+
+
+def walk(expr: Expr) -> Iterator[Expr]:
+    """Yield a node and all nodes below it, parents first, without recursion."""
+    stack: list[Expr] = [expr]
+    while stack:
+        node = stack.pop()
+        yield node
+        stack.extend(reversed(children(node)))
+
+
+def references(expr: Expr) -> Iterator[Ref]:
+    """Yield every reference to a variable in an expression, lookups included."""
+    return (node for node in walk(expr) if isinstance(node, Ref))

@@ -1,0 +1,277 @@
+"""The order of evaluation: which equations run once, which at every step, and in what sequence.
+
+The unit of ordering is the equation, not the variable: two equations of one variable may stand far apart, and where
+equations of a subscripted variable depend on each other by element they are split into elements.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from flows.errors import ModelError
+from flows.model.ir import (
+    Binary,
+    Call,
+    Equation,
+    Expr,
+    Fixed,
+    Loop,
+    LookupCall,
+    Number,
+    Position,
+    Reduce,
+    Ref,
+    Unary,
+    Variable,
+    references,
+    walk,
+)
+from flows.model.model import Model
+
+TIME_FUNCTIONS = frozenset({"step", "pulse", "pulse train", "ramp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One equation in the order: the variable, the equation and the expression to evaluate for it."""
+
+    variable: Variable
+    equation: Equation
+    expr: Expr
+
+    @property
+    def loops(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The loops of the left side: index and elements."""
+        return tuple((index, elements) for index, elements in self.equation.axes if index is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A model in order.
+
+    Attributes
+    ----------
+    initial : tuple of Node
+        Evaluated once, at the start: static auxiliaries, INITIAL variables, initial values of stocks and what they need.
+    dynamic : tuple of Node
+        Evaluated at every step: auxiliaries that change over time.
+    stocks : tuple of Node
+        Net flows of the stocks, in the order of the file.
+    """
+
+    initial: tuple[Node, ...]
+    dynamic: tuple[Node, ...]
+    stocks: tuple[Node, ...]
+
+
+def plan(model: Model) -> Plan:
+    """Order a model's equations.
+
+    Raises
+    ------
+    ModelError
+        If equations depend on each other in a circle without a stock between; the circle is spelt out.
+    """
+    variables = model.variables
+    static = static_variables(variables)
+    dynamic = [
+        Node(v, eq, eq.expr)
+        for v in variables.values()
+        if v.kind == "auxiliary" and v.name not in static
+        for eq in v.equations
+        if eq.expr is not None
+    ]
+    stocks = tuple(
+        Node(v, eq, eq.expr)
+        for v in variables.values()
+        if v.kind == "stock"
+        for eq in v.equations
+        if eq.expr is not None
+    )
+    candidates: list[Node] = []
+    wanted: list[str] = []
+    for v in variables.values():
+        if v.kind in ("constant", "lookup"):
+            continue
+        for eq in v.equations:
+            expr = eq.initial if eq.initial is not None else eq.expr
+            assert expr is not None
+            candidates.append(Node(v, eq, expr))
+        if v.kind in ("stock", "initial") or v.name in static:
+            wanted.append(v.name)
+    needed = _ancestors(candidates, wanted)
+    initial = [n for n in candidates if n.variable.name in needed]
+    return Plan(
+        initial=tuple(_sorted(model, initial, "initial values")),
+        dynamic=tuple(_sorted(model, dynamic, "equations")),
+        stocks=stocks,
+    )
+
+
+def static_variables(variables: Mapping[str, Variable]) -> frozenset[str]:
+    """Names of auxiliaries that never change during a run."""
+    moving: set[str] = {"time"}
+    users: dict[str, list[str]] = {}
+    queue: list[str] = []
+    for v in variables.values():
+        if v.kind == "stock":
+            moving.add(v.name)
+            queue.append(v.name)
+        elif v.kind == "auxiliary":
+            active = any(eq.initial is not None for eq in v.equations)
+            for eq in v.equations:
+                assert eq.expr is not None
+                for node in walk(eq.expr):
+                    if isinstance(node, Ref):
+                        users.setdefault(node.name, []).append(v.name)
+                        active |= node.name == "time"
+                    elif isinstance(node, Call) and node.function in TIME_FUNCTIONS:
+                        active = True
+            if active and v.name not in moving:
+                moving.add(v.name)
+                queue.append(v.name)
+    while queue:
+        for user in users.get(queue.pop(), ()):
+            if user not in moving:
+                moving.add(user)
+                queue.append(user)
+    return frozenset(v.name for v in variables.values() if v.kind == "auxiliary" and v.name not in moving)
+
+
+def _ancestors(nodes: list[Node], wanted: Iterable[str]) -> set[str]:
+    needs: dict[str, set[str]] = {}
+    for node in nodes:
+        needs.setdefault(node.variable.name, set()).update(r.name for r in references(node.expr))
+    found: set[str] = set()
+    queue = list(wanted)
+    while queue:
+        name = queue.pop()
+        if name not in found:
+            found.add(name)
+            queue.extend(needs.get(name, ()))
+    return found
+
+
+def _overlaps(ref: Ref, equation: Equation) -> bool:
+    for subscript, (_, elements) in zip(ref.subscripts, equation.axes, strict=True):
+        if isinstance(subscript, Fixed):
+            if subscript.element not in elements:
+                return False
+        elif not set(subscript.elements) & set(elements):
+            return False
+    return True
+
+
+def _dependencies(nodes: list[Node]) -> list[set[int]]:
+    by_name: dict[str, list[int]] = {}
+    for i, node in enumerate(nodes):
+        by_name.setdefault(node.variable.name, []).append(i)
+    result: list[set[int]] = []
+    for node in nodes:
+        needs: set[int] = set()
+        for ref in references(node.expr):
+            for j in by_name.get(ref.name, ()):
+                if _overlaps(ref, nodes[j].equation):
+                    needs.add(j)
+        result.append(needs)
+    return result
+
+
+def _sorted(model: Model, nodes: list[Node], what: str) -> list[Node]:
+    """Topological order; nodes in a circle are split into their elements once before the circle is refused."""
+    for attempt in (1, 2):
+        needs = _dependencies(nodes)
+        order, left = _kahn(needs)
+        if not left:
+            return [nodes[i] for i in order]
+        circle = _circle(needs, left)
+        splittable = {i for i in left if nodes[i].loops}
+        if attempt == 2 or not splittable:
+            raise _circular(model, [nodes[i] for i in circle], what)
+        nodes = [
+            piece for i, node in enumerate(nodes) for piece in (_split(node) if i in splittable else (node,))
+        ]
+    raise AssertionError
+
+
+def _kahn(needs: list[set[int]]) -> tuple[list[int], set[int]]:
+    users: list[list[int]] = [[] for _ in needs]
+    missing = [len(n) for n in needs]
+    for i, n in enumerate(needs):
+        for j in n:
+            users[j].append(i)
+    ready = [i for i, count in enumerate(missing) if count == 0]
+    order: list[int] = []
+    for i in ready:
+        order.append(i)
+        for user in users[i]:
+            missing[user] -= 1
+            if missing[user] == 0:
+                ready.append(user)
+    return order, set(range(len(needs))) - set(order)
+
+
+def _circle(needs: list[set[int]], left: set[int]) -> list[int]:
+    at = min(left)
+    path: list[int] = []
+    while at not in path:
+        path.append(at)
+        at = min(needs[at] & left)
+    return path[path.index(at) :]
+
+
+def _circular(model: Model, circle: list[Node], what: str) -> ModelError:
+    names = [n.variable.spelling for n in reversed(circle)]
+    start = names.index(min(names))
+    names = names[start:] + names[:start]
+    first = next(n for n in circle if n.variable.spelling == names[0])
+    chain = " -> ".join([*names, names[0]])
+    return ModelError(
+        f"these {what} depend on each other in a circle: {chain}",
+        where=f"{model.path}:{first.equation.span.line}:{first.equation.span.column}",
+        remedy="Put a stock or a delay into the circle, or use ACTIVE INITIAL for a circle of initial values",
+    )
+
+
+def _split(node: Node) -> list[Node]:
+    """One node for each element that an equation defines."""
+    pieces: list[Node] = []
+    for picked in itertools.product(*(elements for _, elements in node.equation.axes)):
+        at = {
+            index: elements.index(element)
+            for (index, elements), element in zip(node.equation.axes, picked, strict=True)
+            if index is not None
+        }
+        axes = tuple((None, (element,)) for element in picked)
+        equation = replace(node.equation, axes=axes)
+        pieces.append(Node(node.variable, equation, substitute(node.expr, at)))
+    return pieces
+
+
+def substitute(expr: Expr, at: Mapping[str, int]) -> Expr:
+    """Replace loops by the element at a position of each."""
+    match expr:
+        case Ref():
+            subscripts = tuple(
+                Fixed(s.elements[at[s.index]]) if isinstance(s, Loop) and s.index in at else s
+                for s in expr.subscripts
+            )
+            return replace(expr, subscripts=subscripts)
+        case Position():
+            return Number(float(at[expr.index] + 1), expr.span) if expr.index in at else expr
+        case Unary():
+            return replace(expr, operand=substitute(expr.operand, at))
+        case Binary():
+            return replace(expr, left=substitute(expr.left, at), right=substitute(expr.right, at))
+        case Call():
+            return replace(expr, arguments=tuple(substitute(a, at) for a in expr.arguments))
+        case LookupCall():
+            table = substitute(expr.table, at)
+            assert isinstance(table, Ref)
+            return replace(expr, table=table, argument=substitute(expr.argument, at))
+        case Reduce():
+            return replace(expr, body=substitute(expr.body, at))
+        case _:
+            return expr

@@ -1,0 +1,1 @@
+"""Vensim's file formats: text → syntax tree → model."""

@@ -1,0 +1,669 @@
+"""Syntax tree → typed intermediate representation: names resolved, subscripts bound, delays rewritten as stocks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from types import MappingProxyType
+
+from flows.errors import FlowsError, ModelError, UnsupportedError, near
+from flows.model.ir import (
+    Binary,
+    Call,
+    Equation,
+    Expr,
+    Fixed,
+    Kind,
+    Loop,
+    LookupCall,
+    Number,
+    Position,
+    Range,
+    Reduce,
+    Ref,
+    Span,
+    Subscript,
+    Table,
+    Unary,
+    Variable,
+    fold,
+)
+from flows.model.model import CONTROLS, Control, Model
+from flows.vensim import expand
+from flows.vensim.functions import FUNCTIONS
+from flows.vensim.parse import (
+    Apply,
+    Array,
+    Definition,
+    ModelText,
+    Name,
+    Node,
+    Num,
+    Op,
+    Points,
+    RangeDefinition,
+    Sub,
+    Text,
+)
+
+Axes = tuple[tuple[str | None, tuple[str, ...]], ...]
+
+_METHODS = {0: "euler", 1: "rk4 auto", 2: "difference", 3: "rk2 auto", 4: "rk2", 5: "rk4"}
+_BINARY = {"AND": "and", "OR": "or"}
+
+
+def lower(source: ModelText) -> Model:
+    """Turn a parsed model file into a model.
+
+    Parameters
+    ----------
+    source : ModelText
+        The syntax tree.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelError
+        At the first thing that is undefined, defined twice or used against its kind, with its place.
+    UnsupportedError
+        For constructs that are valid Vensim but not supported, by name.
+    """
+    return _Lowering(source).model()
+
+
+class _Scope:
+    """Where an expression stands: its definition and the loops around it."""
+
+    def __init__(self, definition: Definition, loops: dict[str, tuple[str, ...]], axes: Axes) -> None:
+        self.definition = definition
+        self.loops = loops
+        self.axes = axes
+        self.bound: dict[str, tuple[str, ...]] = {}
+
+
+class _Lowering:
+    def __init__(self, source: ModelText) -> None:
+        self.source = source
+        self.ranges: dict[str, Range] = {}
+        self.mappings: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.element_spelling: dict[str, str] = {}
+        self.hidden: dict[str, Variable] = {}
+        self.by_name: dict[str, list[Definition]] = {}
+        self.dimensions: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {}
+
+    # ------------------------------------------------------------------------------------------------ the model
+
+    def model(self) -> Model:
+        self._ranges()
+        for definition in self.source.definitions:
+            self.by_name.setdefault(fold(definition.name), []).append(definition)
+        for name, definitions in self.by_name.items():
+            self.dimensions[name] = self._dimensions(definitions)
+        variables: dict[str, Variable] = {}
+        for name, definitions in self.by_name.items():
+            variables[name] = self._variable(name, definitions)
+        variables |= self.hidden
+        path = Path(self.source.path)
+        return Model(
+            path=path,
+            text=self.source.text,
+            variables=MappingProxyType(variables),
+            ranges=MappingProxyType(self.ranges),
+            groups=tuple((g.name, g.comment) for g in self.source.groups),
+            method=self._method(),
+            synonyms=self._synonyms(),
+            control=self._control(variables),
+        )
+
+    def _control(self, variables: dict[str, Variable]) -> Control:
+        values: dict[str, float] = {}
+        for name in CONTROLS:
+            variable = variables.get(name)
+            if variable is None:
+                if name == "saveper":
+                    values[name] = values["time step"]
+                    continue
+                raise ModelError(
+                    f"the model has no {name.upper()}",
+                    where=self.source.path,
+                    remedy=f"Add an equation such as {name.upper()} = 1 ~ Month ~ |",
+                )
+            equation = variable.equations[0]
+            if equation.values:
+                values[name] = equation.values[0]
+            elif isinstance(equation.expr, Ref) and equation.expr.name in values:
+                values[name] = values[equation.expr.name]
+            else:
+                raise UnsupportedError(
+                    f"{variable.spelling} is an expression", where=self._where(equation.span), expected="a number"
+                )
+        if not values["time step"] > 0:
+            raise ModelError(
+                "TIME STEP must be above zero",
+                where=self._where(variables["time step"].span),
+                found=f"{values['time step']:g}",
+            )
+        if values["final time"] < values["initial time"]:
+            raise ModelError(
+                "FINAL TIME lies before INITIAL TIME", where=self._where(variables["final time"].span)
+            )
+        return Control(values["initial time"], values["final time"], values["time step"], values["saveper"])
+
+    def _method(self) -> str:
+        match = re.search(r"^15:([^\r\n]*)", self.source.settings, re.MULTILINE)
+        if match is None:
+            return "euler"
+        fields = match[1].split(",")
+        try:
+            return _METHODS[int(fields[3])]
+        except (IndexError, ValueError, KeyError):
+            return "euler"
+
+    def _synonyms(self) -> tuple[tuple[str, ...], ...]:
+        lines = re.findall(r"^22:([^\r\n]*)", self.source.settings, re.MULTILINE)
+        return tuple(tuple(s.strip() for s in line.split(",") if s.strip()) for line in lines)
+
+    # ------------------------------------------------------------------------------------------------ subscripts
+
+    def _ranges(self) -> None:
+        definitions = {fold(r.name): r for r in self.source.ranges}
+        resolved: dict[str, tuple[tuple[str, str], ...]] = {}
+
+        def resolve(key: str, chain: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+            if key in resolved:
+                return resolved[key]
+            definition = definitions[key]
+            if key in chain:
+                raise self._error(
+                    f'the subscript range "{definition.name}" is defined by itself', definition.at
+                )
+            elements: list[tuple[str, str]] = []
+            if definition.equivalent:
+                other = fold(definition.equivalent)
+                if other not in definitions:
+                    raise self._error(
+                        f'there is no subscript range "{definition.equivalent}"',
+                        definition.at,
+                        remedy=near(other, definitions),
+                    )
+                elements.extend(resolve(other, (*chain, key)))
+            for item in definition.items:
+                if item.last:
+                    elements.extend((fold(e), e) for e in self._sequence(item.name, item.last, item.at))
+                elif fold(item.name) in definitions:
+                    elements.extend(resolve(fold(item.name), (*chain, key)))
+                else:
+                    elements.append((fold(item.name), item.name))
+            if len({e for e, _ in elements}) < len(elements):
+                raise self._error(
+                    f'the subscript range "{definition.name}" holds an element twice', definition.at
+                )
+            resolved[key] = tuple(elements)
+            return resolved[key]
+
+        for key, definition in definitions.items():
+            pairs = resolve(key, ())
+            self.ranges[key] = Range(
+                key,
+                definition.name,
+                tuple(e for e, _ in pairs),
+                tuple(s for _, s in pairs),
+                self.source.span(definition.at),
+            )
+            self.element_spelling.update(pairs)
+        for key, definition in definitions.items():
+            self._map(key, definition)
+
+    def _map(self, key: str, definition: RangeDefinition) -> None:
+        own = self.ranges[key].elements
+        if definition.equivalent:
+            other = fold(definition.equivalent)
+            self.mappings[key, other] = self.mappings[other, key] = own
+        for target, items in definition.mappings:
+            target_key = fold(target)
+            if target_key not in self.ranges:
+                raise self._error(
+                    f'there is no subscript range "{target}" to map to',
+                    definition.at,
+                    remedy=near(target, self.ranges),
+                )
+            if not items:
+                image = self.ranges[target_key].elements
+                if len(image) != len(own):
+                    raise self._error(
+                        f'"{definition.name}" can\'t be mapped to "{target}" by position',
+                        definition.at,
+                        found=f"{len(own)} and {len(image)} elements",
+                        expected="as many on both sides",
+                    )
+                self.mappings[key, target_key] = image
+                self.mappings[target_key, key] = own
+                continue
+            images: list[tuple[str, ...]] = [
+                self.ranges[fold(i.name)].elements if fold(i.name) in self.ranges else (fold(i.name),)
+                for i in items
+            ]
+            if len(images) == len(own) and all(len(i) == 1 for i in images):
+                self.mappings[key, target_key] = tuple(i[0] for i in images)
+            elif len(images) == self.ranges[target_key].elements.__len__():
+                inverse = {e: t for t, i in zip(self.ranges[target_key].elements, images, strict=True) for e in i}
+                self.mappings[key, target_key] = tuple(inverse[e] for e in own if e in inverse)
+            else:
+                raise UnsupportedError(
+                    f'the mapping of "{definition.name}" to "{target}" isn\'t understood',
+                    where=self.source.where(definition.at),
+                )
+
+    def _sequence(self, first: str, last: str, at: int) -> list[str]:
+        a, b = re.fullmatch(r"(.*?)(\d+)", first), re.fullmatch(r"(.*?)(\d+)", last)
+        if a is None or b is None or fold(a[1]) != fold(b[1]) or int(a[2]) > int(b[2]):
+            raise self._error(
+                "this sequence of elements isn't understood",
+                at,
+                found=f"({first}-{last})",
+                expected="the same prefix and rising numbers, such as (a0-a17)",
+            )
+        return [f"{a[1]}{i}" for i in range(int(a[2]), int(b[2]) + 1)]
+
+    def _axes(self, definition: Definition) -> Axes:
+        axes: list[tuple[str | None, tuple[str, ...]]] = []
+        for sub in definition.subscripts:
+            key = fold(sub.name)
+            if key in self.ranges:
+                if any(index == key for index, _ in axes):
+                    raise self._error(
+                        f'the range "{sub.name}" stands twice on the left side of "{definition.name}"',
+                        sub.at,
+                        remedy="Define an equivalent range with <-> and use it for one of the two",
+                    )
+                axes.append((key, self.ranges[key].elements))
+            elif key in self.element_spelling:
+                axes.append((None, (key,)))
+            else:
+                raise self._error(
+                    f'there is no subscript range or element "{sub.name}"',
+                    sub.at,
+                    remedy=near(sub.name, [*self.ranges, *self.element_spelling.values()]),
+                )
+        return tuple(axes)
+
+    def _dimensions(
+        self, definitions: list[Definition]
+    ) -> tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]:
+        """Smallest declared ranges that hold the elements of all equations of a variable."""
+        first = definitions[0]
+        all_axes = [self._axes(d) for d in definitions]
+        ranges, elements = [], []
+        for axes, definition in zip(all_axes, definitions, strict=True):
+            if len(axes) != len(all_axes[0]):
+                raise self._error(
+                    f'"{definition.name}" is defined with {len(axes)} subscripts here and {len(all_axes[0])} before',
+                    definition.at,
+                    expected=f"as on line {self.source.span(first.at).line}",
+                )
+        for d in range(len(all_axes[0])):
+            needed = {e for axes in all_axes for e in axes[d][1]}
+            used = [axes[d][0] for axes in all_axes if axes[d][0] is not None]
+            candidates = [r for r in self.ranges.values() if needed <= set(r.elements)]
+            if not candidates:
+                raise self._error(
+                    f'no subscript range holds all elements of dimension {d + 1} of "{first.name}"', first.at
+                )
+            smallest = min(candidates, key=lambda r: (len(r.elements), r.name not in used))
+            ranges.append(smallest.name)
+            elements.append(smallest.elements)
+        return tuple(ranges), tuple(elements)
+
+    # ------------------------------------------------------------------------------------------------ variables
+
+    def _variable(self, name: str, definitions: list[Definition]) -> Variable:
+        first = definitions[0]
+        if name in FUNCTIONS:
+            raise self._error(f'"{first.name}" is the name of a function', first.at, remedy="Choose another name")
+        if name in self.element_spelling or name in self.ranges:
+            raise self._error(
+                f'"{first.name}" is the name of a subscript range or element too', first.at, remedy="Rename one of them"
+            )
+        if name == "time":
+            raise self._error("Time needs no equation", first.at, remedy="Remove this block")
+        pairs = [self._equation(d) for d in definitions]
+        kinds = {kind for kind, _ in pairs}
+        kind: Kind
+        if len(kinds) == 1:
+            kind = next(iter(kinds))
+        elif kinds == {"auxiliary", "constant"}:
+            kind = "auxiliary"
+            pairs = [("auxiliary", _constant_as_expression(eq) if k == "constant" else eq) for k, eq in pairs]
+        else:
+            raise self._error(
+                f'"{first.name}" is {" here and ".join(sorted(kinds))} there', first.at, expected="one kind of equation"
+            )
+        self._defined_once(first.name, definitions, [eq for _, eq in pairs])
+        ranges, elements = self.dimensions[name]
+        texts = {
+            "units": next((d.units for d in definitions if d.units), ""),
+            "comment": next((d.comment for d in definitions if d.comment), ""),
+        }
+        return Variable(
+            name=name,
+            spelling=re.sub(r"\s+", " ", first.name),
+            kind=kind,
+            equations=tuple(eq for _, eq in pairs),
+            ranges=ranges,
+            elements=elements,
+            limits=next((d.limits for d in definitions if d.limits), None),
+            group=first.group,
+            span=self.source.span(first.at),
+            **texts,
+        )
+
+    def _defined_once(self, name: str, definitions: list[Definition], equations: list[Equation]) -> None:
+        for i, later in enumerate(equations):
+            for earlier in equations[:i]:
+                if all(set(a) & set(b) for (_, a), (_, b) in zip(earlier.axes, later.axes, strict=True)):
+                    raise self._error(
+                        f'"{name}" is defined twice',
+                        definitions[i].at,
+                        found=f"the first definition on line {earlier.span.line}",
+                        remedy="Remove one of the two",
+                    )
+
+    def _equation(self, definition: Definition) -> tuple[Kind, Equation]:
+        axes = self._axes(definition)
+        span = self.source.span(definition.at)
+        node = definition.expression
+        if definition.exceptions:
+            raise self._unsupported(":EXCEPT:", definition.at)
+        if definition.operator in ("", ":IS:", ":=") or definition.keyword:
+            if definition.operator == "" and not definition.keyword:
+                raise self._error(
+                    f'"{definition.name}" has no equation', definition.at, expected="= and an expression after the name"
+                )
+            raise self._unsupported("a data or string variable", definition.at)
+        assert node is not None
+        if isinstance(node, Points):
+            return "lookup", Equation(axes, table=self._table(definition, node), span=span)
+        if isinstance(node, Num):
+            size = 1
+            for _, elements in axes:
+                size *= len(elements)
+            return "constant", Equation(axes, values=(node.value,) * size, span=span)
+        if isinstance(node, Array):
+            return "constant", Equation(axes, values=self._array(definition, node, axes), span=span)
+        loops = {index: elements for index, elements in axes if index is not None}
+        scope = _Scope(definition, loops, axes)
+        if isinstance(node, Apply) and fold(node.name) in ("integ", "active initial"):
+            function = fold(node.name)
+            self._arity(node)
+            expr, initial = (self._expr(a, scope) for a in node.arguments)
+            kind: Kind = "stock" if function == "integ" else "auxiliary"
+            return kind, Equation(axes, expr=expr, initial=initial, span=span)
+        if isinstance(node, Apply) and fold(node.name) == "initial":
+            self._arity(node)
+            return "initial", Equation(axes, expr=self._expr(node.arguments[0], scope), span=span)
+        return "auxiliary", Equation(axes, expr=self._expr(node, scope), span=span)
+
+    def _array(self, definition: Definition, node: Array, axes: Axes) -> tuple[float, ...]:
+        shape = [len(elements) for index, elements in axes if index is not None] or [1]
+        values = tuple(v for row in node.rows for v in row)
+        expected = 1
+        for n in shape:
+            expected *= n
+        if len(values) != expected or (len(shape) > 1 and any(len(row) != shape[-1] for row in node.rows)):
+            raise self._error(
+                f'the list of values of "{definition.name}" doesn\'t fit its subscripts',
+                node.at,
+                found=f"{len(values)} values" if len(node.rows) == 1 else f"rows of {[len(r) for r in node.rows]}",
+                expected=" by ".join(map(str, shape)) + " values",
+            )
+        return values
+
+    def _table(self, definition: Definition, points: Points) -> Table:
+        if not points.x:
+            raise self._error(f'the lookup "{definition.name}" has no points', points.at)
+        for i in range(1, len(points.x)):
+            if points.x[i] < points.x[i - 1]:
+                raise self._error(
+                    f'the points of the lookup "{definition.name}" are out of order',
+                    points.at,
+                    found=f"x = {points.x[i]:g} after {points.x[i - 1]:g}",
+                    expected="x rising",
+                    remedy="Sort the points by x",
+                )
+        return Table(points.x, points.y)
+
+    # ------------------------------------------------------------------------------------------------ expressions
+
+    def _expr(self, node: Node, scope: _Scope) -> Expr:
+        span = self.source.span(node.at)
+        match node:
+            case Num():
+                return Number(node.value, span)
+            case Name():
+                return self._name(node, scope, span)
+            case Op():
+                operands = [self._expr(o, scope) for o in node.operands]
+                if node.operator == "NOT":
+                    return Unary("not", operands[0], span)
+                if len(operands) == 1:
+                    return Unary("-", operands[0], span)
+                operator = _BINARY.get(node.operator, node.operator)
+                return Binary(operator, operands[0], operands[1], span)  # type: ignore[arg-type]
+            case Apply():
+                return self._apply(node, scope, span)
+            case Text():
+                raise self._error("a text can't stand in this expression", node.at, found=f"'{node.value}'")
+            case _:
+                raise self._error(
+                    f'a list of numbers can\'t stand inside the expression of "{scope.definition.name}"', node.at
+                )
+
+    def _name(self, node: Name, scope: _Scope, span: Span) -> Expr:
+        key = fold(node.name)
+        if key == "time" and not node.subscripts:
+            return Ref("time", (), span)
+        if key in self.by_name:
+            return Ref(key, self._subscripts(node.name, key, node.subscripts, scope, node.at), span)
+        if not node.subscripts and key in scope.loops:
+            return Position(key, span)
+        if not node.subscripts and key in self.element_spelling:
+            for r in self.ranges.values():
+                if key in r.elements:
+                    return Number(float(r.elements.index(key) + 1), span)
+        raise self._undefined(node.name, node.at, scope)
+
+    def _undefined(self, name: str, at: int, scope: _Scope) -> FlowsError:
+        names = [d.name for d in self.source.definitions]
+        return self._error(
+            f'"{name}" is used in the equation of "{scope.definition.name}" but defined nowhere',
+            at,
+            remedy=near(name, names) or "Add an equation for it, or correct the name",
+        )
+
+    def _subscripts(
+        self, name: str, key: str, subs: Iterable[Sub], scope: _Scope, at: int
+    ) -> tuple[Subscript, ...]:
+        ranges, elements = self.dimensions[key]
+        subs = tuple(subs)
+        if len(subs) != len(ranges):
+            spelled = ", ".join(self.ranges[r].spelling for r in ranges)
+            raise self._error(
+                f'"{name}" stands in the equation of "{scope.definition.name}" with {len(subs) or "no"} subscript'
+                + ("s" if len(subs) != 1 else ""),
+                at,
+                expected=f"[{spelled}]" if ranges else "none",
+            )
+        result: list[Subscript] = []
+        for d, sub in enumerate(subs):
+            subscript = self._subscript(sub, scope)
+            picked = (subscript.element,) if isinstance(subscript, Fixed) else subscript.elements
+            missing = [e for e in picked if e not in elements[d]]
+            if missing:
+                raise self._error(
+                    f'"{name}" has no element "{self.element_spelling[missing[0]]}"',
+                    sub.at,
+                    expected=f'an element of "{self.ranges[ranges[d]].spelling}"',
+                )
+            result.append(subscript)
+        return tuple(result)
+
+    def _subscript(self, sub: Sub, scope: _Scope) -> Subscript:
+        key = fold(sub.name)
+        if sub.bang:
+            if key not in self.ranges:
+                raise self._error(
+                    f'there is no subscript range "{sub.name}"', sub.at, remedy=near(sub.name, self.ranges)
+                )
+            index = key + "!"
+            scope.bound[index] = self.ranges[key].elements
+            return Loop(index, self.ranges[key].elements)
+        if key in scope.loops:
+            return Loop(key, scope.loops[key])
+        if key in self.element_spelling:
+            return Fixed(key)
+        if key in self.ranges:
+            for index in scope.loops:
+                image = self.mappings.get((index, key))
+                if image is not None:
+                    return Loop(index, image)
+            raise self._error(
+                f'the range "{sub.name}" isn\'t on the left side of "{scope.definition.name}"',
+                sub.at,
+                expected="a range of the left side, one mapped from it, an element, or ! inside SUM",
+            )
+        raise self._error(
+            f'there is no subscript range or element "{sub.name}"',
+            sub.at,
+            remedy=near(sub.name, [*(r.spelling for r in self.ranges.values()), *self.element_spelling.values()]),
+        )
+
+    def _apply(self, node: Apply, scope: _Scope, span: Span) -> Expr:
+        key = fold(node.name)
+        definitions = self.by_name.get(key)
+        if definitions and definitions[0].operator == "(":
+            if len(node.arguments) != 1:
+                raise self._error(
+                    f'the lookup "{node.name}" takes one argument', node.at, found=str(len(node.arguments))
+                )
+            table = Ref(key, self._subscripts(node.name, key, node.subscripts, scope, node.at), span)
+            return LookupCall(table, self._expr(node.arguments[0], scope), span)
+        if key == "with lookup":
+            return self._with_lookup(node, scope, span)
+        function = FUNCTIONS.get(key)
+        if function is None:
+            if definitions:
+                raise self._error(
+                    f'"{node.name}" is no function or lookup',
+                    node.at,
+                    remedy="Put an operator between the name and the parenthesis",
+                )
+            if key in ("a function of",) or key.startswith(("get ", "random ", "delay ", "vector ", "lookup ")):
+                raise self._unsupported(f"the function {node.name}", node.at)
+            raise self._error(
+                f'"{node.name}" is used like a function in the equation of "{scope.definition.name}" '
+                "but is neither a function nor a lookup",
+                node.at,
+                remedy=near(node.name, [*(n.upper() for n in FUNCTIONS), *(d.name for d in self.source.definitions)]),
+            )
+        self._arity(node)
+        if function.kind == "top":
+            raise self._error(
+                f"{function.name.upper()} must stand at the head of an equation",
+                node.at,
+                remedy="Give it a variable of its own",
+            )
+        if function.kind == "reduce":
+            return self._reduce(node, key, scope, span)
+        if key == "elmcount":
+            argument = node.arguments[0]
+            if isinstance(argument, Name) and fold(argument.name) in self.ranges:
+                return Number(float(len(self.ranges[fold(argument.name)].elements)), span)
+            raise self._error("ELMCOUNT takes the name of a subscript range", node.at)
+        arguments = tuple(self._expr(a, scope) for a in node.arguments)
+        if function.kind == "memory":
+            if scope.bound:
+                raise self._unsupported(f"{node.name} inside a SUM over ! ranges", node.at)
+            return self._memory(key, arguments, scope, span)
+        return Call(key, arguments, span)
+
+    def _reduce(self, node: Apply, key: str, scope: _Scope, span: Span) -> Expr:
+        outer = scope.bound
+        scope.bound = {}
+        body = self._expr(node.arguments[0], scope)
+        over = tuple(scope.bound.items())
+        scope.bound = outer
+        if not over:
+            raise self._error(
+                f"{node.name} needs a range with ! in its argument", node.at, expected=f"for example {node.name}(x[range!])"
+            )
+        return Reduce(key, over, body, span)
+
+    def _with_lookup(self, node: Apply, scope: _Scope, span: Span) -> Expr:
+        argument, points = node.arguments
+        assert isinstance(points, Points)
+        table = Variable(
+            name=f"#{fold(scope.definition.name)} lookup {len(self.hidden)}",
+            spelling=f"lookup of {scope.definition.name}",
+            kind="lookup",
+            equations=(Equation((), table=self._table(scope.definition, points), span=span),),
+            span=span,
+            hidden=True,
+        )
+        self.hidden[table.name] = table
+        return LookupCall(Ref(table.name, (), span), self._expr(argument, scope), span)
+
+    def _memory(self, key: str, arguments: tuple[Expr, ...], scope: _Scope, span: Span) -> Expr:
+        """Rewrite a function with memory as hidden variables over the loops of its equation."""
+        axes: Axes = tuple((index, elements) for index, elements in scope.axes if index is not None)
+        stem = f"#{fold(scope.definition.name)} {key} {len(self.hidden)}"
+        subscripts = tuple(Loop(index, elements) for index, elements in axes if index is not None)
+
+        def add(suffix: str, kind: Kind, expr: Expr, initial: Expr | None) -> Ref:
+            variable = Variable(
+                name=f"{stem}{suffix}",
+                spelling=f"{key.upper()} in {scope.definition.name}",
+                kind=kind,
+                equations=(Equation(axes, expr=expr, initial=initial, span=span),),
+                ranges=tuple(index for index, _ in axes if index is not None),
+                elements=tuple(elements for _, elements in axes),
+                span=span,
+                hidden=True,
+            )
+            self.hidden[variable.name] = variable
+            return Ref(variable.name, subscripts, span)
+
+        reference = lambda suffix: Ref(f"{stem}{suffix}", subscripts, span)  # noqa: E731
+        return expand.memory(key, arguments, add, reference)
+
+    def _arity(self, node: Apply) -> None:
+        function = FUNCTIONS[fold(node.name)]
+        if len(node.arguments) != len(function.arguments):
+            raise self._error(
+                f"{function.name.upper()} takes {len(function.arguments)} argument"
+                + ("s" if len(function.arguments) != 1 else "")
+                + f" ({', '.join(function.arguments)})",
+                node.at,
+                found=str(len(node.arguments)),
+            )
+
+    # ------------------------------------------------------------------------------------------------ messages
+
+    def _where(self, span: Span) -> str:
+        return f"{self.source.path}:{span.line}:{span.column}"
+
+    def _error(self, what: str, at: int, **details: str) -> ModelError:
+        return ModelError(what, where=self.source.where(at), **details)
+
+    def _unsupported(self, what: str, at: int) -> UnsupportedError:
+        return UnsupportedError(f"{what} isn't supported yet", where=self.source.where(at))
+
+
+def _constant_as_expression(equation: Equation) -> Equation:
+    if len(set(equation.values)) > 1:
+        raise UnsupportedError("a list of values beside equations for other elements isn't supported yet")
+    return Equation(equation.axes, expr=Number(equation.values[0], equation.span), span=equation.span)
+

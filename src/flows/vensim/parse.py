@@ -1,0 +1,808 @@
+"""Text of a Vensim model file → syntax tree with line and column on every node.
+
+The grammar is that of the text format: blocks ``name = expression ~ units ~ comment ~ flags |``, groups, macros, subscript
+ranges, then sketches and settings. Expressions are read by operator precedence (Pratt 1973, "Top down operator precedence").
+"""
+
+from __future__ import annotations
+
+import bisect
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from flows.errors import ModelError
+from flows.model.ir import Span, fold
+
+# ---------------------------------------------------------------------------------------------------- syntax tree
+
+
+@dataclass(frozen=True, slots=True)
+class Num:
+    """A literal number."""
+
+    value: float
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sub:
+    """One subscript: a range or element name, perhaps with ``!``."""
+
+    name: str
+    bang: bool
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Name:
+    """A name with its subscripts."""
+
+    name: str
+    subscripts: tuple[Sub, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A string in single quotes."""
+
+    value: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Op:
+    """A unary (one operand) or binary operator."""
+
+    operator: str
+    operands: tuple[Node, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """``name[subscripts](arguments)``: a function, macro or lookup."""
+
+    name: str
+    subscripts: tuple[Sub, ...]
+    arguments: tuple[Node, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """Lookup points."""
+
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A list of constants, by rows."""
+
+    rows: tuple[tuple[float, ...], ...]
+    at: int
+
+
+Node = Num | Name | Text | Op | Apply | Points | Array
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """One equation block. `operator` is ``=``, ``==``, ``:=``, ``:IS:``, ``(`` (lookup) or empty (bare data variable)."""
+
+    name: str
+    subscripts: tuple[Sub, ...]
+    exceptions: tuple[tuple[Sub, ...], ...]
+    operator: str
+    expression: Node | None
+    keyword: str
+    units: str
+    limits: tuple[float | None, float | None] | None
+    comment: str
+    flags: str
+    group: str
+    at: int
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One item of a range definition: an element or range name, or a numbered sequence ``(a0-a17)``."""
+
+    name: str
+    last: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class RangeDefinition:
+    """``name : items -> mappings`` or ``name <-> other``."""
+
+    name: str
+    items: tuple[Item, ...]
+    mappings: tuple[tuple[str, tuple[Item, ...]], ...]
+    equivalent: str
+    group: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A group with its comment."""
+
+    name: str
+    comment: str
+    at: int
+
+
+@dataclass(frozen=True)
+class ModelText:
+    """A parsed model file. Offsets (`at`) count characters of `text`; `where` turns them into places."""
+
+    path: str
+    text: str
+    definitions: tuple[Definition, ...]
+    ranges: tuple[RangeDefinition, ...]
+    groups: tuple[Group, ...]
+    sketch: str
+    settings: str
+    lines: tuple[int, ...] = field(repr=False)
+
+    def span(self, at: int) -> Span:
+        """Line and column (from 1) of an offset."""
+        line = bisect.bisect_right(self.lines, at)
+        return Span(line, at - self.lines[line - 1] + 1)
+
+    def where(self, at: int) -> str:
+        """``file:line:column`` of an offset."""
+        span = self.span(at)
+        return f"{self.path}:{span.line}:{span.column}"
+
+
+# ---------------------------------------------------------------------------------------------------- tokens
+
+_WORDS = (
+    "AND|OR|NOT|NA|EXCEPT|RAW|INTERPOLATE|HOLD BACKWARD|LOOK FORWARD|IS|IGNORE|THE CONDITION|IMPLIES|TEST INPUT"
+)
+_TOKEN = re.compile(
+    rf"""(?P<space>[\s\u00a0]+)
+    |(?P<keyword>:\s*(?:{_WORDS})\s*:)
+    |(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
+    |(?P<name>[^\W\d](?:[\w$'\u00a0\s]*[\w$'])?)
+    |(?P<quoted>"(?:[^"\\]|\\.)*")
+    |(?P<string>'[^']*')
+    |(?P<symbol><->|->|:=|==|<=|>=|<>|[-+*/^()\[\],;=<>!:{{}}])""",
+    re.VERBOSE | re.IGNORECASE | re.DOTALL,
+)
+_BLANK_OUT = re.compile(r"\\\r?\n|\\\r|\{[^{}]*\}")
+_BLOCK_STOP = re.compile(r'["{~|]')
+_GROUP = re.compile(r"\*{4,}[^\n\r]*[\r\n]+\s*\.?(?P<name>[^\n\r]*?)\s*[\r\n]+\s*\*{4,}\s*~(?P<comment>[^|]*)\|")
+_BLANKS = re.compile(r"\s+")
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A token: kind (``name``, ``number``, ``string``, ``keyword``, ``symbol``, ``end``), text and offset."""
+
+    kind: str
+    text: str
+    at: int
+
+
+def _same_length_blanks(match: re.Match[str]) -> str:
+    return " " * len(match[0])
+
+
+def _without_comments(text: str) -> str:
+    """Blank out ``{}`` comments and line continuations, keeping every offset."""
+    while True:
+        blanked = _BLANK_OUT.sub(_same_length_blanks, text)
+        if blanked == text:
+            return text
+        text = blanked
+
+
+class _Reader:
+    """Reads one block's expression text: a cursor over its tokens."""
+
+    def __init__(self, source: _Source, text: str, offset: int) -> None:
+        self.source = source
+        self.tokens: list[Token] = []
+        self.position = 0
+        self.depth = 0
+        at, end = 0, len(text)
+        while at < end:
+            match = _TOKEN.match(text, at)
+            if match is None:
+                self._unreadable(text, at, offset)
+            assert match is not None and match.lastgroup is not None
+            kind, value = match.lastgroup, match[0]
+            if kind == "quoted":
+                kind = "name"
+            elif kind == "keyword":
+                value = _BLANKS.sub(" ", value[1:-1].strip().upper())
+            elif kind == "name":
+                value = _BLANKS.sub(" ", value)
+            if kind != "space":
+                self.tokens.append(Token(kind, value, offset + match.start()))
+            at = match.end()
+        self.end = Token("end", "", offset + len(text.rstrip()))
+
+    def _unreadable(self, text: str, at: int, offset: int) -> None:
+        if text[at] in "\"'":
+            raise self.source.error(
+                "a quotation mark is never closed", offset + at, remedy=f"Add the closing {text[at]}"
+            )
+        raise self.source.error(
+            "this character can't stand in an equation",
+            offset + at,
+            found=f'"{text[at]}"',
+            remedy='Remove it, or put the whole name in double quotes ("…")',
+        )
+
+    @property
+    def token(self) -> Token:
+        return self.tokens[self.position] if self.position < len(self.tokens) else self.end
+
+    def peek(self, ahead: int = 1) -> Token:
+        at = self.position + ahead
+        return self.tokens[at] if at < len(self.tokens) else self.end
+
+    def take(self) -> Token:
+        token = self.token
+        self.position += 1
+        return token
+
+    def at_symbol(self, *texts: str) -> bool:
+        return self.token.kind == "symbol" and self.token.text in texts
+
+    def expect(self, text: str, context: str) -> Token:
+        if not self.at_symbol(text):
+            raise self.wrong(f'"{text}" {context}')
+        return self.take()
+
+    def wrong(self, expected: str, remedy: str = "") -> ModelError:
+        token = self.token
+        found = f'"{token.text}"' if token.kind != "end" else "the end of the equation"
+        return self.source.error(
+            f"can't read the equation of {self.source.subject}",
+            token.at,
+            found=found,
+            expected=expected,
+            remedy=remedy,
+        )
+
+    # -- names and subscripts
+
+    def name(self, what: str) -> Token:
+        if self.token.kind != "name":
+            raise self.wrong(what)
+        return self.take()
+
+    def subscripts(self) -> tuple[Sub, ...]:
+        if not self.at_symbol("["):
+            return ()
+        self.take()
+        subs = []
+        while True:
+            token = self.name("the name of a subscript range or element")
+            bang = self.at_symbol("!")
+            if bang:
+                self.take()
+            subs.append(Sub(token.text, bang, token.at))
+            if self.at_symbol("]"):
+                self.take()
+                return tuple(subs)
+            self.expect(",", 'or "]" between or after subscripts')
+
+    # -- expressions
+
+    _BINARY = {  # operator: (binding power, right-binding power)
+        "OR": (10, 11),
+        "AND": (20, 21),
+        "=": (30, 31),
+        "<>": (30, 31),
+        "<": (30, 31),
+        ">": (30, 31),
+        "<=": (30, 31),
+        ">=": (30, 31),
+        "+": (40, 41),
+        "-": (40, 41),
+        "*": (50, 51),
+        "/": (50, 51),
+        "^": (70, 70),  # the unary minus binds less tightly: -2^2 = -4 (test-models); a^b^c from the right
+    }
+    _PREFIX = 60
+    _NOT = 25
+    MAX_DEPTH = 150
+
+    def expression(self, floor: int = 0) -> Node:
+        self.depth += 1
+        if self.depth > self.MAX_DEPTH:
+            raise self.source.error(
+                f"the equation of {self.source.subject} nests more than {self.MAX_DEPTH} levels deep",
+                self.token.at,
+                remedy="Split it into several variables",
+            )
+        left = self.operand()
+        while True:
+            token = self.token
+            if token.kind not in ("symbol", "keyword") or token.text not in self._BINARY:
+                break
+            power, right_power = self._BINARY[token.text]
+            if power < floor:
+                break
+            self.take()
+            left = Op(token.text, (left, self.expression(right_power)), token.at)
+        self.depth -= 1
+        return left
+
+    def operand(self) -> Node:
+        token = self.token
+        if token.kind == "number":
+            self.take()
+            return Num(float(token.text), token.at)
+        if token.kind == "string":
+            self.take()
+            return Text(token.text[1:-1], token.at)
+        if token.kind == "name":
+            return self.name_or_call()
+        if token.kind == "keyword" and token.text == "NA":
+            self.take()
+            return Num(-(2.0**109), token.at)
+        if token.kind == "keyword" and token.text == "NOT":
+            self.take()
+            return Op("NOT", (self.expression(self._NOT),), token.at)
+        if self.at_symbol("-", "+"):
+            self.take()
+            operand = self.expression(self._PREFIX)
+            if token.text == "+":
+                return operand
+            return Num(-operand.value, token.at) if isinstance(operand, Num) else Op("-", (operand,), token.at)
+        if self.at_symbol("("):
+            self.take()
+            inner = self.expression()
+            self.closing(token)
+            return inner
+        raise self.wrong("a number, a name or an opening parenthesis")
+
+    def closing(self, opened: Token) -> None:
+        if not self.at_symbol(")"):
+            span = self.source.span(opened.at)
+            raise self.wrong(
+                f'an operator or ")" for the "(" at line {span.line}, column {span.column}',
+                "Check that parentheses are balanced and that an operator stands between two terms",
+            )
+        self.take()
+
+    def name_or_call(self) -> Node:
+        token = self.take()
+        subs = self.subscripts()
+        if not self.at_symbol("("):
+            return Name(token.text, subs, token.at)
+        opened = self.take()
+        function = fold(token.text)
+        if function == "with lookup":
+            argument = self.expression()
+            self.expect(",", "between the input and the points of WITH LOOKUP")
+            table_open = self.expect("(", "before the points of WITH LOOKUP")
+            points = self.points(table_open.at)
+            self.closing(opened)
+            return Apply(token.text, subs, (argument, points), token.at)
+        if function == "tabbed array":
+            return self.tabbed_array(token, opened)
+        arguments: list[Node] = []
+        if self.at_symbol(")"):
+            self.take()
+            return Apply(token.text, subs, (), token.at)
+        while True:
+            arguments.append(self.expression())
+            if self.at_symbol(","):
+                self.take()
+                continue
+            self.closing(opened)
+            return Apply(token.text, subs, tuple(arguments), token.at)
+
+    def tabbed_array(self, token: Token, opened: Token) -> Array:
+        rows: dict[int, list[float]] = {}
+        while not self.at_symbol(")"):
+            at = self.token.at
+            rows.setdefault(self.source.span(at).line, []).append(self.number("a number of the array"))
+        self.closing(opened)
+        return Array(tuple(tuple(r) for r in rows.values()), token.at)
+
+    # -- numbers, lists, lookups
+
+    def number(self, what: str) -> float:
+        sign = 1.0
+        while self.at_symbol("-", "+"):
+            sign = -sign if self.take().text == "-" else sign
+        if self.token.kind == "keyword" and self.token.text == "NA":
+            self.take()
+            return -(2.0**109)
+        if self.token.kind != "number":
+            raise self.wrong(what)
+        return sign * float(self.take().text)
+
+    def points(self, at: int) -> Points:
+        """Read lookup points after the opening parenthesis, up to and with the closing one."""
+        if self.at_symbol("["):  # the editor's scale and reference line
+            depth = 0
+            while True:
+                if self.token.kind == "end":
+                    raise self.wrong('"]" after the scale of the lookup')
+                symbol = self.take()
+                depth += (symbol.text == "[") - (symbol.text == "]")
+                if depth == 0:
+                    break
+            if self.at_symbol(","):
+                self.take()
+        if not self.at_symbol("("):  # the old form: all x, then all y
+            values = [self.number("a number of the lookup")]
+            while self.at_symbol(","):
+                self.take()
+                values.append(self.number("a number of the lookup"))
+            self.expect(")", "after the points of the lookup")
+            half = len(values) // 2
+            if len(values) % 2:
+                raise self.source.error("a lookup needs as many x as y values", at, found=f"{len(values)} numbers")
+            return Points(tuple(values[:half]), tuple(values[half:]), at)
+        x, y = [], []
+        while self.at_symbol("("):
+            self.take()
+            x.append(self.number("the x of a lookup point"))
+            self.expect(",", "between x and y of a lookup point")
+            y.append(self.number("the y of a lookup point"))
+            self.expect(")", "after a lookup point")
+            if self.at_symbol(","):
+                self.take()
+        self.expect(")", "after the points of the lookup")
+        return Points(tuple(x), tuple(y), at)
+
+    def array(self) -> Array | None:
+        """Read ``1,2,3`` or ``1,2; 3,4;`` if the rest of the block is such a list; else leave the cursor."""
+        start = self.position
+        rows: list[tuple[float, ...]] = []
+        row: list[float] = []
+        at = self.token.at
+        try:
+            while self.token.kind != "end":
+                row.append(self.number("a number"))
+                if self.at_symbol(","):
+                    self.take()
+                elif self.at_symbol(";"):
+                    self.take()
+                    rows.append(tuple(row))
+                    row = []
+                elif self.token.kind != "end":
+                    raise self.wrong("a list")
+        except ModelError:
+            self.position = start
+            return None
+        if row:
+            rows.append(tuple(row))
+        if sum(map(len, rows)) < 2:
+            self.position = start
+            return None
+        return Array(tuple(rows), at)
+
+
+class _Source:
+    """The whole text while it is being read: places, errors and the subject of the current block."""
+
+    def __init__(self, path: str, text: str) -> None:
+        self.path, self.text = path, text
+        self.lines = tuple([0] + [m.end() for m in re.finditer(r"\r\n|\n|\r", text)])
+        self.subject = "this block"
+
+    def span(self, at: int) -> Span:
+        line = bisect.bisect_right(self.lines, at)
+        return Span(line, at - self.lines[line - 1] + 1)
+
+    def error(self, what: str, at: int, **details: str) -> ModelError:
+        span = self.span(min(at, len(self.text)))
+        return ModelError(what, where=f"{self.path}:{span.line}:{span.column}", **details)
+
+
+# ---------------------------------------------------------------------------------------------------- blocks
+
+
+def read_text(path: str | Path) -> str:
+    """Read a model file's text: UTF-8 when it says or fits so, else Windows-1252; a missing file is one clear sentence.
+
+    Line ends are kept as they are.
+    """
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(
+            "there is no such model file", where=str(path), remedy="Check the path after --model"
+        ) from None
+    except IsADirectoryError:
+        raise ModelError("this is a folder", where=str(path), expected="a Vensim .mdl file") from None
+    except OSError as error:
+        raise ModelError(f"the model file can't be read ({error.strerror})", where=str(path)) from None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", errors="replace")
+
+
+def parse(text: str, path: str = "<text>") -> ModelText:
+    """Parse the text of a Vensim model.
+
+    Parameters
+    ----------
+    text : str
+        The whole file.
+    path : str
+        Its name, for places in messages.
+
+    Returns
+    -------
+    ModelText
+        Definitions, ranges and groups in the order of the file; sketch and settings as text.
+
+    Raises
+    ------
+    ModelError
+        At the first block that can't be read, with its place, what was found and what was expected.
+    """
+    source = _Source(path, text)
+    sketch_at = _line_start(text, "\\\\\\---///")
+    settings_at = text.find("\n:L\x7f<%^E!@")
+    if settings_at < 0:
+        settings_at = text.find("\n:L<%^E!@")
+    settings_at = len(text) if settings_at < 0 else settings_at + 1
+    sketch_at = settings_at if sketch_at < 0 else sketch_at
+    body = text[: min(sketch_at, settings_at)]
+
+    definitions: list[Definition] = []
+    ranges: list[RangeDefinition] = []
+    groups: list[Group] = []
+    group, at = "", 0
+    while True:
+        at = _skip(body, at)
+        if at >= len(body):
+            break
+        if body.startswith("****", at):
+            match = _GROUP.match(body, at)
+            if match is None:
+                raise source.error(
+                    "this group heading can't be read", at, expected='asterisks, the name, asterisks, "~", a comment, "|"'
+                )
+            group = match["name"].strip().lstrip(".").strip()
+            groups.append(Group(group, match["comment"].strip(), at))
+            at = match.end()
+            continue
+        if body[at] == ":" and re.match(r":\s*MACRO\s*:", body[at : at + 20], re.IGNORECASE):
+            raise source.error("macros aren't supported yet", at, remedy="Write the macro's equations out")
+        at = _block(source, body, at, group, definitions, ranges)
+    return ModelText(
+        path=path,
+        text=text,
+        definitions=tuple(definitions),
+        ranges=tuple(ranges),
+        groups=tuple(groups),
+        sketch=text[sketch_at:settings_at],
+        settings=text[settings_at:],
+        lines=source.lines,
+    )
+
+
+def _line_start(text: str, mark: str) -> int:
+    at = text.find(mark)
+    while at > 0 and text[at - 1] not in "\r\n":
+        at = text.find(mark, at + 1)
+    return at
+
+
+def _skip(body: str, at: int) -> int:
+    """Skip blanks, ``{}`` comments (the encoding mark too) and stray block ends."""
+    while at < len(body):
+        if body[at].isspace() or body[at] == "\ufeff":
+            at += 1
+        elif body[at] == "{":
+            end = body.find("}", at)
+            if end < 0:
+                return len(body)
+            at = end + 1
+        else:
+            return at
+    return at
+
+
+def _part_end(source: _Source, body: str, at: int) -> int:
+    """Offset of the ``~`` or ``|`` that ends an expression, outside quotes and comments."""
+    start, at = at, at
+    while True:
+        match = _BLOCK_STOP.search(body, at)
+        if match is None:
+            raise source.error(
+                "this block is never ended", start, expected='"~" units "~" comment "|" after the expression'
+            )
+        if match[0] in "~|":
+            return match.start()
+        close = '"' if match[0] == '"' else "}"
+        end = match.start()
+        while True:
+            end = body.find(close, end + 1)
+            if end < 0:
+                what = "quotation mark" if close == '"' else "{ comment"
+                raise source.error(f"a {what} is never closed", match.start(), remedy=f"Add the closing {close}")
+            if close == "}" or body[end - 1] != "\\":
+                break
+        at = end + 1
+
+
+def _block(
+    source: _Source,
+    body: str,
+    start: int,
+    group: str,
+    definitions: list[Definition],
+    ranges: list[RangeDefinition],
+) -> int:
+    expression_end = _part_end(source, body, start)
+    block_end = body.find("|", expression_end)
+    if block_end < 0:
+        raise source.error("this block is never ended", start, expected='"|" after the comment')
+    parts = body[expression_end:block_end].split("~")[1:] if body[expression_end] == "~" else []
+    units_text = _BLANKS.sub(" ", re.sub(r"\\\r?\n|\\\r", " ", parts[0])).strip() if parts else ""
+    comment = re.sub(r"[ \t]*\\?\r?\n\s*|\s*\\?\r\s*", " ", parts[1]).strip() if len(parts) > 1 else ""
+    flags = parts[2].strip() if len(parts) > 2 else ""
+    text = _without_comments(body[start:expression_end])
+    source.subject = "this block"
+    reader = _Reader(source, text, start)
+    if not reader.tokens:
+        raise source.error("an empty block", start, remedy='Remove the stray "~" or "|"')
+    if reader.token.kind == "keyword" and reader.token.text in ("THE CONDITION", "TEST INPUT"):
+        return block_end + 1  # reality checks are kept in the text, not run
+    name = reader.name("the name of a variable")
+    source.subject = f'"{_plain(name.text)}"'
+    if reader.at_symbol(":", "<->"):
+        ranges.append(_range(reader, name, group))
+    else:
+        units, limits = _units(source, units_text, expression_end + 1)
+        definitions.append(
+            _definition(reader, name, group, units, limits, comment, flags, start, block_end + 1)
+        )
+    if reader.token.kind != "end":
+        raise reader.wrong('an operator, or "~" at the end of the equation', _missing_operator(reader))
+    return block_end + 1
+
+
+def _missing_operator(reader: _Reader) -> str:
+    if reader.at_symbol(")"):
+        return 'Remove the ")" or add the "(" that it closes'
+    return "Check that an operator stands between two terms and that the block before ends with |"
+
+
+def _plain(name: str) -> str:
+    """Spelling without quotes."""
+    if len(name) >= 2 and name[0] == name[-1] == '"':
+        return name[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    return name
+
+
+def _units(source: _Source, text: str, at: int) -> tuple[str, tuple[float | None, float | None] | None]:
+    match = re.fullmatch(r"(?P<units>[^\[]*)(?:\[(?P<range>[^\]]*)\]\s*)?", text)
+    if match is None:
+        raise source.error(f"the units of {source.subject} can't be read", at, found=f'"{text}"')
+    limits: tuple[float | None, float | None] | None = None
+    if match["range"] is not None and match["range"].strip():
+        bounds: list[float | None] = []
+        for bound in match["range"].split(",")[:2]:
+            bound = bound.strip()
+            try:
+                bounds.append(None if bound in ("?", "") else float(bound))
+            except ValueError:
+                raise source.error(
+                    f"the range of {source.subject} can't be read",
+                    at,
+                    found=f'"{bound}"',
+                    expected="numbers or ? as in [0,?]",
+                ) from None
+        limits = (bounds[0], bounds[1] if len(bounds) > 1 else None)
+    return match["units"].strip(), limits
+
+
+def _definition(
+    reader: _Reader,
+    name: Token,
+    group: str,
+    units: str,
+    limits: tuple[float | None, float | None] | None,
+    comment: str,
+    flags: str,
+    start: int,
+    end: int,
+) -> Definition:
+    subscripts = reader.subscripts()
+    exceptions: list[tuple[Sub, ...]] = []
+    if reader.token.kind == "keyword" and reader.token.text == "EXCEPT":
+        reader.take()
+        exceptions.append(reader.subscripts())
+        while reader.at_symbol(","):
+            reader.take()
+            exceptions.append(reader.subscripts())
+    keyword = ""
+    if reader.token.kind == "keyword" and reader.token.text in ("RAW", "INTERPOLATE", "HOLD BACKWARD", "LOOK FORWARD"):
+        keyword = reader.take().text
+    operator, expression = "", None
+    if reader.token.kind == "keyword" and reader.token.text == "IS":
+        reader.take()
+        operator, expression = ":IS:", reader.operand()
+    elif reader.at_symbol("(") and not keyword:
+        opened = reader.take()
+        operator, expression = "(", reader.points(opened.at)
+    elif reader.token.kind != "end":
+        if not reader.at_symbol("=", "==", ":="):
+            raise reader.wrong('"=" after the name', "Check that the block before it ends with |")
+        operator = reader.take().text
+        expression = reader.array() or reader.expression()
+    if reader.token.kind == "keyword" and reader.token.text == "IGNORE":
+        reader.position = len(reader.tokens)
+    return Definition(
+        name=_plain(name.text),
+        subscripts=subscripts,
+        exceptions=tuple(exceptions),
+        operator=operator,
+        expression=expression,
+        keyword=keyword,
+        units=units,
+        limits=limits,
+        comment=comment,
+        flags=flags,
+        group=group,
+        at=name.at,
+        start=start,
+        end=end,
+    )
+
+
+def _range(reader: _Reader, name: Token, group: str) -> RangeDefinition:
+    if reader.take().text == "<->":
+        other = reader.name("the name of the equivalent range")
+        return RangeDefinition(_plain(name.text), (), (), _plain(other.text), group, name.at)
+    items = _items(reader)
+    mappings: list[tuple[str, tuple[Item, ...]]] = []
+    if reader.at_symbol("->"):
+        reader.take()
+        while True:
+            if reader.at_symbol("("):
+                reader.take()
+                target = reader.name("the range that is mapped to")
+                reader.expect(":", "between the range and its elements")
+                mappings.append((_plain(target.text), _items(reader)))
+                reader.expect(")", "after the mapping")
+            else:
+                mappings.append((_plain(reader.name("the range that is mapped to").text), ()))
+            if not reader.at_symbol(","):
+                break
+            reader.take()
+    return RangeDefinition(_plain(name.text), items, tuple(mappings), "", group, name.at)
+
+
+def _items(reader: _Reader) -> tuple[Item, ...]:
+    items: list[Item] = []
+    while True:
+        if reader.at_symbol("("):
+            reader.take()
+            first = reader.name("the first element of a sequence")
+            reader.expect("-", "between first and last element")
+            last = reader.name("the last element of a sequence")
+            reader.expect(")", "after the sequence")
+            items.append(Item(_plain(first.text), _plain(last.text), first.at))
+        else:
+            token = reader.name("the name of an element or range")
+            items.append(Item(_plain(token.text), "", token.at))
+        if not reader.at_symbol(","):
+            return tuple(items)
+        reader.take()

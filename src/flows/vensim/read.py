@@ -1,0 +1,58 @@
+"""Reading a Vensim model: parse, lower, check."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import Literal
+
+from flows.errors import InputError, UnitError
+from flows.model.check import unit_findings
+from flows.model.model import Model
+from flows.vensim.lower import lower
+from flows.vensim.parse import parse, read_text
+
+
+class UnitWarning(UserWarning):
+    """Units of a model that don't match."""
+
+
+def read_vensim(
+    path: str | Path, *, units: Literal["warn", "error", "off"] = "warn", data: tuple[str | Path, ...] = ()
+) -> Model:
+    """Read a Vensim model.
+
+    Parameters
+    ----------
+    path : str or path
+        An ``.mdl`` file.
+    units : {"warn", "error", "off"}
+        What to do about units that don't match: one warning, a `UnitError`, or nothing.
+    data : tuple of paths
+        Data sets beside those that the model names.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    ModelError
+        If the file is missing or can't be read as a model; the message names the place.
+    UnitError
+        With ``units="error"``, at the first equation whose units don't match.
+    """
+    if units not in ("warn", "error", "off"):
+        raise InputError("units= is unknown", found=repr(units), expected='"warn", "error" or "off"')
+    if data:
+        raise InputError("data sets can't be read yet", where="data=")
+    model = lower(parse(read_text(path), str(path)))
+    if units != "off":
+        findings = unit_findings(model)
+        if findings and units == "error":
+            raise UnitError(**findings[0].details())
+        if findings:
+            first = str(UnitError(**findings[0].details()))
+            more = f" ({len(findings) - 1} more)" if len(findings) > 1 else ""
+            warnings.warn(first + more, UnitWarning, stacklevel=2)
+    return model
