@@ -1,0 +1,46 @@
+"""Scenarios, studies and outcomes: the schemas of the TOML files, and what they ask of a model.
+
+Each refusal names the file and the key, what stood there, what was expected and how to mend it. Nothing here
+reads a model file or runs a model; a model is used through its public attributes alone.
+"""
+
+from flows.inputs.outcomes import Outcome, read_outcomes, resolve_outcome
+from flows.inputs.scenarios import (
+    ConstantChange,
+    LeverChange,
+    Scenario,
+    combine,
+    list_scenarios,
+    read_scenario,
+    scenario_inputs,
+    settings_inputs,
+)
+from flows.inputs.studies import Study, Uncertainty, check_study, list_studies, read_study
+from flows.inputs.tables import find
+from flows.references import Expression, Reference, parse_number, parse_reference, parse_setting, take
+
+__all__ = [
+    "ConstantChange",
+    "Expression",
+    "LeverChange",
+    "Outcome",
+    "Reference",
+    "Scenario",
+    "Study",
+    "Uncertainty",
+    "check_study",
+    "combine",
+    "find",
+    "list_scenarios",
+    "list_studies",
+    "parse_number",
+    "parse_reference",
+    "parse_setting",
+    "read_outcomes",
+    "read_scenario",
+    "read_study",
+    "resolve_outcome",
+    "scenario_inputs",
+    "settings_inputs",
+    "take",
+]

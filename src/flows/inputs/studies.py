@@ -1,0 +1,330 @@
+"""Studies: which constants are varied, with which distribution, and which outcomes are recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import Field, model_validator
+from scipy import stats
+
+from flows import resources
+from flows.errors import InputError, near
+from flows.inputs.bounds import element_key, limits, range_text
+from flows.inputs.outcomes import Outcome, resolve_outcome
+from flows.inputs.tables import PLACES, Table, Text, find, read_rows, read_table, read_toml, shown_path
+from flows.references import fold, parse_reference
+
+Distribution = Literal["uniform", "loguniform", "triangular", "normal", "lognormal", "beta", "discrete"]
+_REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "uniform": ("min", "max"),
+    "loguniform": ("min", "max"),
+    "triangular": ("min", "mode", "max"),
+    "normal": ("mean", "sd"),
+    "lognormal": ("median", "sigma"),
+    "beta": ("a", "b", "min", "max"),
+    "discrete": ("values",),
+}
+_OPTIONAL: Mapping[str, tuple[str, ...]] = {
+    "normal": ("min", "max"),
+    "lognormal": ("min", "max"),
+    "discrete": ("probabilities",),
+}
+_ARGUMENTS = ("min", "mode", "max", "mean", "sd", "median", "sigma", "a", "b", "values", "probabilities")
+
+
+class Uncertainty(Table):
+    """A constant that isn't known, with its distribution.
+
+    Attributes
+    ----------
+    name : str
+        A constant of the model, or one element in its text form.
+    distribution : str
+        ``uniform`` and ``loguniform`` (min, max), ``triangular`` (min, mode, max), ``normal`` (mean, sd; cut
+        off at min and max where given), ``lognormal`` (median, sigma = standard deviation of the logarithm;
+        cut off likewise), ``beta`` (a, b, stretched from min to max) or ``discrete`` (values, probabilities).
+    group : str or None
+        Uncertainties of one group are sampled together.
+    why : str
+        Where the distribution comes from.
+    where : str
+        File and key, for messages.
+    """
+
+    name: Text
+    distribution: Distribution
+    group: Text | None = None
+    why: str = ""
+    min: float | None = None
+    mode: float | None = None
+    max: float | None = None
+    mean: float | None = None
+    sd: float | None = None
+    median: float | None = None
+    sigma: float | None = None
+    a: float | None = None
+    b: float | None = None
+    values: Annotated[tuple[float, ...], Field(strict=False)] | None = None
+    probabilities: Annotated[tuple[float, ...], Field(strict=False)] | None = None
+    where: str = Field(default="", repr=False)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Uncertainty:
+        kind = self.distribution
+        required, optional = _REQUIRED[kind], _OPTIONAL.get(kind, ())
+        listed = "its arguments are " + ", ".join((*required, *optional))
+        for key in _ARGUMENTS:
+            if getattr(self, key) is None and key in required:
+                raise ValueError(f'the {kind} distribution lacks "{key}" ({listed})')
+            if getattr(self, key) is not None and key not in (*required, *optional):
+                raise ValueError(f'the {kind} distribution has no "{key}" ({listed})')
+        for key in ("sd", "sigma", "median", "a", "b"):
+            number = getattr(self, key)
+            if number is not None and number <= 0:
+                raise ValueError(f'"{key}" must be above 0, found {number:g}')
+        if self.min is not None and self.max is not None and self.min >= self.max:
+            raise ValueError(f'"min" must lie below "max", found {self.min:g} and {self.max:g}')
+        if kind == "loguniform" and self.min is not None and self.min <= 0:
+            raise ValueError(f'"min" of a loguniform distribution must be above 0, found {self.min:g}')
+        if kind == "triangular" and not self.min <= self.mode <= self.max:  # type: ignore[operator]
+            raise ValueError(f'"mode" must lie between "min" and "max", found {self.mode:g}')
+        self._check_discrete()
+        return self
+
+    def _check_discrete(self) -> None:
+        if self.values is None:
+            return
+        if len(self.values) < 2:
+            raise ValueError('"values" must hold at least two numbers')
+        if self.probabilities is None:
+            return
+        if len(self.probabilities) != len(self.values):
+            raise ValueError(f"{len(self.values)} values have {len(self.probabilities)} probabilities")
+        if min(self.probabilities) < 0 or abs(sum(self.probabilities) - 1) > 1e-9:
+            total = sum(self.probabilities)
+            raise ValueError(f'"probabilities" must not be negative and must add up to 1, found {total:g}')
+
+    @property
+    def support(self) -> tuple[float, float]:
+        """The smallest and the largest value that can be drawn."""
+        if self.values is not None:
+            return min(self.values), max(self.values)
+        low = 0.0 if self.distribution == "lognormal" else -np.inf
+        return (low if self.min is None else self.min, np.inf if self.max is None else self.max)
+
+    def ppf(self, u: ArrayLike) -> NDArray[np.float64]:
+        """Turn numbers between 0 and 1 into values: the inverse of the distribution function.
+
+        Parameters
+        ----------
+        u : array of any shape
+            Probabilities in [0, 1]; 0 and 1 are moved inwards by half the spacing of floats there, so that
+            distributions without bounds stay finite.
+
+        Returns
+        -------
+        array, same shape
+            In the unit of the constant.
+
+        Raises
+        ------
+        InputError
+            If a number lies outside [0, 1].
+        """
+        share = np.asarray(u, dtype=np.float64)
+        if not np.all((share >= 0) & (share <= 1)):
+            raise InputError("not a probability", where=self.where, expected="numbers from 0 to 1")
+        inside = np.clip(share, 2.0**-54, 1 - 2.0**-53)
+        return np.asarray(self._inverse(inside), dtype=np.float64)
+
+    def _inverse(self, u: NDArray[np.float64]) -> Any:
+        match self.distribution:
+            case "uniform":
+                return self.min + (self.max - self.min) * u  # type: ignore[operator]
+            case "loguniform":
+                return stats.loguniform.ppf(u, self.min, self.max)
+            case "triangular":
+                width = self.max - self.min  # type: ignore[operator]
+                return stats.triang.ppf(u, (self.mode - self.min) / width, self.min, width)  # type: ignore[operator]
+            case "normal":
+                return _truncated(u, self.mean, self.sd, self.min, self.max)  # type: ignore[arg-type]
+            case "lognormal":
+                low = None if self.min is None or self.min <= 0 else np.log(self.min)
+                high = None if self.max is None else np.log(self.max)
+                return np.exp(_truncated(u, np.log(self.median), self.sigma, low, high))  # type: ignore[arg-type]
+            case "beta":
+                return self.min + (self.max - self.min) * stats.beta.ppf(u, self.a, self.b)  # type: ignore[operator]
+        values = np.asarray(self.values)
+        weights = (
+            np.full(len(values), 1 / len(values))
+            if self.probabilities is None
+            else np.array(self.probabilities)
+        )
+        steps = np.cumsum(weights)
+        return values[np.minimum(np.searchsorted(steps, u, side="left"), len(values) - 1)]
+
+
+def _truncated(u: NDArray[np.float64], mean: float, sd: float, low: float | None, high: float | None) -> Any:
+    a = -np.inf if low is None else (low - mean) / sd
+    b = np.inf if high is None else (high - mean) / sd
+    return stats.truncnorm.ppf(u, a, b, loc=mean, scale=sd)
+
+
+class Study(Table):
+    """Which constants are varied, how, and which outcomes are recorded.
+
+    Attributes
+    ----------
+    name : str
+        The file's name without its ending.
+    title : str
+        As shown to people.
+    model : str
+        Path of the model file, seen from the folder that holds ``models/``, or as given.
+    scenario : str
+        The scenario, or a combination, under which all runs are made.
+    method : {"sobol"}
+        How the sample is drawn and analysed.
+    n : int
+        A power of two; there are n (D + 2) runs for D uncertainties or groups, n (2 D + 2) with second order.
+    seed : int
+        Of the sample and the bootstrap.
+    second_order : bool
+        Whether second-order indices are wanted.
+    outcomes : tuple of str
+        Names of ``models/outcomes.toml``, or variables of the model.
+    uncertainties : tuple of Uncertainty
+        Each with its distribution.
+    resamples : int
+        Bootstrap resamples for the confidence intervals.
+    file : str
+        Where it was read, for messages.
+    path : Path or None
+        The file itself, for its digest.
+    """
+
+    name: Text
+    title: str = ""
+    model: Text = "models/migration.mdl"
+    scenario: Text = "current-course"
+    method: Literal["sobol"] = "sobol"
+    n: Annotated[int, Field(ge=2)]
+    seed: Annotated[int, Field(ge=0)]
+    second_order: bool = False
+    outcomes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
+    uncertainties: tuple[Uncertainty, ...]
+    resamples: Annotated[int, Field(ge=0)] = 200
+    file: str = Field(default="", repr=False)
+    path: Path | None = Field(default=None, repr=False)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Study:
+        if self.n & (self.n - 1):
+            below = 1 << (self.n.bit_length() - 1)
+            raise ValueError(f'"n" must be a power of two, such as {below} or {2 * below}, found {self.n}')
+        if len(self.uncertainties) < 2:
+            raise ValueError(
+                f"a study needs at least two [[uncertainty]] tables, found {len(self.uncertainties)}"
+            )
+        seen: dict[str, Uncertainty] = {}
+        for uncertainty in self.uncertainties:
+            first = seen.setdefault(fold(uncertainty.name), uncertainty)
+            if first is not uncertainty:
+                raise ValueError(f'the uncertainty "{uncertainty.name}" stands twice; remove one of them')
+        if len({u.group is None for u in self.uncertainties}) > 1:
+            lone = next(u.name for u in self.uncertainties if u.group is None)
+            raise ValueError(f'all uncertainties have a group or none has; "{lone}" has none')
+        doubled = [text for i, text in enumerate(self.outcomes) if text in self.outcomes[:i]]
+        if doubled:
+            raise ValueError(f'the outcome "{doubled[0]}" stands twice; remove one of them')
+        return self
+
+
+def read_study(name_or_path: str | Path) -> Study:
+    """Read a study file.
+
+    Parameters
+    ----------
+    name_or_path : str or Path
+        The name of a shipped study without its ending, or the path of a ``.toml`` file.
+
+    Returns
+    -------
+    Study
+        Checked against the schema; `check_study` checks it against a model.
+
+    Raises
+    ------
+    InputError
+        If no such file exists, or something in it doesn't fit the schema.
+    """
+    path = find("study", name_or_path)
+    shown = shown_path(path)
+    data = read_toml(path, shown)
+    rows = read_rows(Uncertainty, data, "uncertainty", shown)
+    extra = {"name": path.stem, "uncertainties": rows, "file": shown, "path": path}
+    return read_table(Study, data, shown, extra, arrays=("uncertainty",))
+
+
+def check_study(study: Study, model: Any, outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """Check a study against the model that it names.
+
+    Parameters
+    ----------
+    study : Study
+        As read.
+    model : flows.Model
+        Its constants and their ranges are consulted.
+    outcomes : sequence of Outcome
+        Those that the study may name.
+
+    Returns
+    -------
+    tuple of Outcome
+        One for each name in ``study.outcomes``.
+
+    Raises
+    ------
+    InputError
+        If an uncertainty is no constant or can leave the range declared in the model, or an outcome isn't
+        known.
+    """
+    for uncertainty in study.uncertainties:
+        where = f'{uncertainty.where}, key "name"'
+        reference = parse_reference(uncertainty.name, where=where)
+        if reference.name not in model.constants:
+            raise InputError(
+                f'no constant "{reference.name}" in the model',
+                where=where,
+                remedy=near(reference.name, model.constants.names),
+            )
+        item = model.constants[reference.name]
+        element_key(reference, item, model, where)
+        (low, high), (least, most) = uncertainty.support, limits(item)
+        if low < least or high > most:
+            raise InputError(
+                f'the distribution leaves the range of the constant "{item.name}"',
+                where=uncertainty.where,
+                found=f"values from {low:g} to {high:g}",
+                expected=range_text(item),
+                remedy="Set min and max inside it" if "min" in _arguments(uncertainty) else "",
+            )
+    return tuple(
+        resolve_outcome(text, outcomes, model=model, where=f'{study.file}, key "outcomes"')
+        for text in study.outcomes
+    )
+
+
+def _arguments(uncertainty: Uncertainty) -> tuple[str, ...]:
+    kind = uncertainty.distribution
+    return (*_REQUIRED[kind], *_OPTIONAL.get(kind, ()))
+
+
+def list_studies(folder: Path | None = None) -> tuple[Study, ...]:
+    """Read every shipped study (or those of a folder), by name."""
+    shelf = folder if folder is not None else resources.root() / PLACES["study"][0]
+    return tuple(read_study(path) for path in sorted(shelf.glob("*.toml")))

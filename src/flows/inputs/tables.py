@@ -1,0 +1,257 @@
+"""From TOML to frozen tables: where the files lie, how they are read, and how a refusal is worded."""
+
+from __future__ import annotations
+
+import datetime
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from flows import resources
+from flows.errors import InputError, near
+from flows.references import parse_number, strict_month
+
+Month = Annotated[str, AfterValidator(strict_month)]
+Text = Annotated[str, Field(min_length=1)]
+Texts = Annotated[tuple[Text, ...], Field(strict=False)]
+
+
+class Table(BaseModel):
+    """One table of a TOML file."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+PLACES = {
+    "scenario": ("models/scenarios", ".toml"),
+    "study": ("sensitivity", ".toml"),
+    "model": ("models", ".mdl"),
+    "outcomes": ("models/outcomes.toml", ""),
+    "claims": ("models/claims.csv", ""),
+    "observations": ("models/data/observations.csv", ""),
+    "sources": ("models/data/sources.csv", ""),
+    "seed-figures": ("models/data/seed-figures.csv", ""),
+    "series": ("models/data/series.csv", ""),
+}
+
+
+def find(kind: str, name: str | Path | None = None, *, folder: Path | None = None) -> Path:
+    """Find a shipped file by name, or the user's own by path.
+
+    Parameters
+    ----------
+    kind : str
+        ``scenario``, ``study``, ``model``, or one of the tables ``outcomes``, ``claims``, ``observations``,
+        ``sources``, ``seed-figures``, ``series``.
+    name : str or Path, optional
+        The name without its ending, or a path; needed for the first three kinds.
+    folder : Path, optional
+        Where names are looked up instead of the shipped folder.
+
+    Returns
+    -------
+    Path
+        A file that exists.
+
+    Raises
+    ------
+    InputError
+        If there is no such file; the nearest name is offered.
+    """
+    place, ending = PLACES[kind]
+    if name is None or str(name).strip() == "":
+        if ending:
+            raise InputError(
+                f"no {kind} is named", expected=f"the name of a {kind}, or the path of a {ending} file"
+            )
+        return resources.root() / place
+    text = str(name)
+    path = Path(text)
+    if path.is_file():
+        return path
+    shelf = folder if folder is not None else resources.root() / place
+    if not ending or path.suffix == ending or "/" in text or "\\" in text:
+        if ending and path.suffix == ending and (resources.root() / path).is_file():
+            return resources.root() / path
+        names = [p.name for p in sorted(path.parent.glob("*" + path.suffix))] if path.parent.is_dir() else []
+        raise InputError("no such file", where=path.as_posix(), remedy=near(path.name, names))
+    if (shelf / (text + ending)).is_file():
+        return shelf / (text + ending)
+    names = sorted(p.stem for p in shelf.glob("*" + ending))
+    raise InputError(
+        f'no {kind} "{text}"',
+        expected=("one of " + ", ".join(names)) if names else f"a {ending} file",
+        remedy=near(text, names),
+    )
+
+
+def shown_path(path: Path) -> str:
+    """Write a path as people see it: from where they stand, or from the folder that holds ``models/``."""
+    full = path.resolve()
+    for base in (Path.cwd(), resources.root()):
+        if full.is_relative_to(base.resolve()):
+            return full.relative_to(base.resolve()).as_posix()
+    return path.as_posix()
+
+
+_LINE = re.compile(r"(.*?)\s*\(at line (\d+), column (\d+)\)")
+_T = TypeVar("_T", bound=Table)
+_INTERNAL = frozenset({"where", "file", "path", "paths", "levers", "constants", "uncertainties"})
+
+
+def read_toml(path: Path, shown: str) -> dict[str, Any]:
+    """Read a TOML file; an error of syntax names its line and column."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise InputError("not a text file in UTF-8", where=shown, found=f"byte {error.start}") from None
+    except OSError as error:
+        raise InputError("can't be read", where=shown, found=str(error.strerror or error)) from None
+    except tomllib.TOMLDecodeError as error:
+        match = _LINE.match(str(error))
+        where = f"{shown}:{match[2]}:{match[3]}" if match else shown
+        what = match[1] if match else str(error)
+        remedy = "Put text and dates in quotation marks and write numbers with a decimal point"
+        raise InputError(
+            f"not valid TOML: {what[:1].lower()}{what[1:]}", where=where, remedy=remedy
+        ) from None
+
+
+def read_rows(table: type[_T], data: Mapping[str, Any], key: str, shown: str) -> tuple[_T, ...]:
+    """Read the ``[[key]]`` tables of a file, each with its place for messages."""
+    rows = data.get(key, [])
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise InputError(
+            f"not a list of [[{key}]] tables",
+            where=f'{shown}, key "{key}"',
+            found=_found(rows),
+            remedy=f"Write [[{key}]] with double brackets above each one",
+        )
+    made = []
+    for number, row in enumerate(rows, 1):
+        where = f"{shown}, [[{key}]] {number}"
+        made.append(read_table(table, row, where, {"where": where}))
+    return tuple(made)
+
+
+def read_table(
+    table: type[_T],
+    data: Mapping[str, Any],
+    where: str,
+    extra: Mapping[str, Any],
+    *,
+    arrays: tuple[str, ...] = (),
+) -> _T:
+    """Make one table, or say in a sentence what is wrong with it."""
+    keys = [k for k in table.model_fields if k not in _INTERNAL and k not in extra] + list(arrays)
+    for key in data:
+        if key not in keys:
+            remedy = near(key, keys)
+            if key == "name" and "name" in extra:
+                remedy = "Leave it out: the name is that of the file"
+            raise InputError(
+                f'unknown key "{key}"', where=where, expected="one of " + ", ".join(keys), remedy=remedy
+            )
+    fields = {k: v for k, v in data.items() if k not in arrays}
+    try:
+        return table.model_validate({**fields, **extra})
+    except InputError as error:
+        raise _at(error, table, fields, where) from None
+    except ValidationError as error:
+        raise _sentence(error, where) from None
+
+
+def _at(error: InputError, table: type[Table], fields: Mapping[str, Any], where: str) -> InputError:
+    """Name the key whose text a validator refused."""
+    guilty = next(
+        (k for k, v in fields.items() if isinstance(v, str) and error.found == f'"{v.strip()}"'), None
+    )
+    place = f'{where}, key "{guilty}"' if guilty else where
+    return InputError(
+        error.what, where=place, found=error.found, expected=error.expected, remedy=error.remedy
+    )
+
+
+_EXPECTED = {
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "string_type": "text",
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "string_too_short": "some text",
+    "too_short": "at least one entry",
+}
+
+
+def _sentence(error: ValidationError, where: str) -> InputError:
+    """Say the first error of a table in one sentence."""
+    first = error.errors()[0]
+    path, kind, value = first["loc"], first["type"], first.get("input")
+    keys = [str(part) for part in path if isinstance(part, str)]
+    if kind == "value_error":
+        context = first.get("ctx", {}).get("error")
+        return InputError(str(context), where=where)
+    key = keys[0] if keys else ""
+    place = f'{where}, key "{key}"' if key else where
+    if kind == "missing":
+        return InputError(f'the key "{key}" is missing', where=where, remedy=f"Add a line {key} = …")
+    if kind == "literal_error":
+        choices = re.findall(r"'([^']*)'", str(first.get("ctx", {}).get("expected", "")))
+        remedy = near(value, choices) if isinstance(value, str) else ""
+        return InputError(
+            "not one of the choices",
+            where=place,
+            found=_found(value),
+            expected=", ".join(choices),
+            remedy=remedy,
+        )
+    if kind in ("greater_than_equal", "greater_than"):
+        least = first["ctx"].get("ge", first["ctx"].get("gt"))
+        return InputError(
+            "the number is too small", where=place, found=_found(value), expected=f"{least:g} or more"
+        )
+    expected = _EXPECTED.get(kind, first["msg"])
+    what = {"a number": "not a number", "text": "not text", "a list": "not a list"}.get(
+        expected, "the value doesn't fit"
+    )
+    return InputError(
+        what, where=place, found=_found(value), expected=expected, remedy=_mend(key, value, expected)
+    )
+
+
+def _found(value: Any) -> str:
+    match value:
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f'the text "{value}"'
+        case int() | float():
+            return f"the number {value}"
+        case datetime.date() | datetime.time():
+            return f"the date {value.isoformat()}"
+        case list() | tuple():
+            return "a list"
+        case dict():
+            return "a table"
+    return str(value)
+
+
+def _mend(key: str, value: Any, expected: str) -> str:
+    if expected in ("a number", "a whole number", "a finite number") and isinstance(value, str):
+        try:
+            return f"Write {key} = {parse_number(value):g} without quotation marks"
+        except InputError as error:
+            return error.remedy
+    if expected == "text" and isinstance(value, datetime.date):
+        return f'Write {key} = "{value.year}-{value.month:02d}" in quotation marks'
+    if expected == "text" and isinstance(value, int | float) and not isinstance(value, bool):
+        return f'Write {key} = "{value}" in quotation marks'
+    if expected == "a list" and isinstance(value, str):
+        return f'Write {key} = ["{value}"]'
+    return ""

@@ -1,0 +1,510 @@
+"""Observed series shipped with the model, and the model's counterpart of an observed value.
+
+An observed value holds at an instant, or over a month, a calendar year, a U.S. fiscal year (October to
+September) or another span. Its counterpart is the value of a stock at the end of that span, or the integral
+of a rate over it. Events, people and files are different counts; ``models/data/series.csv`` says which a
+series is.
+"""
+
+from __future__ import annotations
+
+import calendar as gregorian
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from flows import resources
+from flows.calendar import START_YEAR, month_of
+from flows.errors import InputError, near
+from flows.references import Expression, Reference, fold, take
+
+Measure = Literal["auto", "mean"]
+Kind = Literal["input", "fitted", "emergent"]
+
+FOLDER = "models/data"
+COMPARED = ("instant", "month", "calendar_year", "fiscal_year")
+"""Kinds of span that a series is compared over; other spans are sums over several years or parts of one."""
+
+_TOLERANCE = 1e-9
+
+
+class Comparable(Protocol):
+    """What `observed_against` needs of an outcome."""
+
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def expression(self) -> str: ...  # noqa: D102
+    @property
+    def series(self) -> str: ...  # noqa: D102
+
+
+@cache
+def _read(name: str) -> pd.DataFrame:
+    path = resources.root() / FOLDER / f"{name}.csv"
+    try:
+        return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except OSError as error:
+        raise InputError("can't be read", where=f"{FOLDER}/{name}.csv", found=str(error.strerror)) from None
+
+
+def load() -> pd.DataFrame:
+    """Return every shipped observed value, one a row.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``series``, ``period_start``, ``period_end`` (days, both included), ``value``, ``unit``,
+        ``group``, ``source_id``, ``tier`` (A best, then B, C, seed), ``period_type`` and ``note``.
+    """
+    frame = _read("observations").copy()
+    frame["value"] = frame["value"].astype(float)
+    for column in ("period_start", "period_end"):
+        frame[column] = pd.to_datetime(frame[column], format="%Y-%m-%d")
+    return frame
+
+
+def sources() -> pd.DataFrame:
+    """Return the sources of the observed values, indexed by ``source_id``."""
+    return _read("sources").set_index("source_id")
+
+
+def definitions() -> pd.DataFrame:
+    """Return what each series counts and over which year, indexed by ``series``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``counts`` (event, person, case, money, share, time), ``measure`` (flow, stock, level),
+        ``year`` (month, calendar, fiscal, instant, part, years) and ``definition``.
+    """
+    return _read("series").set_index("series")
+
+
+def observed(series: str, *, group: str | None = None, period_type: str | None = None) -> pd.DataFrame:
+    """Select an observed series.
+
+    Parameters
+    ----------
+    series : str
+        Its name in ``models/data/series.csv``.
+    group : str, optional
+        Nationality or place; every group by default.
+    period_type : str, optional
+        ``instant``, ``month``, ``calendar_year``, ``fiscal_year``, ``part`` or ``years``; every kind by
+        default.
+
+    Returns
+    -------
+    pandas.DataFrame
+        As `load`, in the order of time.
+
+    Raises
+    ------
+    InputError
+        If there is no such series, group or kind of span; the nearest name is offered.
+    """
+    frame = _choose(load(), "series", series)
+    if group is not None:
+        frame = _choose(frame, "group", group)
+    if period_type is not None:
+        frame = _choose(frame, "period_type", period_type)
+    return frame.sort_values(["group", "period_start", "period_end"], ignore_index=True)
+
+
+def _choose(frame: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
+    chosen = frame[frame[column].map(fold) == fold(name)]
+    if chosen.empty:
+        known = sorted(frame[column].unique())
+        word = {"period_type": "kind of span", "series": "observed series"}.get(column, column)
+        raise InputError(
+            f'no {word} "{name}"',
+            where=f"{FOLDER}/observations.csv",
+            expected="one of " + ", ".join(known) if len(known) < 12 else f"a {word} of that file",
+            remedy=near(name, known),
+        )
+    return chosen
+
+
+def monthly(series: str, *, group: str = "All nationalities") -> xr.DataArray:
+    """Return a series of months on model time.
+
+    Parameters
+    ----------
+    series : str
+        Its name.
+    group : str, optional
+        Nationality or place.
+
+    Returns
+    -------
+    xarray.DataArray
+        Over ``time`` = the middle of each month in model time, with ``date`` its first day and
+        ``attrs["units"]``; months without a value are left out.
+    """
+    frame = observed(series, group=group, period_type="month")
+    times = [time_of(start) + 0.5 for start in frame["period_start"]]
+    return xr.DataArray(
+        frame["value"].to_numpy(dtype=float),
+        dims="time",
+        coords={"time": times, "date": ("time", frame["period_start"].to_numpy(dtype="datetime64[ns]"))},
+        name=series,
+        attrs={"units": frame["unit"].iloc[0], "group": group},
+    )
+
+
+# --- spans -----------------------------------------------------------------------------------------------
+
+
+def time_of(day: pd.Timestamp, *, end: bool = False) -> float:
+    """Convert a day to model time: its beginning, or its end.
+
+    Parameters
+    ----------
+    day : pandas.Timestamp
+        The day.
+    end : bool, optional
+        Whether the end of the day is meant.
+
+    Returns
+    -------
+    float
+        Months since 1 January 2013; each day is its share of its month.
+
+    Examples
+    --------
+    >>> time_of(pd.Timestamp("2013-02-01")), time_of(pd.Timestamp("2013-02-28"), end=True)
+    (1.0, 2.0)
+    """
+    days = gregorian.monthrange(day.year, day.month)[1]
+    return 12 * (day.year - START_YEAR) + day.month - 1 + (day.day - (0 if end else 1)) / days
+
+
+def over_span(
+    values: xr.DataArray,
+    start: pd.Timestamp,
+    end: pd.Timestamp,
+    *,
+    measure: Measure = "auto",
+    where: str = "",
+) -> xr.DataArray:
+    """Compute what a trajectory amounts to over a span of days.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        Over ``time`` (months) and any leading dimensions; ``attrs["units"]`` decides: a unit per month is
+        integrated over the span (trapezoids between saved times), anything else is read at the span's end.
+    start, end : pandas.Timestamp
+        First and last day; the same day for a value at an instant.
+    measure : {"auto", "mean"}, optional
+        ``mean`` takes the average over the span instead.
+    where : str, optional
+        For the error message.
+
+    Returns
+    -------
+    xarray.DataArray
+        Without ``time``. A rate per month gives a number of events, people or files.
+
+    Raises
+    ------
+    InputError
+        If the run doesn't cover the whole span.
+    """
+    times = np.asarray(values["time"].values, dtype=float)
+    first, last = time_of(start), time_of(end, end=True)
+    rate = str(values.attrs.get("units", "")).replace(" ", "").endswith("/Month")
+    needed = first if rate or measure == "mean" else last
+    if needed < times[0] - _TOLERANCE or last > times[-1] + _TOLERANCE:
+        raise InputError(
+            "the run doesn't cover the whole span",
+            where=where,
+            found=f"{start:%Y-%m-%d} to {end:%Y-%m-%d}",
+            expected=f"a span between {month_of(times[0])} and {month_of(max(times[-1] - 1, times[0]))}",
+        )
+    array = np.asarray(values.transpose(..., "time").values, dtype=float)
+    leading = values.isel(time=0, drop=True).drop_vars("date", errors="ignore")
+    if measure == "auto" and not rate:
+        return leading.copy(data=_between(times, array, last))
+    inside = (times > first + _TOLERANCE) & (times < last - _TOLERANCE)
+    knots = np.concatenate([[first], times[inside], [last]])
+    heights = np.concatenate(
+        [
+            _between(times, array, first)[..., None],
+            array[..., inside],
+            _between(times, array, last)[..., None],
+        ],
+        axis=-1,
+    )
+    total = np.trapezoid(heights, knots, axis=-1)
+    return leading.copy(data=np.asarray(total / (last - first) if measure == "mean" else total))
+
+
+def _between(times: np.ndarray, array: np.ndarray, at: float) -> np.ndarray:
+    """Interpolate along the last axis."""
+    right = int(np.clip(np.searchsorted(times, at - _TOLERANCE), 0, len(times) - 1))
+    left = max(right - 1, 0)
+    if right == left or abs(times[right] - at) <= _TOLERANCE:
+        return np.asarray(array[..., right])
+    share = (at - times[left]) / (times[right] - times[left])
+    return np.asarray(array[..., left] * (1 - share) + array[..., right] * share)
+
+
+def _counterpart(
+    expression: str, dataset: xr.Dataset, start: pd.Timestamp, end: pd.Timestamp, measure: Measure, where: str
+) -> float:
+    """Evaluate an expression whose variables are first taken over the span, each in its own way."""
+
+    def lookup(reference: Reference) -> xr.DataArray:
+        return over_span(take(dataset, reference, where=where), start, end, measure=measure, where=where)
+
+    value = Expression.parse(expression, where=where).evaluate(lookup)
+    if np.ndim(value) > 0:
+        dims = ", ".join(map(str, getattr(value, "dims", ())))
+        raise InputError(
+            "one run is compared at a time",
+            where=where,
+            found=f"a result over {dims}",
+            remedy="Select one of them",
+        )
+    return float(value)
+
+
+# --- comparisons -----------------------------------------------------------------------------------------
+
+
+def observed_against(outcome: Comparable, dataset: xr.Dataset) -> pd.DataFrame:
+    """Set one run beside the observed counterpart of an outcome.
+
+    Parameters
+    ----------
+    outcome : flows.inputs.Outcome
+        Its ``series`` is an expression over ``series[group]``; without a group, all nationalities.
+    dataset : xarray.Dataset
+        One run, as `flows.simulate` returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``outcome``, ``series``, ``period_type``, ``period_start``, ``period_end``, ``observed``,
+        ``unit``, ``model``, ``error_percent``, ``source``; one row for each month, year or instant that
+        lies wholly inside the run; empty for an outcome without a series.
+    """
+    rows = _aligned(outcome.series) if outcome.series else _aligned_nothing()
+    first, last = float(dataset["time"].values[0]), float(dataset["time"].values[-1])
+    found = []
+    row: Any
+    for row in rows.itertuples(index=False):
+        begins = (
+            time_of(row.period_end, end=True) if row.period_type == "instant" else time_of(row.period_start)
+        )
+        if begins < first - _TOLERANCE or time_of(row.period_end, end=True) > last + _TOLERANCE:
+            continue
+        model = _counterpart(
+            outcome.expression, dataset, row.period_start, row.period_end, "auto", f'outcome "{outcome.name}"'
+        )
+        found.append(
+            {
+                "outcome": outcome.name,
+                "series": outcome.series,
+                "period_type": row.period_type,
+                "period_start": row.period_start,
+                "period_end": row.period_end,
+                "observed": row.value,
+                "unit": row.unit,
+                "model": model,
+                "error_percent": per_cent_error(model, row.value),
+                "source": row.source,
+            }
+        )
+    columns = ["outcome", "series", "period_type", "period_start", "period_end", "observed", "unit", "model"]
+    return pd.DataFrame(found, columns=[*columns, "error_percent", "source"])
+
+
+def per_cent_error(model: float, value: float) -> float:
+    """Return 100 (model - observed) / observed; not a number where nothing was observed."""
+    return 100 * (model - value) / value if value else float("nan")
+
+
+_KEYS = ["period_type", "period_start", "period_end"]
+
+
+def _aligned_nothing() -> pd.DataFrame:
+    return pd.DataFrame(columns=[*_KEYS, "value", "unit", "source"])
+
+
+def _aligned(text: str) -> pd.DataFrame:
+    """Evaluate an expression over observed series on the spans that all of them have."""
+    expression = Expression.parse(text, where=f'series "{text}"')
+    parts: Mapping[Reference, pd.DataFrame] = {r: _part(r) for r in expression.references}
+    spans: pd.Index | None = None
+    for part in parts.values():
+        spans = part.index if spans is None else spans.intersection(part.index)
+    if spans is None or spans.empty:
+        return _aligned_nothing()
+    value = expression.evaluate(lambda reference: parts[reference].loc[spans, "value"])
+    frames = [part.loc[spans] for part in parts.values()]
+    titles = sources()["title"]
+    ids = pd.concat([frame["source_id"] for frame in frames], axis=1)
+    source = ["; ".join(dict.fromkeys(titles[i] for i in row)) for row in ids.itertuples(index=False)]
+    frame = pd.DataFrame({"value": value, "unit": frames[0]["unit"], "source": source}, index=spans)
+    return frame.sort_index(level="period_end").reset_index()
+
+
+def _part(reference: Reference) -> pd.DataFrame:
+    group = ", ".join(reference.elements) or None
+    frame = observed(reference.name, group=group)
+    if group is None and frame["group"].nunique() > 1:
+        frame = _choose(frame, "group", "All nationalities")
+    return frame[frame["period_type"].isin(COMPARED)].set_index(_KEYS)
+
+
+# --- figures of the documents ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class SeedFigure:
+    """A figure of the documents that the base run is held against.
+
+    Attributes
+    ----------
+    figure : str
+        What it is, in words.
+    value, value_high : float
+        The figure, or the ends of a range (equal for one number).
+    unit : str
+        Of the figure.
+    period_start, period_end : pandas.Timestamp
+        First and last day that it speaks of; equal for an instant.
+    document, section : str
+        Where it stands.
+    kind : {"input", "fitted", "emergent"}
+        Whether it was put into the model, fitted, or comes out of it; only the last kind is evidence.
+    measure : {"auto", "mean"}
+        As for `over_span`.
+    expression : str
+        The model's counterpart; empty where this version doesn't speak to it.
+    reason : str
+        Why not, where the expression is empty.
+    note : str
+        How to read the figure.
+    """
+
+    figure: str
+    value: float
+    value_high: float
+    unit: str
+    period_start: pd.Timestamp
+    period_end: pd.Timestamp
+    document: str
+    section: str
+    kind: Kind
+    measure: Measure
+    expression: str
+    reason: str
+    note: str
+
+
+def seed_figures() -> tuple[SeedFigure, ...]:
+    """Return the figures of the documents, in the order of the file.
+
+    Raises
+    ------
+    InputError
+        If a row lacks a number or a date, or has neither an expression nor a reason.
+    """
+    figures = []
+    for number, row in enumerate(_read("seed-figures").to_dict("records"), 2):
+        where = f"{FOLDER}/seed-figures.csv:{number}"
+        try:
+            value = float(row["value"])
+            high = float(row["value_high"] or row["value"])
+            start = pd.Timestamp(row["period_start"])
+            end = pd.Timestamp(row["period_end"])
+        except ValueError as error:
+            raise InputError("not a number or a date", where=where, found=str(error)) from None
+        if bool(row["expression"]) == bool(row["reason"]):
+            raise InputError("a figure has either an expression or a reason why it has none", where=where)
+        rest: dict[str, Any] = {
+            k: row[k] for k in ("figure", "unit", "document", "section", "kind", "expression")
+        }
+        rest |= {k: row[k] for k in ("reason", "note")}
+        measure: Any = row["measure"] or "auto"
+        figures.append(
+            SeedFigure(
+                value=value, value_high=high, period_start=start, period_end=end, measure=measure, **rest
+            )
+        )
+    return tuple(figures)
+
+
+def figure_variables() -> tuple[str, ...]:
+    """Return the text forms to ask `flows.simulate` for, so that `figures_against` finds what it needs."""
+    expressions = [Expression.parse(f.expression) for f in seed_figures() if f.expression]
+    return tuple(dict.fromkeys(r.key for expression in expressions for r in expression.references))
+
+
+def figures_against(dataset: xr.Dataset) -> pd.DataFrame:
+    """Set one run beside the figures of the documents, without hiding the bad ones.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        One run that holds `figure_variables`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a figure: ``figure``, ``period_start``, ``period_end``, ``value``, ``value_high``, ``unit``,
+        ``model``, ``error_percent`` (from the nearer end of a range, 0 inside it), ``kind``, ``document``,
+        ``section``, ``reason``, ``note``. Where this version doesn't speak to a figure, or the run doesn't
+        cover its span, ``model`` isn't a number and ``reason`` says why.
+    """
+    rows = []
+    for figure in seed_figures():
+        model, reason = float("nan"), figure.reason
+        if figure.expression:
+            try:
+                model = _counterpart(
+                    figure.expression,
+                    dataset,
+                    figure.period_start,
+                    figure.period_end,
+                    figure.measure,
+                    f'figure "{figure.figure}"',
+                )
+            except InputError as error:
+                if error.what != "the run doesn't cover the whole span":
+                    raise
+                reason = error.what
+        nearest = float(np.clip(model, figure.value, figure.value_high))
+        rows.append(
+            {
+                "figure": figure.figure,
+                "period_start": figure.period_start,
+                "period_end": figure.period_end,
+                "value": figure.value,
+                "value_high": figure.value_high,
+                "unit": figure.unit,
+                "model": model,
+                "error_percent": per_cent_error(model, nearest),
+                "kind": figure.kind,
+                "document": figure.document,
+                "section": figure.section,
+                "reason": reason,
+                "note": figure.note,
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def files() -> tuple[Path, ...]:
+    """Return the data files, for the digests of a run's provenance."""
+    return tuple(sorted((resources.root() / FOLDER).glob("*.csv")))
