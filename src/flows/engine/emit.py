@@ -208,7 +208,7 @@ class _Emitter:
 
     def phase(self, name: str, nodes: tuple[Node, ...], *, initial: bool = False, net: bool = False) -> str:
         """One function that evaluates `nodes` in order, cut into pieces that a compiler takes easily."""
-        groups = list(_groups(nodes, self.places, fuse=not initial, unordered=net))
+        groups = list(_groups(nodes, unordered=net))
         pieces: list[list[str]] = [[]]
         for group in groups:
             body = self.group(group, initial=initial, net=net)
@@ -244,33 +244,32 @@ class _Emitter:
         return self.constants.setdefault(values, f"P{len(self.constants)}")
 
 
-def _groups(nodes: tuple[Node, ...], places: Layout, *, fuse: bool, unordered: bool) -> Iterator[_Group]:
+def _groups(nodes: tuple[Node, ...], *, unordered: bool) -> Iterator[_Group]:
     """Gather equations with equal loops that only use each other at the same position."""
     waiting = list(nodes)
     # With an order given, a node may move forward only over nodes that it doesn't depend on.
     while waiting:
         head = waiting.pop(0)
         group = _Group(head.loops, _is_scalar(head), [head])
-        if fuse:
-            members = {head.variable.name}
-            skipped: set[str] = set()
-            rest: list[Node] = []
-            for node in waiting:
-                used = {r.name for r in _refs(node.expr)}
-                fits = (
-                    node.loops == group.loops
-                    and _is_scalar(node) == group.scalar
-                    and len(group.nodes) < _STATEMENTS
-                    and (unordered or (not used & skipped and node.variable.name not in members | skipped))
-                    and (unordered or all(_aligned(node, name, group) for name in used & members))
-                )
-                if fits:
-                    group.nodes.append(node)
-                    members.add(node.variable.name)
-                else:
-                    skipped.add(node.variable.name)
-                    rest.append(node)
-            waiting = rest
+        members = {head.variable.name}
+        skipped: set[str] = set()
+        rest: list[Node] = []
+        for node in waiting:
+            used = {r.name for r in _refs(node.expr)}
+            fits = (
+                node.loops == group.loops
+                and _is_scalar(node) == group.scalar
+                and len(group.nodes) < _STATEMENTS
+                and (unordered or (not used & skipped and node.variable.name not in members | skipped))
+                and (unordered or all(_aligned(node, name, group) for name in used & members))
+            )
+            if fits:
+                group.nodes.append(node)
+                members.add(node.variable.name)
+            else:
+                skipped.add(node.variable.name)
+                rest.append(node)
+        waiting = rest
         yield group
 
 

@@ -50,12 +50,16 @@ def run_blocks(template, values, index, tables, bases_of, out, t0, dt, steps, sa
             for lane in range(LANES):
                 w[k * LANES + lane] = template[k]
         for lane in range(LANES):
-            run = min(block * LANES + lane, runs - 1)  # the last block repeats its last run in idle lanes
+            run = block * LANES + lane
+            if run >= runs:
+                run = runs - 1  # the last block repeats its last run in idle lanes
             bases[lane] = bases_of[run]
             for j in range(len(index)):
-                w[index[j] * LANES + lane] = values[run, j]
+                w[index[j] * LANES + lane] = values[run][j]
         euler(w, tables, bases, saved, t0, dt, steps, save_steps, slots)
         for lane in range(LANES):
             run = block * LANES + lane
             if run < runs:
-                out[run] = saved[lane]
+                for s in range(out.shape[1]):
+                    for j in range(out.shape[2]):
+                        out[run, s, j] = saved[lane, s, j]
