@@ -15,6 +15,7 @@ import itertools
 import json
 import shutil
 import time as clock
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,7 +26,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from flows import provenance, sobol
+from flows import ensemble, provenance, sobol
 from flows.calendar import label as month_label
 from flows.errors import InputError, ResultError
 from flows.inputs import (
@@ -238,7 +239,7 @@ class _Layout:
     titles: tuple[str, ...]
     units: tuple[str, ...]
     time: Array
-    date: NDArray[np.datetime64]
+    date: NDArray[np.datetime64] | None  # None where a model doesn't count in months
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -273,7 +274,9 @@ class _Plan:
         rows = self.design.rows(start, stop).reshape(-1, len(self.design.names))
         drawn = self.draws(rows)
         inputs = {**self.base_inputs, **{name: xr.DataArray(x, dims="draw") for name, x in drawn.items()}}
-        found = self.simulate(self.model, inputs, outcomes=_variables(self.outcomes), save_every=1)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ensemble.NonFiniteWarning)  # refused below, with its inputs
+            found = self.simulate(self.model, inputs, outcomes=_variables(self.outcomes), save_every=1)
         values = np.stack([array for *_, array in _elements(self.outcomes, found, draws=len(rows))], axis=1)
         finite = np.isfinite(values)
         if not finite.all():
@@ -336,13 +339,10 @@ def _plan(
         second_order=study.second_order,
     )
     if model is None:
-        from flows.vensim import read_vensim
+        from flows.vensim.read import read_vensim
 
         model = read_vensim(find("model", study.model), units="error")
-    if simulate is None:
-        from flows import ensemble
-
-        simulate = ensemble.simulate
+    run_model: Simulate = simulate or ensemble.simulate
     files += [Path(path) for path in _model_files(model)]
     files.append(find("outcomes"))
     outcomes = check_study(study, model, _outcomes_of(model))
@@ -358,14 +358,14 @@ def _plan(
                 remedy="Take it out of the study, or choose another scenario",
             )
     first = {u.name: float(u.ppf(design.base[0, i])) for i, u in enumerate(study.uncertainties)}
-    shown = simulate(model, {**base_inputs, **first}, outcomes=_variables(outcomes), save_every=1)
+    shown = run_model(model, {**base_inputs, **first}, outcomes=_variables(outcomes), save_every=1)
     names, titles, units, _ = zip(*_elements(outcomes, shown, draws=1), strict=True)
     layout = _Layout(
         names=names,
         titles=titles,
         units=units,
         time=np.asarray(shown["time"].values, dtype=np.float64),
-        date=np.asarray(shown["date"].values),
+        date=np.asarray(shown["date"].values) if "date" in shown.coords else None,
     )
     size = design.width * layout.shape[0] * layout.shape[1] * 8
     chunk = max(-(-design.n // _CHUNKS), -(-_CHUNK_RUNS // design.width))
@@ -376,7 +376,7 @@ def _plan(
         base_inputs=base_inputs,
         design=design,
         layout=layout,
-        simulate=simulate,
+        simulate=run_model,
         files=tuple(dict.fromkeys(path.resolve() for path in files)),
         chunk=max(1, min(chunk, _CHUNK_BYTES // size, design.n)),
     )
@@ -475,12 +475,13 @@ class _WorkFolder:
 
 def _coords(plan: _Plan) -> dict[str, Any]:
     layout = plan.layout
+    dated = {} if layout.date is None else {"date": ("time", layout.date)}
     return {
         "outcome": list(layout.names),
         "title": ("outcome", list(layout.titles)),
         "unit": ("outcome", list(layout.units)),
-        "time": ("time", layout.time, {"units": "Month", "long_name": "model time"}),
-        "date": ("time", layout.date),
+        "time": ("time", layout.time, {"long_name": "model time"}),
+        **dated,
     }
 
 
@@ -540,18 +541,20 @@ def _write(result: StudyResult, folder: Path) -> None:
     _write_netcdf(result.bands, folder / "bands.nc")
     orders = [name for name in result.indices.data_vars if str(name)[:2] in ("S1", "ST")]
     tidy = result.indices[orders].to_dataframe(dim_order=["outcome", "uncertainty", "time"]).reset_index()
-    _write_csv(tidy[["outcome", "uncertainty", "date", "time", *orders]], folder / "indices.csv")
+    dated = ["date"] if "date" in result.indices.coords else []
+    _write_csv(tidy[["outcome", "uncertainty", *dated, "time", *orders]], folder / "indices.csv")
     if "S2" in result.indices:
         pairs = result.indices[["S2", "S2_low", "S2_high", "S2_conf"]]
         table = pairs.to_dataframe(dim_order=["outcome", "uncertainty", "partner", "time"]).dropna()
-        columns = ["outcome", "uncertainty", "partner", "date", "time", *pairs.data_vars]
+        columns = ["outcome", "uncertainty", "partner", *dated, "time", *pairs.data_vars]
         _write_csv(table.reset_index()[columns], folder / "indices_second_order.csv")
     wide = result.bands["value"].to_series().unstack("quantile")
     wide.columns = [f"p{100 * float(q):02.0f}" for q in wide.columns]
     wide.insert(0, "mean", result.bands["mean"].to_series())
     bands = wide.reset_index()
     bands.insert(1, "unit", bands["outcome"].map(result.bands["unit"].to_series()))
-    bands.insert(2, "date", bands["time"].map(result.bands["date"].to_series()))
+    if dated:
+        bands.insert(2, "date", bands["time"].map(result.bands["date"].to_series()))
     _write_csv(bands, folder / "bands.csv")
     _write_csv(result.samples, folder / "samples.csv")
 
@@ -560,7 +563,8 @@ def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
     encoding: dict[str, dict[str, Any]] = {
         str(name): {"zlib": True, "complevel": 4, "_FillValue": np.nan} for name in dataset.data_vars
     }
-    encoding["date"] = {"units": "days since 2013-01-01", "dtype": "int32", "_FillValue": None}
+    if "date" in dataset.coords:
+        encoding["date"] = {"units": "days since 2013-01-01", "dtype": "int32", "_FillValue": None}
     with provenance.atomic_path(path) as temporary:
         dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
 

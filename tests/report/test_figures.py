@@ -237,6 +237,13 @@ def test_outcomes_that_are_computed(scenarios: xr.Dataset) -> None:
     np.testing.assert_allclose(values, 2 * scenarios["court cases pending"][0])
 
 
+def test_a_model_that_does_not_count_in_months(scenarios: xr.Dataset, indices: xr.Dataset) -> None:
+    undated = scenarios.isel(scenario=0, drop=True).drop_vars("date")
+    figure = figures.trajectories(undated, list(OUTCOMES), mark=("2026-01", "policies begin"))
+    assert figure.axes[0].get_xlabel() == "model time"
+    figures.indices_over_time(indices.drop_vars("date"), OUTCOMES[2]).draw_without_rendering()
+
+
 def test_mistakes_are_named(indices: xr.Dataset, scenarios: xr.Dataset) -> None:
     with pytest.raises(InputError, match='Did you mean "court cases pending"'):
         figures.trajectories(scenarios.isel(scenario=0), ["court case pending"])

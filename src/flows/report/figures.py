@@ -116,7 +116,7 @@ def trajectories(
         handles["model"] = line
         if observed is not None:
             handles |= _draw_observed(axis, observed[observed["outcome"] == name], unit)
-        _finish(axis, heading, unit, mark=mark, word=position == 0)
+        _finish(axis, heading, unit, _dates(values), mark=mark, word=position == 0)
     return _headed(
         figure, title or "Outcomes over time", source, legend=handles if len(handles) > 1 else None
     )
@@ -182,7 +182,7 @@ def comparison(
                 zorder=3,
             )
             handles[_word(labels, name)] = line
-        _finish(axis, heading, unit, mark=mark, word=position == 0)
+        _finish(axis, heading, unit, dates, mark=mark, word=position == 0)
     return _headed(figure, title or "Scenarios against the baseline", source, legend=handles)
 
 
@@ -226,7 +226,7 @@ def fan(
         (handles["median"],) = axis.plot(dates, middle, color=PALETTE[0], linewidth=1.6)
         if observed is not None:
             handles |= _draw_observed(axis, observed[observed["outcome"] == name], unit)
-        _finish(axis, str(one["title"].values), unit, mark=mark, word=position == 0)
+        _finish(axis, str(one["title"].values), unit, dates, mark=mark, word=position == 0)
     heading = title or "How far the uncertainties spread the outcomes"
     return _headed(figure, heading, source, legend=handles)
 
@@ -296,7 +296,7 @@ def indices_over_time(
             handles[label] = axis.fill_between(_dates(one), below, below + values, linewidth=0, **look)
             below = below + values
         axis.set_xlim(*_dates(one)[[0, -1]])
-        _finish(axis, str(one["title"].values), "")
+        _finish(axis, str(one["title"].values), "", _dates(one))
         axis.set_ylim(0, 1)
         axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
         axis.set_ylabel("share of variance (S1)")
@@ -529,8 +529,9 @@ def _at(indices: xr.Dataset, month: str) -> tuple[xr.Dataset, str]:
     return indices.isel(time=near_one), month_label(float(times[near_one]) - 1)
 
 
-def _dates(values: xr.DataArray) -> NDArray[np.datetime64]:
-    return np.asarray(values["date"].values if "date" in values.coords else to_date(values["time"].values))
+def _dates(values: xr.DataArray) -> NDArray[Any]:
+    """Dates for the horizontal axis; the bare model time of a model that doesn't count in months."""
+    return np.asarray(values["date" if "date" in values.coords else "time"].values)
 
 
 def _panels(count: int, *, height: float = 2.5) -> tuple[Figure, list[Axes]]:
@@ -551,15 +552,24 @@ def _panels(count: int, *, height: float = 2.5) -> tuple[Figure, list[Axes]]:
 
 
 def _finish(
-    axis: Axes, heading: str, unit: str, *, mark: tuple[str, str] | None = None, word: bool = False
+    axis: Axes,
+    heading: str,
+    unit: str,
+    dates: NDArray[Any],
+    *,
+    mark: tuple[str, str] | None = None,
+    word: bool = False,
 ) -> None:
     """Give a panel its heading, its unit, calendar dates and quiet lines."""
     heading = heading[:1].upper() + heading[1:]
     axis.set_title(_wrapped(heading, 46), loc="left", fontsize=9.5, fontweight="bold", color=INK)
     axis.margins(x=0)
-    dates = axis.get_xlim()
-    axis.xaxis.set_major_locator(_years(dates))
-    axis.xaxis.set_major_formatter(_DATES.ConciseDateFormatter(axis.xaxis.get_major_locator()))
+    dated = np.issubdtype(dates.dtype, np.datetime64)
+    if dated:
+        axis.xaxis.set_major_locator(_years(axis.get_xlim()))
+        axis.xaxis.set_major_formatter(_DATES.ConciseDateFormatter(axis.xaxis.get_major_locator()))
+    else:
+        axis.set_xlabel("model time", fontsize=8.5, color=INK)
     low, high = axis.get_ylim()
     if low > 0 and low < 0.6 * high:
         axis.set_ylim(0, high)
@@ -572,7 +582,7 @@ def _finish(
     axis.set_axisbelow(True)
     for side in ("top", "right"):
         axis.spines[side].set_visible(False)
-    if mark is not None:
+    if mark is not None and dated:
         month, text = mark
         place = _DATES.date2num(to_date(time_at_end(month) - 1))
         axis.axvline(place, color=GREY, linewidth=0.9, linestyle=(0, (3, 3)), zorder=1)
@@ -636,7 +646,7 @@ def _say_blank(axis: Axes, dates: NDArray[np.datetime64], blank: NDArray[np.bool
     places = np.flatnonzero(blank)
     runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
     longest = max(runs, key=len)
-    middle = _DATES.date2num(dates[longest[len(longest) // 2]])
+    middle: Any = dates[longest[len(longest) // 2]]
     if len(longest) < 0.06 * len(dates):
         return
     narrow = len(longest) < 0.3 * len(dates)
