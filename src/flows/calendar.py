@@ -99,8 +99,6 @@ def label(time: float) -> str:
     >>> label(215.5)
     'December 2030'
     """
-    names = (
-        "January February March April May June July August September October November December".split()
-    )
+    names = "January February March April May June July August September October November December".split()
     year, month = month_of(time).split("-")
     return f"{names[int(month) - 1]} {year}"

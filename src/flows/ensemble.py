@@ -50,11 +50,12 @@ def simulate(
     inputs : mapping or xarray.Dataset, optional
         By name of a constant, a stock (its initial value) or a lookup (dimensions ``…, x``); a single element as
         ``name[Element]``. Values are numbers, arrays over the variable's subscripts, or DataArrays that have
-        further dimensions such as ``scenario`` and ``draw``. Control variables (FINAL TIME, TIME STEP …) take one number.
+        further dimensions such as ``scenario`` and ``draw``. Control variables (FINAL TIME …) take one number.
     outcomes : "all" or sequence of str
         Names of variables or of elements (``name[Element]``).
     engine : {"auto", "compiled", "pysd"}
-        ``compiled`` is this project's engine, ``pysd`` the reference engine; ``auto`` takes the first unless it lacks something.
+        ``compiled`` is this project's engine, ``pysd`` the reference engine; ``auto`` takes the first unless it
+        lacks something.
     method : str, optional
         Integration method; default: the file's.
     save_every : float, optional
@@ -67,8 +68,8 @@ def simulate(
     Returns
     -------
     xarray.Dataset
-        The inputs' further dimensions, then the variable's subscripts, then ``time`` (constants lack it). Coordinates: element
-        names, ``time`` (model time) and ``date``. ``attrs["units"]`` holds the unit.
+        The inputs' further dimensions, then the variable's subscripts, then ``time`` (constants lack it).
+        Coordinates: element names, ``time`` (model time) and ``date``. ``attrs["units"]`` holds the unit.
 
     Raises
     ------
@@ -84,7 +85,9 @@ def simulate(
     >>> flows.simulate(model, {"repeat chance": 0.4}, until="2030-12")  # doctest: +SKIP
     """
     if engine not in ("auto", "compiled", "pysd"):
-        raise InputError("the engine is unknown", found=f'"{engine}"', expected='"auto", "compiled" or "pysd"')
+        raise InputError(
+            "the engine is unknown", found=f'"{engine}"', expected='"auto", "compiled" or "pysd"'
+        )
     job = _Job(model, inputs)
     control = _control(model, job, save_every, until)
     wanted = _outcomes(model, outcomes)
@@ -120,7 +123,7 @@ class _Job:
             items = [(str(name), array) for name, array in self.inputs.data_vars.items()]
         else:
             items = list(self.inputs.items())
-        pending = []
+        pending: list[tuple[str, Variable, tuple[str | None, ...] | None, Any, xr.DataArray]] = []
         for key, value in items:
             variable, elements = reference(self.model, key, where="inputs")
             if variable.name in CONTROLS:
@@ -149,7 +152,10 @@ class _Job:
         size = array.sizes[name]
         if self.sizes.setdefault(name, size) != size:
             raise InputError(
-                f'the dimension "{name}" differs between inputs', where=key, found=str(size), expected=str(self.sizes[name])
+                f'the dimension "{name}" differs between inputs',
+                where=key,
+                found=str(size),
+                expected=str(self.sizes[name]),
             )
         if name in array.coords and name not in self.coords:
             self.coords[name] = array.coords[name]
@@ -237,7 +243,7 @@ def _number(key: str, value: Any) -> float:
 def _labelled(
     model: Model, variable: Variable, elements: tuple[str | None, ...] | None, key: str, value: Any
 ) -> xr.DataArray:
-    """A value as a DataArray whose own subscript dimensions are renamed to ``\\0`` and a number."""
+    """A value as a DataArray whose own subscript dimensions are renamed to a NUL character and a number."""
     free = [d for d in range(len(variable.ranges)) if elements is None or elements[d] is None]
     if isinstance(value, xr.DataArray):
         array = value
@@ -295,11 +301,15 @@ def _points(
     model: Model, variable: Variable, key: str, value: Any
 ) -> tuple[NDArray[np.float64], xr.DataArray]:
     if variable.ranges:
-        raise UnsupportedError(f'the subscripted lookup "{variable.spelling}" can\'t be replaced yet', where="inputs")
+        raise UnsupportedError(
+            f'the subscripted lookup "{variable.spelling}" can\'t be replaced yet', where="inputs"
+        )
     if isinstance(value, xr.DataArray):
         if "x" not in value.dims or "x" not in value.coords:
             raise InputError(
-                f'"{variable.spelling}" is a lookup', where="inputs", expected='a DataArray over "x" with its coordinate'
+                f'"{variable.spelling}" is a lookup',
+                where="inputs",
+                expected='a DataArray over "x" with its coordinate',
             )
         x = np.asarray(value.coords["x"].values, dtype=float)
         array = value.rename({"x": "\0x"}).drop_vars("\0x", errors="ignore")
@@ -320,7 +330,11 @@ def _control(model: Model, job: _Job, save_every: float | None, until: float | s
     control = model.control
     given = {name.replace(" ", "_"): value for name, value in job.controls.items()}
     control = replace(control, **given)
-    if "time step" in job.controls and "saveper" not in job.controls and model.control.saveper == model.control.time_step:
+    if (
+        "time step" in job.controls
+        and "saveper" not in job.controls
+        and model.control.saveper == model.control.time_step
+    ):
         control = replace(control, saveper=control.time_step)
     if save_every is not None:
         control = replace(control, saveper=float(save_every))
@@ -367,14 +381,18 @@ class _Wanted:
 def _outcomes(model: Model, outcomes: Literal["all"] | Sequence[str]) -> list[_Wanted]:
     if isinstance(outcomes, str):
         if outcomes != "all":
-            raise InputError("outcomes must be a list of names", found=f'"{outcomes}"', expected='"all" or ["name", …]')
+            raise InputError(
+                "outcomes must be a list of names", found=f'"{outcomes}"', expected='"all" or ["name", …]'
+            )
         chosen = [v for v in model.variables.values() if not v.hidden and v.kind != "lookup"]
         return [_Wanted(v.spelling, v, None) for v in chosen]
     result = []
     for text in outcomes:
         variable, elements = reference(model, text, where="outcomes")
         if variable.kind == "lookup":
-            raise InputError(f'"{variable.spelling}" is a lookup and has no values over time', where="outcomes")
+            raise InputError(
+                f'"{variable.spelling}" is a lookup and has no values over time', where="outcomes"
+            )
         label = variable.spelling
         if elements is not None:
             shown = [
@@ -475,7 +493,9 @@ def _by_pysd(
     if method != "euler":
         raise UnsupportedError(f"PySD integrates by Euler's method only, this model asks for {method}")
     variables = list({w.variable.name: w.variable for w in wanted if w.variable.kind != "constant"}.values())
-    collected: dict[str, list[NDArray[np.float64]]] = {w.label: [] for w in wanted if w.variable.kind != "constant"}
+    collected: dict[str, list[NDArray[np.float64]]] = {
+        w.label: [] for w in wanted if w.variable.kind != "constant"
+    }
     for run in range(job.runs):
         constants = _by_name(job.constants, run, constant_values)
         initial = _by_name(job.initials, run, lambda v: np.full(v.shape, np.nan))
@@ -508,7 +528,11 @@ def _by_name(
 
 
 def _report_non_finite(
-    job: _Job, control: Control, wanted: list[_Wanted], slots: list[NDArray[np.int64]], out: NDArray[np.float64]
+    job: _Job,
+    control: Control,
+    wanted: list[_Wanted],
+    slots: list[NDArray[np.int64]],
+    out: NDArray[np.float64],
 ) -> None:
     if np.isfinite(out.sum()) or np.isfinite(out).all():
         return
@@ -519,7 +543,9 @@ def _report_non_finite(
     runs = len(np.unique(np.nonzero(~np.isfinite(out))[0]))
     where = f" in run {run} ({runs} of {job.runs} runs concerned)" if job.runs > 1 else ""
     warnings.warn(
-        f'"{w.label}" is no finite number at time {at:g}{where}: {out[run, time, column]}', NonFiniteWarning, stacklevel=4
+        f'"{w.label}" is no finite number at time {at:g}{where}: {out[run, time, column]}',
+        NonFiniteWarning,
+        stacklevel=4,
     )
 
 
@@ -546,7 +572,9 @@ def _dataset(
             raise ResultError(f'"{v.spelling}" has the same range twice among its subscripts')
         clash = set(dims) & set(RESERVED)
         if clash:
-            raise InputError(f'the subscript range "{clash.pop()}" has a reserved name', where=str(model.path))
+            raise InputError(
+                f'the subscript range "{clash.pop()}" has a reserved name', where=str(model.path)
+            )
         for d, dim in zip(free, dims, strict=True):
             coords[dim] = [model.element_spellings[e] for e in v.elements[d]]
         attrs = {"units": v.units or "Dmnl"}
@@ -562,7 +590,9 @@ def _dataset(
                 for variable, at, row in job.constants:
                     if variable.name == v.name:
                         rows[:, at] = row
-                data[w.label] = xr.DataArray(rows[:, flat].reshape(lead_shape + shape), dims=lead + dims, attrs=attrs)
+                data[w.label] = xr.DataArray(
+                    rows[:, flat].reshape(lead_shape + shape), dims=lead + dims, attrs=attrs
+                )
             else:
                 data[w.label] = xr.DataArray(array.reshape(-1)[flat].reshape(shape), dims=dims, attrs=attrs)
             continue

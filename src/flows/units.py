@@ -10,7 +10,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 
-_TOKEN = re.compile(r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<op>[*/^()\-])|(?P<name>\"[^\"]*\"|[^\s*/^()\d][^*/^()]*))")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<op>[*/^()\-])|(?P<name>\"[^\"]*\"|[^\s*/^()\d][^*/^()]*))"
+)
 _NONE = frozenset({"dmnl", "dimensionless", "1", "fraction", "ratio"})
 
 

@@ -1,8 +1,8 @@
 """Ordered representation → source text of a kernel.
 
 Text comes from the nodes of the representation and from generated identifiers alone; no text of a model file ever
-reaches the source. Every slot of the workspace is a number known here, so that the compiler sees constant distances between
-memory accesses and can work on all lanes at once.
+reaches the source. Every slot of the workspace is a number known here, so that the compiler sees constant distances
+between memory accesses and can work on all lanes at once.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from flows.model.ir import (
     Call,
     Expr,
     Fixed,
-    Loop,
     LookupCall,
+    Loop,
     Number,
     Position,
     Reduce,
@@ -141,7 +141,9 @@ class _Group:
     nodes: list[Node] = field(default_factory=list)
 
 
-def source(model: Model, plan: Plan, places: Layout, *, lanes: int, method: str = "euler", safe: bool = False) -> str:
+def source(
+    model: Model, plan: Plan, places: Layout, *, lanes: int, method: str = "euler", safe: bool = False
+) -> str:
     """Emit the module text of a kernel.
 
     Parameters
@@ -294,7 +296,8 @@ def _aligned(node: Node, name: str, group: _Group) -> bool:
     """True if a node uses a member of the group at the position that the member has just been evaluated for."""
     member = next(n for n in group.nodes if n.variable.name == name)
     own = tuple(
-        Loop(index, elements) if index is not None else Fixed(elements[0]) for index, elements in member.equation.axes
+        Loop(index, elements) if index is not None else Fixed(elements[0])
+        for index, elements in member.equation.axes
     )
     return all(ref.subscripts == own for ref in _refs(node.expr) if ref.name == name)
 
@@ -325,7 +328,9 @@ class _Body:
             return positions[0], name
         return 0, f"{self.emitter.constant(positions)}[{name}]"
 
-    def flat(self, variable: Variable, subscripts: tuple[Subscript, ...]) -> tuple[int, list[tuple[int, str]]]:
+    def flat(
+        self, variable: Variable, subscripts: tuple[Subscript, ...]
+    ) -> tuple[int, list[tuple[int, str]]]:
         """Flat element position: constant part and terms (stride, variable part)."""
         constant, terms = 0, []
         stride = 1

@@ -108,7 +108,19 @@ class Kernel:
 
         def part(k: int) -> None:
             self.run_blocks(
-                template, values, index, tables, bases, out, start, step, steps, save_steps, slots, edges[k], edges[k + 1]
+                template,
+                values,
+                index,
+                tables,
+                bases,
+                out,
+                start,
+                step,
+                steps,
+                save_steps,
+                slots,
+                edges[k],
+                edges[k + 1],
             )
 
         if len(edges) == 2:
@@ -120,7 +132,7 @@ class Kernel:
 
 
 def cache_folder() -> Path:
-    """Folder of compiled kernels: ``FLOWS_CACHE`` or the user's cache folder; a temporary one if neither can be written."""
+    """Folder of compiled kernels: ``FLOWS_CACHE``, the user's cache folder, or a temporary one if it can't be written."""
     import platformdirs
 
     folder = Path(os.environ.get("FLOWS_CACHE") or platformdirs.user_cache_dir("flows")) / "kernels"
@@ -168,8 +180,8 @@ _loaded: dict[str, ModuleType] = {}
 def _generated(model: Model, method: str) -> tuple[emit.Layout, str, str]:
     """Layout, source and digest of a compiled kernel.
 
-    The digest covers the generated source, this engine's run-time sources and the versions of Python, Numba and NumPy; Numba
-    itself adds the processor.
+    The digest covers the generated source, this engine's run-time sources and the versions of Python, Numba and
+    NumPy; Numba itself adds the processor.
     """
     import numba
 

@@ -6,6 +6,7 @@ Semantics are Vensim's (help pages fn_step, fn_pulse, fn_pulse_train, fn_ramp, f
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 
 def lookup(tab, start, n, x):  # type: ignore[no-untyped-def]
@@ -29,7 +30,7 @@ def lookup(tab, start, n, x):  # type: ignore[no-untyped-def]
 
 
 def power(x: float, exponent: float) -> float:
-    """x to a real power; no number for a negative x and a broken exponent."""
+    """X to a real power; no number for a negative x and a broken exponent."""
     return math.pow(x, exponent)
 
 
@@ -91,7 +92,7 @@ def safe_div(x: float, y: float) -> float:
     return math.copysign(INF, x) * math.copysign(1.0, y)
 
 
-def guarded(function):  # type: ignore[no-untyped-def]
+def guarded(function: Callable[..., float]) -> Callable[..., float]:
     """Give no number or infinity where plain Python would raise."""
 
     def call(*arguments: float) -> float:

@@ -75,6 +75,10 @@ def unit_findings(model: Model) -> list[Finding]:
     return _UnitCheck(model).findings()
 
 
+def _has_number(expr: Expr) -> bool:
+    return isinstance(expr, Number) or (isinstance(expr, Binary) and isinstance(expr.left, Number))
+
+
 def _line(where: str) -> int:
     return int(where.rsplit(":", 2)[-2]) if where.count(":") >= 2 else int(where.rsplit(":", 1)[-1])
 
@@ -106,11 +110,20 @@ class _UnitCheck:
     def learnt(self, v: Variable) -> Unit | None:
         """Unit of a hidden stock or frozen value, from its initial value or expression."""
         eq = v.equations[0]
-        expr = eq.initial if eq.initial is not None else eq.expr
         try:
-            return self.unit(expr) if expr is not None else _ANY
+            if eq.initial is not None and not _has_number(eq.initial):
+                return self.unit(eq.initial)
+            if eq.expr is None:
+                return _ANY
+            unit = self.unit(eq.expr)
         except _Mismatch:
             return _ANY  # reported where the expression stands
+        bare_time = (
+            isinstance(eq.expr, Binary) and eq.expr.operator == "/" and isinstance(eq.expr.right, Number)
+        )
+        if v.kind != "stock" or bare_time or unit is _ANY or self.time_unit is None:
+            return unit
+        return unit * self.time_unit
 
     def variable(self, v: Variable) -> Iterable[Finding]:
         for eq in v.equations:
@@ -137,8 +150,10 @@ class _UnitCheck:
             except _Mismatch as error:
                 yield Finding(
                     v.spelling,
-                    error.what if v.spelling in error.what else f'in the equation of "{v.spelling}" {error.what}',
-                    f"{self.model.path}:{error.span.line}:{error.span.column}",
+                    error.what
+                    if v.spelling in error.what
+                    else f'in the equation of "{v.spelling}" {error.what}',
+                    f"{self.model.path}:{span.line}:{span.column}",
                     error.found,
                     error.expected,
                     "Correct the equation, the declared units or those of its causes",
@@ -187,7 +202,9 @@ class _UnitCheck:
                 return left
             if isinstance(expr.right, Number):
                 return left ** Fraction(expr.right.value).limit_denominator(1000)
-            raise _Mismatch("a quantity with units is raised to a variable power", expr.span, str(left), "Dmnl")
+            raise _Mismatch(
+                "a quantity with units is raised to a variable power", expr.span, str(left), "Dmnl"
+            )
         if left is _ANY or right is _ANY:
             return _ANY
         return left * right if operator == "*" else left / right
@@ -217,13 +234,17 @@ class _UnitCheck:
             quotient = _ANY if units[0] is _ANY or units[1] is _ANY else units[0] / units[1]
             if name == "zidz":
                 return quotient
-            return self.same(quotient, units[2], expr.span, "the quotient and the third argument of XIDZ differ in units")
+            return self.same(
+                quotient, units[2], expr.span, "the quotient and the third argument of XIDZ differ in units"
+            )
         if name == "step":
             self.same(units[1], self.time_unit, expr.span, "the time of STEP is not in the model's time unit")
             return units[0]
         if name in ("pulse", "pulse train"):
             for unit in units:
-                self.same(unit, self.time_unit, expr.span, f"a time of {label} is not in the model's time unit")
+                self.same(
+                    unit, self.time_unit, expr.span, f"a time of {label} is not in the model's time unit"
+                )
             return DIMENSIONLESS
         if name == "ramp":
             for unit in units[1:]:
@@ -274,9 +295,17 @@ def conservation_findings(model: Model, *, unit: str, boundary: Mapping[str, Ite
             assert eq.expr is not None
             own = tuple(eq.axes)
             for sign, ref in flow_terms(eq.expr):
-                if ref is None or ref.name not in model.variables or model.variables[ref.name].kind == "stock":
+                if (
+                    ref is None
+                    or ref.name not in model.variables
+                    or model.variables[ref.name].kind == "stock"
+                ):
                     findings.append(
-                        Finding(v.spelling, f'the net flow of "{v.spelling}" has a term that is no flow', model.where(v))
+                        Finding(
+                            v.spelling,
+                            f'the net flow of "{v.spelling}" has a term that is no flow',
+                            model.where(v),
+                        )
                     )
                     continue
                 aligned = all(
@@ -287,7 +316,7 @@ def conservation_findings(model: Model, *, unit: str, boundary: Mapping[str, Ite
                     findings.append(
                         Finding(
                             v.spelling,
-                            f'"{v.spelling}" takes "{model.variables[ref.name].spelling}" of other elements than its own',
+                            f'"{v.spelling}" takes other elements of "{model.variables[ref.name].spelling}" than its own',
                             model.where(v),
                         )
                     )

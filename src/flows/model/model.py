@@ -25,8 +25,8 @@ class Item:
     name : str
         Spelling of the file, without quotes.
     value : float, array, tuple or None
-        Constants: a float, or an array over `subscripts`; lookups: the pair of arrays (x, y), or a dictionary of such pairs by
-        element names; subscript ranges: the element names; None for what changes over time.
+        Constants: a float, or an array over `subscripts`; lookups: the pair of arrays (x, y), or a dictionary of
+        such pairs by element names; subscript ranges: the element names; None for what changes over time.
     units : str
         As in the file.
     range : tuple of (float or None), or None
@@ -257,7 +257,9 @@ class Model:
         variable = self.variables.get(fold(name))
         if variable is None or variable.hidden:
             raise InputError(
-                f'the model {self.path.name} has no variable "{name}"', where=where, remedy=near(name, self.names)
+                f'the model {self.path.name} has no variable "{name}"',
+                where=where,
+                remedy=near(name, self.names),
             )
         return variable
 

@@ -17,8 +17,8 @@ from flows.model.ir import (
     Equation,
     Expr,
     Fixed,
-    Loop,
     LookupCall,
+    Loop,
     Number,
     Position,
     Reduce,
@@ -54,7 +54,7 @@ class Plan:
     Attributes
     ----------
     initial : tuple of Node
-        Evaluated once, at the start: static auxiliaries, INITIAL variables, initial values of stocks and what they need.
+        Evaluated once, at the start: static auxiliaries, INITIAL variables, initial values of stocks and their causes.
     dynamic : tuple of Node
         Evaluated at every step: auxiliaries that change over time.
     stocks : tuple of Node

@@ -1,4 +1,4 @@
-"""Functions with memory rewritten as hidden stocks, as Vensim's own macros do (help pages fn_smooth, fn_delay1, fn_delay3)."""
+"""Functions with memory rewritten as hidden stocks, as Vensim's own macros do (help pages fn_smooth, fn_delay1)."""
 
 from __future__ import annotations
 

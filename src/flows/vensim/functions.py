@@ -17,8 +17,8 @@ class Function:
     arguments : tuple of str
         What each argument is.
     kind : {"pure", "reduce", "memory", "top"}
-        ``pure`` depends on its arguments (and time) alone; ``reduce`` works over ``!`` ranges; ``memory`` is rewritten to
-        stocks or frozen values; ``top`` stands only at the head of an equation.
+        ``pure`` depends on its arguments (and time) alone; ``reduce`` works over ``!`` ranges; ``memory`` is
+        rewritten to stocks or frozen values; ``top`` stands only at the head of an equation.
     meaning : str
         One sentence.
     """
@@ -37,7 +37,12 @@ _TABLE = (
     ("cos", "x", "pure", "Cosine of radians."),
     ("cosh", "x", "pure", "Hyperbolic cosine."),
     ("exp", "x", "pure", "e to the power x."),
-    ("if then else", "condition, if true, if false", "pure", "One of two values by a condition; any non-zero is true."),
+    (
+        "if then else",
+        "condition, if true, if false",
+        "pure",
+        "One of two values by a condition; any non-zero is true.",
+    ),
     ("integer", "x", "pure", "Whole part, towards zero."),
     ("ln", "x", "pure", "Natural logarithm."),
     ("log", "x, base", "pure", "Logarithm to a base."),
@@ -45,14 +50,24 @@ _TABLE = (
     ("min", "x, y", "pure", "The smaller of two."),
     ("modulo", "x, base", "pure", "x - QUANTUM(x, base), with the sign of x; base <= 0 gives 0."),
     ("power", "x, exponent", "pure", "x to a real power."),
-    ("pulse", "start, width", "pure", "1 from start for width, at least one step; half-step guard at both edges."),
+    (
+        "pulse",
+        "start, width",
+        "pure",
+        "1 from start for width, at least one step; half-step guard at both edges.",
+    ),
     (
         "pulse train",
         "start, width, between, end",
         "pure",
         "PULSE repeated every `between` until `end`; half-step guard at each pulse.",
     ),
-    ("quantum", "x, quantum", "pure", "The multiple of quantum next to x towards zero; quantum <= 0 gives x."),
+    (
+        "quantum",
+        "x, quantum",
+        "pure",
+        "The multiple of quantum next to x towards zero; quantum <= 0 gives x.",
+    ),
     ("ramp", "slope, start, end", "pure", "0, then slope * (Time - start), then constant after end."),
     ("sin", "x", "pure", "Sine of radians."),
     ("sinh", "x", "pure", "Hyperbolic sine."),
@@ -73,7 +88,12 @@ _TABLE = (
     ("smoothi", "input, time, initial", "memory", "First-order information delay with initial value."),
     ("smooth3", "input, time", "memory", "Third-order information delay: three smooths of time / 3."),
     ("smooth3i", "input, time, initial", "memory", "Third-order information delay with initial value."),
-    ("delay1", "input, time", "memory", "First-order material delay; content conserved when the time changes."),
+    (
+        "delay1",
+        "input, time",
+        "memory",
+        "First-order material delay; content conserved when the time changes.",
+    ),
     ("delay1i", "input, time, initial", "memory", "First-order material delay with initial output."),
     ("delay3", "input, time", "memory", "Third-order material delay: three stocks of time / 3."),
     ("delay3i", "input, time, initial", "memory", "Third-order material delay with initial output."),

@@ -15,8 +15,8 @@ from flows.model.ir import (
     Expr,
     Fixed,
     Kind,
-    Loop,
     LookupCall,
+    Loop,
     Number,
     Position,
     Range,
@@ -139,7 +139,9 @@ class _Lowering:
                 values[name] = values[equation.expr.name]
             else:
                 raise UnsupportedError(
-                    f"{variable.spelling} is an expression", where=self._where(equation.span), expected="a number"
+                    f"{variable.spelling} is an expression",
+                    where=self._where(equation.span),
+                    expected="a number",
                 )
         if not values["time step"] > 0:
             raise ModelError(
@@ -250,7 +252,9 @@ class _Lowering:
             if len(images) == len(own) and all(len(i) == 1 for i in images):
                 self.mappings[key, target_key] = tuple(i[0] for i in images)
             elif len(images) == self.ranges[target_key].elements.__len__():
-                inverse = {e: t for t, i in zip(self.ranges[target_key].elements, images, strict=True) for e in i}
+                inverse = {
+                    e: t for t, i in zip(self.ranges[target_key].elements, images, strict=True) for e in i
+                }
                 self.mappings[key, target_key] = tuple(inverse[e] for e in own if e in inverse)
             else:
                 raise UnsupportedError(
@@ -323,10 +327,14 @@ class _Lowering:
     def _variable(self, name: str, definitions: list[Definition]) -> Variable:
         first = definitions[0]
         if name in FUNCTIONS:
-            raise self._error(f'"{first.name}" is the name of a function', first.at, remedy="Choose another name")
+            raise self._error(
+                f'"{first.name}" is the name of a function', first.at, remedy="Choose another name"
+            )
         if name in self.element_spelling or name in self.ranges:
             raise self._error(
-                f'"{first.name}" is the name of a subscript range or element too', first.at, remedy="Rename one of them"
+                f'"{first.name}" is the name of a subscript range or element too',
+                first.at,
+                remedy="Rename one of them",
             )
         if name == "time":
             raise self._error("Time needs no equation", first.at, remedy="Remove this block")
@@ -340,14 +348,12 @@ class _Lowering:
             pairs = [("auxiliary", _constant_as_expression(eq) if k == "constant" else eq) for k, eq in pairs]
         else:
             raise self._error(
-                f'"{first.name}" is {" here and ".join(sorted(kinds))} there', first.at, expected="one kind of equation"
+                f'"{first.name}" is {" here and ".join(sorted(kinds))} there',
+                first.at,
+                expected="one kind of equation",
             )
         self._defined_once(first.name, definitions, [eq for _, eq in pairs])
         ranges, elements = self.dimensions[name]
-        texts = {
-            "units": next((d.units for d in definitions if d.units), ""),
-            "comment": next((d.comment for d in definitions if d.comment), ""),
-        }
         return Variable(
             name=name,
             spelling=re.sub(r"\s+", " ", first.name),
@@ -358,7 +364,8 @@ class _Lowering:
             limits=next((d.limits for d in definitions if d.limits), None),
             group=first.group,
             span=self.source.span(first.at),
-            **texts,
+            units=next((d.units for d in definitions if d.units), ""),
+            comment=next((d.comment for d in definitions if d.comment), ""),
         )
 
     def _defined_once(self, name: str, definitions: list[Definition], equations: list[Equation]) -> None:
@@ -381,7 +388,9 @@ class _Lowering:
         if definition.operator in ("", ":IS:", ":=") or definition.keyword:
             if definition.operator == "" and not definition.keyword:
                 raise self._error(
-                    f'"{definition.name}" has no equation', definition.at, expected="= and an expression after the name"
+                    f'"{definition.name}" has no equation',
+                    definition.at,
+                    expected="= and an expression after the name",
                 )
             raise self._unsupported("a data or string variable", definition.at)
         assert node is not None
@@ -417,7 +426,9 @@ class _Lowering:
             raise self._error(
                 f'the list of values of "{definition.name}" doesn\'t fit its subscripts',
                 node.at,
-                found=f"{len(values)} values" if len(node.rows) == 1 else f"rows of {[len(r) for r in node.rows]}",
+                found=f"{len(values)} values"
+                if len(node.rows) == 1
+                else f"rows of {[len(r) for r in node.rows]}",
                 expected=" by ".join(map(str, shape)) + " values",
             )
         return values
@@ -459,7 +470,8 @@ class _Lowering:
                 raise self._error("a text can't stand in this expression", node.at, found=f"'{node.value}'")
             case _:
                 raise self._error(
-                    f'a list of numbers can\'t stand inside the expression of "{scope.definition.name}"', node.at
+                    f'a list of numbers can\'t stand inside the expression of "{scope.definition.name}"',
+                    node.at,
                 )
 
     def _name(self, node: Name, scope: _Scope, span: Span) -> Expr:
@@ -538,7 +550,9 @@ class _Lowering:
         raise self._error(
             f'there is no subscript range or element "{sub.name}"',
             sub.at,
-            remedy=near(sub.name, [*(r.spelling for r in self.ranges.values()), *self.element_spelling.values()]),
+            remedy=near(
+                sub.name, [*(r.spelling for r in self.ranges.values()), *self.element_spelling.values()]
+            ),
         )
 
     def _apply(self, node: Apply, scope: _Scope, span: Span) -> Expr:
@@ -561,13 +575,17 @@ class _Lowering:
                     node.at,
                     remedy="Put an operator between the name and the parenthesis",
                 )
-            if key in ("a function of",) or key.startswith(("get ", "random ", "delay ", "vector ", "lookup ")):
+            if key in ("a function of",) or key.startswith(
+                ("get ", "random ", "delay ", "vector ", "lookup ")
+            ):
                 raise self._unsupported(f"the function {node.name}", node.at)
             raise self._error(
                 f'"{node.name}" is used like a function in the equation of "{scope.definition.name}" '
                 "but is neither a function nor a lookup",
                 node.at,
-                remedy=near(node.name, [*(n.upper() for n in FUNCTIONS), *(d.name for d in self.source.definitions)]),
+                remedy=near(
+                    node.name, [*(n.upper() for n in FUNCTIONS), *(d.name for d in self.source.definitions)]
+                ),
             )
         self._arity(node)
         if function.kind == "top":
@@ -598,7 +616,9 @@ class _Lowering:
         scope.bound = outer
         if not over:
             raise self._error(
-                f"{node.name} needs a range with ! in its argument", node.at, expected=f"for example {node.name}(x[range!])"
+                f"{node.name} needs a range with ! in its argument",
+                node.at,
+                expected=f"for example {node.name}(x[range!])",
             )
         return Reduce(key, over, body, span)
 
@@ -666,4 +686,3 @@ def _constant_as_expression(equation: Equation) -> Equation:
     if len(set(equation.values)) > 1:
         raise UnsupportedError("a list of values beside equations for other elements isn't supported yet")
     return Equation(equation.axes, expr=Number(equation.values[0], equation.span), span=equation.span)
-

@@ -1,7 +1,8 @@
 """Text of a Vensim model file → syntax tree with line and column on every node.
 
-The grammar is that of the text format: blocks ``name = expression ~ units ~ comment ~ flags |``, groups, macros, subscript
-ranges, then sketches and settings. Expressions are read by operator precedence (Pratt 1973, "Top down operator precedence").
+The grammar is that of the text format: blocks ``name = expression ~ units ~ comment ~ flags |``, groups, macros,
+subscript ranges, then sketches and settings. Expressions are read by operator precedence (Pratt 1973, "Top down
+operator precedence").
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import bisect
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import ClassVar
 
 from flows.errors import ModelError
 from flows.model.ir import Span, fold
@@ -92,7 +94,7 @@ Node = Num | Name | Text | Op | Apply | Points | Array
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """One equation block. `operator` is ``=``, ``==``, ``:=``, ``:IS:``, ``(`` (lookup) or empty (bare data variable)."""
+    """One equation block; `operator` is ``=``, ``==``, ``:=``, ``:IS:``, ``(`` (lookup) or empty (bare data)."""
 
     name: str
     subscripts: tuple[Sub, ...]
@@ -166,9 +168,7 @@ class ModelText:
 
 # ---------------------------------------------------------------------------------------------------- tokens
 
-_WORDS = (
-    "AND|OR|NOT|NA|EXCEPT|RAW|INTERPOLATE|HOLD BACKWARD|LOOK FORWARD|IS|IGNORE|THE CONDITION|IMPLIES|TEST INPUT"
-)
+_WORDS = "AND|OR|NOT|NA|EXCEPT|RAW|INTERPOLATE|HOLD BACKWARD|LOOK FORWARD|IS|IGNORE|THE CONDITION|IMPLIES|TEST INPUT"
 _TOKEN = re.compile(
     rf"""(?P<space>[\s\u00a0]+)
     |(?P<keyword>:\s*(?:{_WORDS})\s*:)
@@ -181,7 +181,9 @@ _TOKEN = re.compile(
 )
 _BLANK_OUT = re.compile(r"\\\r?\n|\\\r|\{[^{}]*\}")
 _BLOCK_STOP = re.compile(r'["{~|]')
-_GROUP = re.compile(r"\*{4,}[^\n\r]*[\r\n]+\s*\.?(?P<name>[^\n\r]*?)\s*[\r\n]+\s*\*{4,}\s*~(?P<comment>[^|]*)\|")
+_GROUP = re.compile(
+    r"\*{4,}[^\n\r]*[\r\n]+\s*\.?(?P<name>[^\n\r]*?)\s*[\r\n]+\s*\*{4,}\s*~(?P<comment>[^|]*)\|"
+)
 _BLANKS = re.compile(r"\s+")
 
 
@@ -302,7 +304,7 @@ class _Reader:
 
     # -- expressions
 
-    _BINARY = {  # operator: (binding power, right-binding power)
+    _BINARY: ClassVar = {  # operator: (binding power, right-binding power)
         "OR": (10, 11),
         "AND": (20, 21),
         "=": (30, 31),
@@ -363,7 +365,9 @@ class _Reader:
             operand = self.expression(self._PREFIX)
             if token.text == "+":
                 return operand
-            return Num(-operand.value, token.at) if isinstance(operand, Num) else Op("-", (operand,), token.at)
+            return (
+                Num(-operand.value, token.at) if isinstance(operand, Num) else Op("-", (operand,), token.at)
+            )
         if self.at_symbol("("):
             self.take()
             inner = self.expression()
@@ -450,7 +454,9 @@ class _Reader:
             self.expect(")", "after the points of the lookup")
             half = len(values) // 2
             if len(values) % 2:
-                raise self.source.error("a lookup needs as many x as y values", at, found=f"{len(values)} numbers")
+                raise self.source.error(
+                    "a lookup needs as many x as y values", at, found=f"{len(values)} numbers"
+                )
             return Points(tuple(values[:half]), tuple(values[half:]), at)
         x, y = [], []
         while self.at_symbol("("):
@@ -575,7 +581,9 @@ def parse(text: str, path: str = "<text>") -> ModelText:
             match = _GROUP.match(body, at)
             if match is None:
                 raise source.error(
-                    "this group heading can't be read", at, expected='asterisks, the name, asterisks, "~", a comment, "|"'
+                    "this group heading can't be read",
+                    at,
+                    expected='asterisks, the name, asterisks, "~", a comment, "|"',
                 )
             group = match["name"].strip().lstrip(".").strip()
             groups.append(Group(group, match["comment"].strip(), at))
@@ -635,7 +643,9 @@ def _part_end(source: _Source, body: str, at: int) -> int:
             end = body.find(close, end + 1)
             if end < 0:
                 what = "quotation mark" if close == '"' else "{ comment"
-                raise source.error(f"a {what} is never closed", match.start(), remedy=f"Add the closing {close}")
+                raise source.error(
+                    f"a {what} is never closed", match.start(), remedy=f"Add the closing {close}"
+                )
             if close == "}" or body[end - 1] != "\\":
                 break
         at = end + 1
@@ -733,7 +743,12 @@ def _definition(
             reader.take()
             exceptions.append(reader.subscripts())
     keyword = ""
-    if reader.token.kind == "keyword" and reader.token.text in ("RAW", "INTERPOLATE", "HOLD BACKWARD", "LOOK FORWARD"):
+    if reader.token.kind == "keyword" and reader.token.text in (
+        "RAW",
+        "INTERPOLATE",
+        "HOLD BACKWARD",
+        "LOOK FORWARD",
+    ):
         keyword = reader.take().text
     operator, expression = "", None
     if reader.token.kind == "keyword" and reader.token.text == "IS":
