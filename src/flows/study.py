@@ -172,6 +172,12 @@ def run(
         values = work.load(start, stop) if work else None
         if values is None:
             values = plan.values(start, stop)
+            try:
+                plan.check(values, start)
+            except ResultError:
+                if work:
+                    work.remove()
+                raise
             if work:
                 work.save(start, values)
         sums.update(values)
@@ -278,22 +284,26 @@ class _Plan:
             warnings.simplefilter("ignore", ensemble.NonFiniteWarning)  # refused below, with its inputs
             found = self.simulate(self.model, inputs, outcomes=_variables(self.outcomes), save_every=1)
         values = np.stack([array for *_, array in _elements(self.outcomes, found, draws=len(rows))], axis=1)
-        finite = np.isfinite(values)
-        if not finite.all():
-            self._refuse(values, ~finite, drawn, start)
         return values.reshape(stop - start, self.design.width, *self.layout.shape)
 
-    def _refuse(self, values: Array, bad: NDArray[np.bool_], drawn: Mapping[str, Array], start: int) -> None:
-        """Name the earliest value that isn't finite in the first run that has one."""
+    def check(self, values: Array, start: int) -> None:
+        """Refuse values that aren't finite: name the earliest one of the first run that has any."""
+        flat = values.reshape(-1, *self.layout.shape)
+        bad = ~np.isfinite(flat)
+        if not bad.any():
+            return
         row = int(np.argmax(bad.any(axis=(1, 2))))
         time = int(np.argmax(bad[row].any(axis=0)))
         outcome = int(np.argmax(bad[row, :, time]))
-        settings = " ".join(f'--set "{name}={float(x[row])!r}"' for name, x in drawn.items())
+        group, place = divmod(row, self.design.width)
+        drawn = self.draws(self.design.rows(start + group, start + group + 1)[0, place])
+        settings = " ".join(f'--set "{name}={float(x)!r}"' for name, x in drawn.items())
+        at = float(self.layout.time[time])
         raise ResultError(
             f'"{self.layout.names[outcome]}" is not a finite number',
             where=f"run {start * self.design.width + row + 1} of {self.design.runs},"
-            f" {month_label(float(self.layout.time[time]))}",
-            found=f"{values[row, outcome, time]}",
+            f" {f'time {at:g}' if self.layout.date is None else month_label(at)}",
+            found=f"{flat[row, outcome, time]}",
             remedy=f"See it alone with: flows run {self.study.scenario} {settings}",
         )
 
@@ -426,20 +436,21 @@ def _elements(
 # Chunks on disk ------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _WorkFolder:
     """Finished chunks of a study that is under way; each is written whole, under its first sample group."""
 
     path: Path
     plan: _Plan
+    note: str
 
     @classmethod
     def open(cls, target: Path, plan: _Plan, *, resume: bool) -> _WorkFolder:
-        """Take up the work folder beside ``target``, empty unless it is of exactly this plan."""
+        """Take up the work folder beside ``target``, cleared unless it is of exactly this plan."""
         path = target.with_name(f".{target.name}.work")
-        note = {"program": provenance.PROGRAM, "plan": plan.digest()}
+        digest = plan.digest()
         found = provenance.read_record(path)
-        if path.exists() and not (found and found.get("plan") == note["plan"] and resume):
+        if path.exists() and not (resume and found and found.get("plan") == digest):
             if found is None and any(path.iterdir()):
                 raise ResultError(
                     "the folder for unfinished work holds other files",
@@ -447,8 +458,7 @@ class _WorkFolder:
                     remedy="Remove it, or choose another folder with --out",
                 )
             shutil.rmtree(path, ignore_errors=True)
-        provenance.atomic_write(path / provenance.FILE, json.dumps(note) + "\n")
-        return cls(path, plan)
+        return cls(path, plan, json.dumps({"program": provenance.PROGRAM, "plan": digest}) + "\n")
 
     def _file(self, start: int) -> Path:
         return self.path / f"groups-{start:08d}.npy"
@@ -463,10 +473,14 @@ class _WorkFolder:
         return values if values.shape == expected and values.dtype == np.float64 else None
 
     def save(self, start: int, values: Array) -> None:
+        """Keep the outcomes of a finished chunk."""
+        if not (self.path / provenance.FILE).exists():
+            provenance.atomic_write(self.path / provenance.FILE, self.note)
         with provenance.atomic_path(self._file(start)) as temporary, open(temporary, "wb") as stream:
             np.save(stream, values, allow_pickle=False)
 
     def remove(self) -> None:
+        """Forget the chunks: the results stand, or can't be had."""
         shutil.rmtree(self.path, ignore_errors=True)
 
 
