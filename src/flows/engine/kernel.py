@@ -132,7 +132,7 @@ class Kernel:
 
 
 def cache_folder() -> Path:
-    """Folder of compiled kernels: ``FLOWS_CACHE``, the user's cache folder, or a temporary one if it can't be written."""
+    """Folder of compiled kernels: ``FLOWS_CACHE``, else the user's cache folder, else a temporary one."""
     import platformdirs
 
     folder = Path(os.environ.get("FLOWS_CACHE") or platformdirs.user_cache_dir("flows")) / "kernels"

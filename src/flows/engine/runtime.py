@@ -36,7 +36,7 @@ def power(x: float, exponent: float) -> float:
 
 def integer(x: float) -> float:
     """Whole part, towards zero."""
-    return x - math.fmod(x, 1.0)
+    return x - x % 1.0 if x >= 0.0 else x + (-x) % 1.0
 
 
 def quantum(x: float, step: float) -> float:
@@ -44,7 +44,7 @@ def quantum(x: float, step: float) -> float:
     if step <= 1e-6:
         return x
     ratio = x / step
-    return step * (ratio - math.fmod(ratio, 1.0))
+    return step * (ratio - ratio % 1.0 if ratio >= 0.0 else ratio + (-ratio) % 1.0)
 
 
 def step(height: float, start: float, t: float, dt: float) -> float:

@@ -148,6 +148,7 @@ class _UnitCheck:
                             f"{declared} as declared",
                         )
             except _Mismatch as error:
+                span = error.span if error.span.line else eq.span
                 yield Finding(
                     v.spelling,
                     error.what
@@ -316,7 +317,7 @@ def conservation_findings(model: Model, *, unit: str, boundary: Mapping[str, Ite
                     findings.append(
                         Finding(
                             v.spelling,
-                            f'"{v.spelling}" takes other elements of "{model.variables[ref.name].spelling}" than its own',
+                            f'"{v.spelling}" takes "{model.variables[ref.name].spelling}" of other elements',
                             model.where(v),
                         )
                     )
