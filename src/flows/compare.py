@@ -1,0 +1,477 @@
+"""Scenarios beside a baseline: one call of the engine over the dimension ``scenario``, then differences.
+
+Every scenario becomes complete inputs (what one scenario sets and another doesn't is given the model's own
+value there), so that all runs share one kernel and one call. With ``draws`` each scenario is run once more for
+every draw of the uncertain inputs, the same draws for all scenarios (common random numbers): the spread of the
+differences then speaks of the scenarios and not of the sample.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from flows import provenance
+from flows.calendar import label as month_label
+from flows.calendar import month_of, time_at_end
+from flows.ensemble import simulate as run_model
+from flows.errors import InputError, near
+from flows.inputs import Outcome, Scenario, read_outcomes, read_scenario, scenario_inputs
+from flows.references import fold, parse_reference
+
+__all__ = [
+    "BASELINE",
+    "CAVEAT",
+    "DATES",
+    "HUMAN_COST",
+    "Comparison",
+    "compare",
+    "outcomes_of",
+    "stacked_inputs",
+    "write",
+]
+
+BASELINE = "current-course"
+"""The scenario that others are compared with."""
+
+DATES = ("2027-12", "2030-12", "2035-12")
+"""Months at which scenarios are compared, where the run holds them."""
+
+HUMAN_COST = ("exposure index", "person months waiting", "people waiting in Mexico")
+"""Outcomes that stand beside every other one, by name; those that the model has."""
+
+CAVEAT = (
+    "Not a forecast: what would follow if the model's structure and numbers held. Read differences between "
+    "scenarios, with the human-cost outcomes beside them; events, files and people are different counts."
+)
+"""One line that goes with every table and picture."""
+
+LEVEL = 0.90
+"""Of the interval of a difference across draws."""
+
+_POLICY_START = "policy start time"
+_LAST_YEAR = 12.0  # months over which a rate is averaged
+
+Simulate = Callable[..., xr.Dataset]
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Outcomes of scenarios beside those of a baseline.
+
+    Attributes
+    ----------
+    scenarios : tuple of Scenario
+        The baseline first.
+    outcomes : tuple of Outcome
+        Those compared.
+    dataset : xarray.Dataset
+        The variables that were asked of the engine, over (scenario, time).
+    values : xarray.Dataset
+        Outcomes by name, over (scenario, time), each with ``units`` and ``title``.
+    table : pandas.DataFrame
+        One row for each scenario, outcome, date and measure: ``scenario, title, outcome, outcome_title, unit,
+        date`` (``YYYY-MM``), ``measure``, ``value, baseline, difference, difference_percent``, ``low`` and
+        ``high`` (ends of the interval of the difference across draws; NaN without draws), ``human_cost``
+        (whether the outcome is one), ``better``, ``caveat``.
+    start : str
+        First month in which levers act, ``YYYY-MM``.
+    draws : int
+        Number of draws behind the intervals; 0 without.
+    """
+
+    scenarios: tuple[Scenario, ...]
+    outcomes: tuple[Outcome, ...]
+    dataset: xr.Dataset
+    values: xr.Dataset
+    table: pd.DataFrame
+    start: str
+    draws: int = 0
+
+    @property
+    def baseline(self) -> str:
+        """Name of the scenario that the others are compared with."""
+        return self.scenarios[0].name
+
+    def at(self, outcome: str, date: str) -> pd.DataFrame:
+        """Rows of one outcome at one date, indexed by scenario: the level there, no total or mean since the start."""
+        rows = self.table
+        chosen = rows[(rows["outcome"] == outcome) & (rows["date"] == date) & rows["measure"].isin(_LEVELS)]
+        return chosen.set_index("scenario")
+
+
+AT_END, LAST_YEAR = "at the end of the month", "mean of the twelve months to then"
+TOTAL, MEAN = "total since the policy start", "mean since the policy start"
+_LEVELS = (AT_END, LAST_YEAR)
+
+
+def compare(
+    model: Any,
+    scenarios: Sequence[str | Path | Scenario],
+    *,
+    baseline: str | Path | Scenario = BASELINE,
+    outcomes: Sequence[Outcome] | None = None,
+    dates: Sequence[str] = DATES,
+    extra: Sequence[str] = (),
+    draws: Mapping[str, NDArray[np.float64]] | None = None,
+    simulate: Simulate = run_model,
+) -> Comparison:
+    """Run scenarios and a baseline in one call and compare their outcomes.
+
+    Parameters
+    ----------
+    model : flows.Model
+        As `flows.read_vensim` returns it.
+    scenarios : sequence of str, Path or Scenario
+        Names, files or scenarios as read; the baseline among them is left out.
+    baseline : str, Path or Scenario
+        What the others are compared with.
+    outcomes : sequence of Outcome, optional
+        By default those of ``models/outcomes.toml`` whose variables the model has.
+    dates : sequence of str
+        Months ``YYYY-MM``; those outside the run are left out, and the run's last month stands in if none is left.
+    extra : sequence of str
+        Further variables (text forms) kept in ``dataset``.
+    draws : mapping of str to array of shape (draws,), optional
+        Values of uncertain constants, the same for every scenario.
+    simulate : callable, optional
+        In place of `flows.simulate`.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        A name isn't known, a value leaves its range, two scenarios have the same name.
+    """
+    base = baseline if isinstance(baseline, Scenario) else read_scenario(baseline)
+    others = [s if isinstance(s, Scenario) else read_scenario(s) for s in scenarios]
+    chosen = (base, *(s for s in others if s.name != base.name))
+    _refuse_twins(chosen)
+    if len(chosen) < 2:
+        raise InputError(
+            "nothing to compare",
+            found=f'only "{base.name}"',
+            expected="at least one scenario beside the baseline",
+        )
+    measured = tuple(outcomes) if outcomes is not None else outcomes_of(model)
+    inputs = stacked_inputs([scenario_inputs(s, model) for s in chosen], [s.name for s in chosen], model)
+    wanted = list(dict.fromkeys([*(name for outcome in measured for name in outcome.variables), *extra]))
+    dataset = _over_scenarios(
+        simulate(model, inputs, outcomes=wanted, save_every=1), [s.name for s in chosen]
+    )
+    values = _values(measured, dataset)
+    start = _start(base, model, dataset)
+    kept = _dates(dates, dataset)
+    low = high = None
+    count = 0
+    if draws:
+        count = len(next(iter(draws.values())))
+        fixed = {fold(name) for name in inputs}
+        free = {
+            k: xr.DataArray(v, dims="draw")
+            for k, v in draws.items()
+            if fold(parse_reference(k).name) not in fixed
+        }
+        needed = list(dict.fromkeys(name for outcome in measured for name in outcome.variables))
+        many = simulate(model, {**inputs, **free}, outcomes=needed, save_every=1)
+        many_values = _values(measured, many.assign_coords(scenario=[s.name for s in chosen]))
+        low, high = _interval(_measures(many_values, start=start, dates=kept))
+    table = _table(chosen, measured, _measures(values, start=start, dates=kept), low, high)
+    return Comparison(chosen, measured, dataset, values, table, month_of(start), count)
+
+
+def outcomes_of(model: Any, path: str | Path | None = None) -> tuple[Outcome, ...]:
+    """Read the outcomes whose variables a model has.
+
+    Parameters
+    ----------
+    model : flows.Model
+        The model.
+    path : path, optional
+        An outcomes file; the shipped one by default.
+
+    Returns
+    -------
+    tuple of Outcome
+    """
+    known = {fold(name) for name in model.names}
+    return tuple(o for o in read_outcomes(path) if all(fold(r.name) in known for r in o.references))
+
+
+def stacked_inputs(
+    inputs: Sequence[Mapping[str, float]], names: Sequence[str], model: Any
+) -> dict[str, xr.DataArray]:
+    """Join the inputs of several runs along ``scenario``; what a run doesn't set has the model's own value.
+
+    Parameters
+    ----------
+    inputs : sequence of mappings
+        For each run, names or element text forms of constants and their values.
+    names : sequence of str
+        Labels of the runs.
+    model : flows.Model
+        Its constants give the values elsewhere.
+
+    Returns
+    -------
+    dict of str to xarray.DataArray
+        By constant, over (scenario, the constant's subscripts).
+    """
+    touched: dict[str, NDArray[np.float64]] = {}
+    for run, changes in enumerate(inputs):
+        ordered = sorted(changes.items(), key=lambda change: bool(parse_reference(change[0]).elements))
+        for key, value in ordered:
+            reference = parse_reference(key)
+            item = model.constants[reference.name]
+            own = np.asarray(item.value, dtype=float)
+            block = touched.setdefault(item.name, np.repeat(own[None, ...], len(inputs), axis=0))
+            block[(run, *_position(reference.elements, item, model))] = value
+    arrays = {}
+    for name, block in touched.items():
+        subscripts = model.constants[name].subscripts
+        coords = {dim: list(model.subscripts[dim].value) for dim in subscripts}
+        arrays[name] = xr.DataArray(
+            block, dims=("scenario", *subscripts), coords={"scenario": list(names), **coords}
+        )
+    if not arrays:  # the runs differ in nothing: one neutral input still gives them their dimension
+        item = next((i for i in model.constants if not i.subscripts), None)
+        if item is not None:
+            arrays[item.name] = xr.DataArray(
+                np.full(len(names), float(item.value)), dims="scenario", coords={"scenario": list(names)}
+            )
+    return arrays
+
+
+def write(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write ``comparison.csv`` (tidy) and ``comparison.nc`` (outcomes over scenario and time).
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As `compare` returns it.
+    folder : Path
+        An existing folder, as `flows.provenance.results_folder` gives one.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+
+    Raises
+    ------
+    ResultError
+        The place can't be written to.
+    """
+    table, arrays = folder / "comparison.csv", folder / "comparison.nc"
+    with provenance.atomic_path(table) as temporary:
+        comparison.table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+    with provenance.atomic_path(arrays) as temporary:
+        to_netcdf(comparison.values.assign_attrs(caveat=CAVEAT), temporary)
+    return [table, arrays]
+
+
+def to_netcdf(dataset: xr.Dataset, path: Path) -> None:
+    """Write a result as NetCDF; a slash in a name, which the format lacks, becomes `` per ``.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        As `flows.simulate` returns it.
+    path : Path
+        The file.
+    """
+    renamed = {
+        name: str(name).replace("/", " per ")
+        for name in [*dataset.variables, *dataset.dims]
+        if "/" in str(name)
+    }
+    made = dataset.rename(renamed)
+    encoding: dict[Any, Any] = {
+        name: {"zlib": True, "complevel": 1}
+        for name, array in made.data_vars.items()
+        if array.ndim and array.dtype.kind == "f"
+    }
+    if "date" in made.coords:
+        encoding["date"] = {"units": "hours since 2013-01-01", "dtype": "int64"}
+    made.to_netcdf(path, engine="netcdf4", encoding=encoding)
+
+
+# Parts --------------------------------------------------------------------------------------------
+
+
+def _refuse_twins(scenarios: Sequence[Scenario]) -> None:
+    seen: dict[str, Scenario] = {}
+    for scenario in scenarios:
+        first = seen.setdefault(scenario.name, scenario)
+        if first is not scenario:
+            raise InputError(
+                f'two scenarios are named "{scenario.name}"',
+                where=f"{first.file} and {scenario.file}",
+                remedy="Name each scenario once",
+            )
+
+
+def _position(elements: Sequence[str], item: Any, model: Any) -> tuple[int, ...]:
+    """Where an element stands in a constant's array; nothing for the whole constant."""
+    places = []
+    for element, dim in zip(elements, item.subscripts, strict=bool(elements)):
+        known = [fold(str(name)) for name in model.subscripts[dim].value]
+        if fold(element) not in known:
+            raise InputError(
+                f'no element "{element}" of "{item.name}"',
+                remedy=near(element, map(str, model.subscripts[dim].value)),
+            )
+        places.append(known.index(fold(element)))
+    return tuple(places)
+
+
+def _over_scenarios(dataset: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
+    """Give every variable the dimension ``scenario``, also those that no scenario touches."""
+    if "scenario" not in dataset.dims:
+        dataset = dataset.expand_dims(scenario=list(names))
+    dataset = dataset.assign_coords(scenario=list(names))
+    wide = {
+        name: array if "scenario" in array.dims else array.expand_dims(scenario=list(names))
+        for name, array in dataset.data_vars.items()
+    }
+    return dataset.assign(wide)
+
+
+def _values(outcomes: Sequence[Outcome], dataset: xr.Dataset) -> xr.Dataset:
+    lead = [dim for dim in ("scenario", "draw", "time") if dim in dataset.dims]
+    sizes = {dim: dataset.sizes[dim] for dim in lead}
+    found = {}
+    for outcome in outcomes:
+        array = outcome.values(dataset)
+        spare = [dim for dim in array.dims if dim not in lead]
+        if spare:
+            raise InputError(
+                f'the outcome "{outcome.name}" has elements', where=outcome.where, found=", ".join(map(str, spare)),
+                remedy="Name one element or add them up",
+            )  # fmt: skip
+        missing = {dim: sizes[dim] for dim in lead if dim not in array.dims}
+        array = array.expand_dims(missing).transpose(*lead)
+        found[outcome.name] = array.assign_attrs(
+            units=outcome.unit, title=outcome.title or outcome.name, better=outcome.better
+        )
+    return xr.Dataset(found)
+
+
+def _start(base: Scenario, model: Any, dataset: xr.Dataset) -> float:
+    """Model time from which the baseline's levers act; the start of the run where the model has no such thing."""
+    for change in base.constants:
+        if fold(change.name) == _POLICY_START:
+            return change.value
+    if _POLICY_START in model.constants:
+        return float(model.constants[_POLICY_START].value)
+    return float(dataset["time"].values[0])
+
+
+def _dates(dates: Sequence[str], dataset: xr.Dataset) -> list[str]:
+    times = dataset["time"].values
+    kept = [date for date in dates if times[0] < time_at_end(date) <= times[-1] + 1e-9]
+    return kept or [month_of(float(times[-1]) - 1)]
+
+
+def _measures(
+    values: xr.Dataset, *, start: float, dates: Sequence[str]
+) -> dict[tuple[str, str, str], xr.DataArray]:
+    """Reduce every outcome to numbers at dates: by (outcome, date, measure), over all dimensions but ``time``."""
+    times = np.asarray(values["time"].values, dtype=float)
+    found = {}
+    for name, array in values.data_vars.items():
+        rate = str(array.attrs["units"]).replace(" ", "").endswith("/Month")
+        running = "Month" in str(array.attrs["units"]) and "*" in str(array.attrs["units"])
+        total = xr.DataArray(_running_integral(array.values, times), dims=array.dims, coords=array.coords)
+        for date in dates:
+            end = time_at_end(date)
+            if rate:
+                found[str(name), date, LAST_YEAR] = _mean(total, max(end - _LAST_YEAR, times[0]), end)
+            else:
+                found[str(name), date, AT_END] = array.interp(time=end)
+            if end <= start or running:
+                continue
+            if rate:
+                found[str(name), date, TOTAL] = total.interp(time=end) - total.interp(time=start)
+            else:
+                found[str(name), date, MEAN] = _mean(total, start, end)
+    return found
+
+
+def _running_integral(values: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Integrate along the last axis by trapezoids, from the first time to each."""
+    steps = (values[..., 1:] + values[..., :-1]) / 2 * np.diff(times)
+    return np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(steps, axis=-1)], axis=-1)
+
+
+def _mean(total: xr.DataArray, start: float, end: float) -> xr.DataArray:
+    return (total.interp(time=end) - total.interp(time=start)) / (end - start)
+
+
+_Measures = dict[tuple[str, str, str], xr.DataArray]
+
+
+def _interval(measures: _Measures) -> tuple[_Measures, _Measures]:
+    """Ends of the central interval, across draws, of each scenario's difference from the baseline."""
+    low: _Measures = {}
+    high: _Measures = {}
+    for key, array in measures.items():
+        difference = array - array.isel(scenario=0)
+        ends = difference.quantile([(1 - LEVEL) / 2, (1 + LEVEL) / 2], dim="draw")
+        low[key], high[key] = ends.isel(quantile=0), ends.isel(quantile=1)
+    return low, high
+
+
+def _table(
+    scenarios: Sequence[Scenario],
+    outcomes: Sequence[Outcome],
+    measures: _Measures,
+    low: _Measures | None,
+    high: _Measures | None,
+) -> pd.DataFrame:
+    by_name = {outcome.name: outcome for outcome in outcomes}
+    rows = []
+    for position, scenario in enumerate(scenarios):
+        for key, array in measures.items():
+            name, date, measure = key
+            outcome = by_name[name]
+            value, base = float(array.values[position]), float(array.values[0])
+            unit = outcome.unit
+            if measure == TOTAL:
+                unit = outcome.unit.replace(" ", "").removesuffix("/Month")
+            rows.append(
+                {
+                    "scenario": scenario.name,
+                    "title": scenario.title,
+                    "outcome": name,
+                    "outcome_title": outcome.title or name,
+                    "unit": unit,
+                    "date": date,
+                    "measure": measure,
+                    "value": value,
+                    "baseline": base,
+                    "difference": value - base,
+                    "difference_percent": 100 * (value - base) / abs(base) if base else float("nan"),
+                    "low": float(low[key].values[position]) if low else float("nan"),
+                    "high": float(high[key].values[position]) if high else float("nan"),
+                    "human_cost": name in HUMAN_COST,
+                    "better": outcome.better,
+                    "caveat": CAVEAT,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def words(date: str) -> str:
+    """Say a month in words: ``2030-12`` is ``December 2030``."""
+    return month_label(time_at_end(date) - 1)

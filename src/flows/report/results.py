@@ -1,0 +1,315 @@
+"""What the commands leave in a results folder: tables, labelled arrays and figures."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from matplotlib.figure import Figure
+
+from flows import compare, provenance
+from flows.compare import CAVEAT, HUMAN_COST, Comparison
+from flows.inputs import Outcome
+from flows.report import figures
+from flows.study import StudyResult
+
+__all__ = ["HEADLINE", "comparison_figures", "stocks_figure", "stocks_table", "study_figures", "write_run"]
+
+HEADLINE = (
+    "people waiting in Mexico",
+    "exposure index",
+    "COMAR pending cases",
+    "court cases pending",
+    "average wait in court",
+    "encounters at US border",
+)
+"""Outcomes of the pictures: human cost first, then backlogs, then events."""
+
+SOURCE = "Flows, migration model; observed series as listed in models/data/sources.csv. " + CAVEAT
+
+_PANELS = 12
+
+
+def headline(outcomes: Sequence[Outcome], most: int = len(HEADLINE)) -> tuple[Outcome, ...]:
+    """Choose the outcomes of the pictures among those that a model has."""
+    by_name = {outcome.name: outcome for outcome in outcomes}
+    chosen = [by_name[name] for name in HEADLINE if name in by_name]
+    return tuple((chosen or list(outcomes))[:most])
+
+
+def write_run(
+    dataset: xr.Dataset,
+    folder: Path,
+    *,
+    model: Any,
+    outcomes: Sequence[Outcome],
+    observed: pd.DataFrame | None,
+    title: str,
+) -> None:
+    """Write one run: ``trajectories.csv`` and ``.nc``, ``columns.csv``, a figure, and what it was held against.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        One run with all variables.
+    folder : Path
+        An existing folder.
+    model : flows.Model
+        For units and comments.
+    outcomes : sequence of Outcome
+        Outcomes of the migration model; empty for any other model.
+    observed : pandas.DataFrame or None
+        From `flows.report.tables.observed_rows`.
+    title : str
+        Of the figure.
+
+    Raises
+    ------
+    ResultError
+        The place can't be written to.
+    """
+    wide, columns = _wide(dataset, model)
+    if outcomes:
+        wide["caveat"] = CAVEAT
+        dataset = dataset.assign_attrs(caveat=CAVEAT)
+    _csv(wide, folder / "trajectories.csv")
+    _csv(columns, folder / "columns.csv")
+    with provenance.atomic_path(folder / "trajectories.nc") as temporary:
+        compare.to_netcdf(dataset, temporary)
+    if observed is not None and not observed.empty:
+        _csv(observed.assign(caveat=CAVEAT), folder / "observed.csv")
+    if outcomes:
+        figure = figures.trajectories(
+            dataset, headline(outcomes), observed=observed, title=title, source=SOURCE
+        )
+    else:
+        figure = stocks_figure(dataset, model, title=title)
+    figures.save(figure, folder / "trajectories")
+
+
+def stocks_table(dataset: xr.Dataset, model: Any) -> pd.DataFrame:
+    """Tabulate first and last value of every stock, or of every variable of a model without stocks.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        One run.
+    model : flows.Model
+        Its stocks.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``name`` (text form of one element), ``unit``, ``first``, ``last``, ``least``, ``most``.
+    """
+    rows = []
+    for name, unit, values in _series(dataset, _shown(dataset, model)):
+        rows.append(
+            {
+                "name": name,
+                "unit": unit,
+                "first": values[0],
+                "last": values[-1],
+                "least": values.min(),
+                "most": values.max(),
+            }
+        )
+    return pd.DataFrame(rows, columns=["name", "unit", "first", "last", "least", "most"])
+
+
+def stocks_figure(dataset: xr.Dataset, model: Any, *, title: str) -> Figure:
+    """Draw the stocks of any model over its own time, at most twelve panels.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        One run.
+    model : flows.Model
+        Its stocks.
+    title : str
+        Above the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    names = _shown(dataset, model)
+    shown = list(itertools.islice(_panels(dataset, names), _PANELS))
+    across = min(3, len(shown)) or 1
+    down = -(-len(shown) // across) or 1
+    figure = Figure(figsize=(4.2 * across, 0.6 + 2.9 * down), layout="constrained", facecolor="white")
+    dated = "date" in dataset.coords
+    time = dataset["date"].values if dated else dataset["time"].values
+    unit_of_time = figures.unit_words(str(dataset["time"].attrs.get("units", "")))
+    for place, (name, unit, lines) in enumerate(shown, 1):
+        axis = figure.add_subplot(down, across, place)
+        for turn, (label, values) in enumerate(lines):
+            axis.plot(time, values, color=figures.PALETTE[turn % 6], label=label or None)
+        if len(lines) > 1:
+            axis.legend(fontsize=7, frameon=False)
+        axis.set_title(_plain(name), loc="left", fontsize=9.5, fontweight="bold")
+        axis.set_ylabel(_plain(figures.unit_words(unit)), fontsize=8.5)
+        if not dated:
+            axis.set_xlabel(f"time ({unit_of_time})" if unit_of_time else "time", fontsize=8.5)
+        axis.margins(x=0)
+        axis.tick_params(labelsize=8, rotation=30 if dated else 0, axis="x")
+        axis.grid(axis="y", color="#D9D9D9", linewidth=0.6)
+        for side in ("top", "right"):
+            axis.spines[side].set_visible(False)
+    figure.suptitle(_plain(title), x=0.012, ha="left", fontsize=12.5, fontweight="bold")
+    return figure
+
+
+def comparison_figures(comparison: Comparison, folder: Path) -> list[Path]:
+    """Draw the headline outcomes of scenarios, human cost among them, and save the figure.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As `flows.compare.compare` returns it.
+    folder : Path
+        An existing folder.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    labels = {s.name: s.title for s in comparison.scenarios}
+    figure = figures.comparison(
+        comparison.dataset,
+        headline(comparison.outcomes),
+        baseline=comparison.baseline,
+        labels=labels,
+        source=SOURCE,
+        mark=_mark(comparison.start),
+        start=_shown_from(comparison),
+    )
+    return figures.save(figure, folder / "comparison")
+
+
+def study_figures(result: StudyResult, folder: Path, *, at: str = "2030-12") -> list[Path]:
+    """Draw what a study found: bands, indices over time, and total-order indices at one month.
+
+    Parameters
+    ----------
+    result : StudyResult
+        As `flows.study.run` returns it.
+    folder : Path
+        An existing folder.
+    at : str
+        Month of the indices; the study's last month where it lies outside.
+
+    Returns
+    -------
+    list of Path
+        The files written.
+    """
+    names = [str(name) for name in result.indices["outcome"].values]
+    at = study_month(result, at)
+    pictures: dict[str, Figure] = {
+        "bands": figures.fan(result.bands, names[:_PANELS], source=SOURCE),
+        "indices_over_time": figures.indices_over_time(result.indices, names[:_PANELS], source=SOURCE),
+        "total_order": figures.total_heatmap(result.indices, at=at, source=SOURCE),
+    }
+    return [path for name, figure in pictures.items() for path in figures.save(figure, folder / name)]
+
+
+def study_month(result: StudyResult, at: str) -> str:
+    """Return the month at which a study's indices are read: ``at``, or the last one where it lies outside."""
+    from flows.calendar import month_of, time_at_end
+
+    times = result.indices["time"].values
+    return at if times[0] < time_at_end(at) <= times[-1] else month_of(float(times[-1]) - 1)
+
+
+# Parts --------------------------------------------------------------------------------------------
+
+
+def _mark(start: str) -> tuple[str, str]:
+    return start, "levers act"
+
+
+def _shown_from(comparison: Comparison, years: int = 6) -> str | None:
+    """First month of the pictures: some years before the levers act, where the run goes back so far."""
+    year, month = comparison.start.split("-")
+    first = f"{int(year) - years}-{month}"
+    begins = (
+        np.datetime64(comparison.dataset["date"].values[0], "M")
+        if "date" in comparison.dataset.coords
+        else None
+    )
+    return first if begins is not None and np.datetime64(first, "M") > begins else None
+
+
+def _shown(dataset: xr.Dataset, model: Any) -> list[str]:
+    """Names of the stocks; of everything that moves, where a model has none."""
+    stocks = [item.name for item in model.stocks if item.name in dataset]
+    return stocks or [str(name) for name, array in dataset.data_vars.items() if "time" in array.dims]
+
+
+def _elements(array: xr.DataArray) -> list[tuple[str, xr.DataArray]]:
+    """Cut an array into its elements, each with the part of its name in brackets."""
+    own = [dim for dim in array.dims if dim != "time"]
+    found = []
+    for chosen in itertools.product(*(array[dim].values for dim in own)):
+        suffix = f"[{','.join(map(str, chosen))}]" if chosen else ""
+        found.append((suffix, array.sel(dict(zip(own, chosen, strict=True)))))
+    return found
+
+
+def _series(dataset: xr.Dataset, names: Sequence[str]) -> list[tuple[str, str, np.ndarray]]:
+    return [
+        (name + suffix, str(dataset[name].attrs.get("units", "")), np.atleast_1d(one.values).astype(float))
+        for name in names
+        for suffix, one in _elements(dataset[name])
+    ]
+
+
+def _panels(dataset: xr.Dataset, names: Sequence[str]) -> list[tuple[str, str, list[tuple[str, np.ndarray]]]]:
+    """One panel a variable, one line an element (at most six)."""
+    found = []
+    for name in names:
+        lines = [(suffix.strip("[]"), one.values) for suffix, one in _elements(dataset[name])[:6]]
+        found.append((name, str(dataset[name].attrs.get("units", "")), lines))
+    return found
+
+
+def _wide(dataset: xr.Dataset, model: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """One row a saved time, one column an element; and what the columns are."""
+    moving = [str(name) for name, array in dataset.data_vars.items() if "time" in array.dims]
+    head: dict[str, Any] = {"time": dataset["time"].values}
+    if "date" in dataset.coords:
+        head = {"date": pd.DatetimeIndex(dataset["date"].values).strftime("%Y-%m-%d"), **head}
+    series = _series(dataset, moving)
+    values = (
+        np.column_stack([column for *_, column in series]) if series else np.zeros((len(head["time"]), 0))
+    )
+    wide = pd.concat(
+        [pd.DataFrame(head), pd.DataFrame(values, columns=[name for name, *_ in series])], axis=1
+    )
+    rows = []
+    for name in moving:
+        item = model.item(model.variable(name))
+        for suffix, _ in _elements(dataset[name].isel(time=0)):
+            human = name in HUMAN_COST
+            rows.append(
+                {"column": name + suffix, "unit": item.units or "Dmnl", "kind": item.kind, "group": item.group,
+                 "human_cost": human, "comment": " ".join(str(item.comment).split())}
+            )  # fmt: skip
+    return wide, pd.DataFrame(rows, columns=["column", "unit", "kind", "group", "human_cost", "comment"])
+
+
+def _csv(table: pd.DataFrame, path: Path) -> None:
+    with provenance.atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n", date_format="%Y-%m-%d")
+
+
+def _plain(text: str) -> str:
+    """Keep matplotlib from reading a dollar sign as mathematics."""
+    return text.replace("$", r"\$")
