@@ -41,7 +41,10 @@ def test_a_reference_writes_itself_as_simulate_and_people_type_it() -> None:
     ("text", "message"),
     [
         ("", 'no variable is named, found "", expected a form such as "name[Element]" or "name@2030-12".'),
-        ("[Haiti]", 'no variable is named, found "[Haiti]", expected a form such as "name[Element]" or "name@2030-12".'),
+        (
+            "[Haiti]",
+            'no variable is named, found "[Haiti]", expected a form such as "name[Element]" or "name@2030-12".',
+        ),
         ("a[Haiti", 'a bracket is not closed, found "a[Haiti", expected'),
         ("a[x][y]", 'a bracket is not closed, found "a[x][y]", expected'),
         ("a[]", 'an element between the brackets is empty, found "a[]", expected'),
@@ -64,7 +67,11 @@ def test_months_are_strict(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("a=2", ("a", 2.0)), ("a b [ El Salvador ] = -1e3", ("a b[El Salvador]", -1000.0)), ('"x=y" = 1', ("x=y", 1.0))],
+    [
+        ("a=2", ("a", 2.0)),
+        ("a b [ El Salvador ] = -1e3", ("a b[El Salvador]", -1000.0)),
+        ('"x=y" = 1', ("x=y", 1.0)),
+    ],
 )
 def test_settings(text: str, expected: tuple[str, float]) -> None:
     assert parse_setting(text) == expected
@@ -178,7 +185,10 @@ def test_take(result: xr.Dataset, text: str, expected: object) -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("COMAR pendin cases", 'no variable "COMAR pendin cases" in the result. Did you mean "COMAR pending cases"?'),
+        (
+            "COMAR pendin cases",
+            'no variable "COMAR pendin cases" in the result. Did you mean "COMAR pending cases"?',
+        ),
         ("encounters[Hati]", 'expected one of El Salvador, Haiti. Did you mean "Haiti"?'),
         ("COMAR pending cases[Haiti]", "expected a variable without elements."),
         ("COMAR pending cases@2013-03", "found 2013-03, expected a month from 2013-01 to 2013-02."),

@@ -78,7 +78,7 @@ def read_claims(path: str | Path | None = None) -> tuple[Claim, ...]:
         If a column is missing or unknown, a kind isn't known, a statement is empty or an id stands twice.
     """
     found = find("claims", path)
-    shown = found.name if path is None else Path(path).as_posix()
+    shown = found.name
     columns = [field.name for field in fields(Claim)]
     try:
         with found.open(encoding="utf-8", newline="") as file:

@@ -43,6 +43,8 @@ class Comparable(Protocol):
     def expression(self) -> str: ...  # noqa: D102
     @property
     def series(self) -> str: ...  # noqa: D102
+    @property
+    def unit(self) -> str: ...  # noqa: D102
 
 
 @cache
@@ -63,6 +65,11 @@ def load() -> pd.DataFrame:
         Columns ``series``, ``period_start``, ``period_end`` (days, both included), ``value``, ``unit``,
         ``group``, ``source_id``, ``tier`` (A best, then B, C, seed), ``period_type`` and ``note``.
     """
+    return _typed().copy()
+
+
+@cache
+def _typed() -> pd.DataFrame:
     frame = _read("observations").copy()
     frame["value"] = frame["value"].astype(float)
     for column in ("period_start", "period_end"):
@@ -110,7 +117,7 @@ def observed(series: str, *, group: str | None = None, period_type: str | None =
     InputError
         If there is no such series, group or kind of span; the nearest name is offered.
     """
-    frame = _choose(load(), "series", series)
+    frame = _choose(_typed(), "series", series)
     if group is not None:
         frame = _choose(frame, "group", group)
     if period_type is not None:
@@ -119,9 +126,9 @@ def observed(series: str, *, group: str | None = None, period_type: str | None =
 
 
 def _choose(frame: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
-    chosen = frame[frame[column].map(fold) == fold(name)]
+    known = sorted(frame[column].unique())
+    chosen = frame[frame[column].isin([spelt for spelt in known if fold(spelt) == fold(name)])]
     if chosen.empty:
-        known = sorted(frame[column].unique())
         word = {"period_type": "kind of span", "series": "observed series"}.get(column, column)
         raise InputError(
             f'no {word} "{name}"',
@@ -263,7 +270,10 @@ def _counterpart(
     """Evaluate an expression whose variables are first taken over the span, each in its own way."""
 
     def lookup(reference: Reference) -> xr.DataArray:
-        return over_span(take(dataset, reference, where=where), start, end, measure=measure, where=where)
+        values = take(dataset, reference, where=where)
+        if "time" not in values.dims:
+            return values
+        return over_span(values, start, end, measure=measure, where=where)
 
     value = Expression.parse(expression, where=where).evaluate(lookup)
     if np.ndim(value) > 0:
@@ -318,7 +328,7 @@ def observed_against(outcome: Comparable, dataset: xr.Dataset) -> pd.DataFrame:
                 "period_start": row.period_start,
                 "period_end": row.period_end,
                 "observed": row.value,
-                "unit": row.unit,
+                "unit": outcome.unit.replace("/Month", ""),
                 "model": model,
                 "error_percent": per_cent_error(model, row.value),
                 "source": row.source,
@@ -337,7 +347,7 @@ _KEYS = ["period_type", "period_start", "period_end"]
 
 
 def _aligned_nothing() -> pd.DataFrame:
-    return pd.DataFrame(columns=[*_KEYS, "value", "unit", "source"])
+    return pd.DataFrame(columns=[*_KEYS, "value", "source"])
 
 
 def _aligned(text: str) -> pd.DataFrame:
@@ -354,7 +364,7 @@ def _aligned(text: str) -> pd.DataFrame:
     titles = sources()["title"]
     ids = pd.concat([frame["source_id"] for frame in frames], axis=1)
     source = ["; ".join(dict.fromkeys(titles[i] for i in row)) for row in ids.itertuples(index=False)]
-    frame = pd.DataFrame({"value": value, "unit": frames[0]["unit"], "source": source}, index=spans)
+    frame = pd.DataFrame({"value": value, "source": source}, index=spans)
     return frame.sort_index(level="period_end").reset_index()
 
 

@@ -155,13 +155,19 @@ def resolve_outcome(text: str, outcomes: Sequence[Outcome], *, model: Any = None
     if model is not None:
         reference = parse_reference(text, where=where)
         if any(fold(name) == fold(reference.name) for name in model.names):
-            item = model.lookup(reference.name)
-            unit = str(item.units or "Dmnl")
+            unit = _unit(reference.name, model)
             return Outcome(
                 name=text, expression=_quoted(reference), unit=unit, kind="index", better="neither"
             )
         names += list(model.names)
     raise InputError(f'no outcome or variable "{text}"', where=where, remedy=near(text, names))
+
+
+def _unit(name: str, model: Any) -> str:
+    for catalogue in (model.stocks, model.flows, model.auxiliaries, model.constants):
+        if name in catalogue:
+            return str(catalogue[name].units or "Dmnl")
+    return "Dmnl"
 
 
 def _quoted(reference: Reference) -> str:

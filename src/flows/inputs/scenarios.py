@@ -282,7 +282,9 @@ def _timing(change: LeverChange, element: str, policy_start: float, model: Any) 
             )
         inputs[f"{_timing_constant(START_DELAY, change, model).name}[{element}]"] = start - policy_start
     if change.phase_in is not None:
-        inputs[f"{_timing_constant(PHASE_IN, change, model).name}[{element}]"] = change.phase_in
+        phase_in = _timing_constant(PHASE_IN, change, model)
+        refuse_outside(change.phase_in, phase_in, "constant", f'{change.where}, key "phase_in"')
+        inputs[f"{phase_in.name}[{element}]"] = change.phase_in
     if change.end is not None:
         end = time_at_end(change.end)
         if end <= policy_start:
