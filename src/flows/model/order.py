@@ -104,8 +104,8 @@ def plan(model: Model) -> Plan:
     needed = _ancestors(candidates, wanted)
     initial = [n for n in candidates if n.variable.name in needed]
     return Plan(
-        initial=tuple(_sorted(model, initial, "initial values")),
-        dynamic=tuple(_sorted(model, dynamic, "equations")),
+        initial=tuple(_sorted(model, initial)),
+        dynamic=tuple(_sorted(model, dynamic)),
         stocks=stocks,
     )
 
@@ -179,7 +179,7 @@ def _dependencies(nodes: list[Node]) -> list[set[int]]:
     return result
 
 
-def _sorted(model: Model, nodes: list[Node], what: str) -> list[Node]:
+def _sorted(model: Model, nodes: list[Node]) -> list[Node]:
     """Topological order; nodes in a circle are split into their elements once before the circle is refused."""
     for attempt in (1, 2):
         needs = _dependencies(nodes)
@@ -189,7 +189,7 @@ def _sorted(model: Model, nodes: list[Node], what: str) -> list[Node]:
         circle = _circle(needs, left)
         splittable = {i for i in left if nodes[i].loops}
         if attempt == 2 or not splittable:
-            raise _circular(model, [nodes[i] for i in circle], what)
+            raise _circular(model, [nodes[i] for i in circle])
         nodes = [
             piece for i, node in enumerate(nodes) for piece in (_split(node) if i in splittable else (node,))
         ]
@@ -222,16 +222,17 @@ def _circle(needs: list[set[int]], left: set[int]) -> list[int]:
     return path[path.index(at) :]
 
 
-def _circular(model: Model, circle: list[Node], what: str) -> ModelError:
+def _circular(model: Model, circle: list[Node]) -> ModelError:
     names = [n.variable.spelling for n in reversed(circle)]
     start = names.index(min(names))
     names = names[start:] + names[:start]
     first = next(n for n in circle if n.variable.spelling == names[0])
     chain = " -> ".join([*names, names[0]])
+    at_start = any(n.expr is n.equation.initial for n in circle)
     return ModelError(
-        f"these {what} depend on each other in a circle: {chain}",
+        f"these {'initial values' if at_start else 'equations'} depend on each other in a circle: {chain}",
         where=f"{model.path}:{first.equation.span.line}:{first.equation.span.column}",
-        remedy="Put a stock or a delay into the circle, or use ACTIVE INITIAL for a circle of initial values",
+        remedy="Use ACTIVE INITIAL in the circle" if at_start else "Put a stock or a delay into the circle",
     )
 
 

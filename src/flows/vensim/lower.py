@@ -156,7 +156,7 @@ class _Lowering:
         return Control(values["initial time"], values["final time"], values["time step"], values["saveper"])
 
     def _method(self) -> str:
-        match = re.search(r"^15:([^\r\n]*)", self.source.settings, re.MULTILINE)
+        match = re.search(r"[\r\n]15:([^\r\n]*)", self.source.settings)
         if match is None:
             return "euler"
         fields = match[1].split(",")
@@ -166,7 +166,7 @@ class _Lowering:
             return "euler"
 
     def _synonyms(self) -> tuple[tuple[str, ...], ...]:
-        lines = re.findall(r"^22:([^\r\n]*)", self.source.settings, re.MULTILINE)
+        lines = re.findall(r"[\r\n]22:([^\r\n]*)", self.source.settings)
         return tuple(tuple(s.strip() for s in line.split(",") if s.strip()) for line in lines)
 
     # ------------------------------------------------------------------------------------------------ subscripts
@@ -626,7 +626,7 @@ class _Lowering:
         argument, points = node.arguments
         assert isinstance(points, Points)
         table = Variable(
-            name=f"#{fold(scope.definition.name)} lookup {len(self.hidden)}",
+            name=f"#{fold(scope.definition.name)} LOOKUP {len(self.hidden)}",  # capitals: no folded name
             spelling=f"lookup of {scope.definition.name}",
             kind="lookup",
             equations=(Equation((), table=self._table(scope.definition, points), span=span),),
@@ -639,7 +639,7 @@ class _Lowering:
     def _memory(self, key: str, arguments: tuple[Expr, ...], scope: _Scope, span: Span) -> Expr:
         """Rewrite a function with memory as hidden variables over the loops of its equation."""
         axes: Axes = tuple((index, elements) for index, elements in scope.axes if index is not None)
-        stem = f"#{fold(scope.definition.name)} {key} {len(self.hidden)}"
+        stem = f"#{fold(scope.definition.name)} {key.upper()} {len(self.hidden)}"  # capitals: no folded name
         subscripts = tuple(Loop(index, elements) for index, elements in axes if index is not None)
 
         def add(suffix: str, kind: Kind, expr: Expr, initial: Expr | None) -> Ref:

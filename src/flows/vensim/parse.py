@@ -179,11 +179,17 @@ _TOKEN = re.compile(
     |(?P<symbol><->|->|:=|==|<=|>=|<>|[-+*/^()\[\],;=<>!:{{}}])""",
     re.VERBOSE | re.IGNORECASE | re.DOTALL,
 )
-_BLANK_OUT = re.compile(r"\\\r?\n|\\\r|\{[^{}]*\}")
+_CONTINUED = re.compile(r"\\\r?\n|\\\r")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_QUOTED_OR_BRACE = re.compile(_QUOTED.pattern + r"|\{", re.DOTALL)
+_BRACE = re.compile(r"[{}]")
+_NESTED_COMMENTS = 3
 _BLOCK_STOP = re.compile(r'["{~|]')
+# Every part begins with what the part before can't hold, so that no text makes the match slow.
 _GROUP = re.compile(
-    r"\*{4,}[^\n\r]*[\r\n]+\s*\.?(?P<name>[^\n\r]*?)\s*[\r\n]+\s*\*{4,}\s*~(?P<comment>[^|]*)\|"
+    r"\*{4}[^\n\r]*[\r\n]\s*(?P<name>[^\s*][^\n\r]*)[\r\n]\s*\*{4}\**\s*~(?P<comment>[^|]*)\|"
 )
+_SETTINGS = re.compile(r"[\r\n]:L\x7f?<%\^E!@")
 _BLANKS = re.compile(r"\s+")
 
 
@@ -201,12 +207,26 @@ def _same_length_blanks(match: re.Match[str]) -> str:
 
 
 def _without_comments(text: str) -> str:
-    """Blank out ``{}`` comments and line continuations, keeping every offset."""
-    while True:
-        blanked = _BLANK_OUT.sub(_same_length_blanks, text)
-        if blanked == text:
-            return text
-        text = blanked
+    """Blank out line continuations and ``{}`` comments outside quotes, keeping every offset."""
+    text = _CONTINUED.sub(_same_length_blanks, text)
+    pieces, at = [], 0
+    while match := _QUOTED_OR_BRACE.search(text, at):
+        end = match.end() if match[0] != "{" else _comment_end(text, match.start())
+        pieces += [text[at : match.start()], match[0] if match[0] != "{" else " " * (end - match.start())]
+        at = end
+    return "".join([*pieces, text[at:]])
+
+
+def _comment_end(text: str, at: int) -> int:
+    """Offset behind the ``}`` of the ``{`` at an offset; comments nest where the braces balance. 0 if there is none."""
+    depth = 0
+    for match in _BRACE.finditer(text, at):
+        depth += 1 if match[0] == "{" else -1
+        if depth == 0:
+            return match.end()
+        if depth > _NESTED_COMMENTS:
+            break
+    return text.find("}", at) + 1
 
 
 class _Reader:
@@ -562,10 +582,8 @@ def parse(text: str, path: str = "<text>") -> ModelText:
     """
     source = _Source(path, text)
     sketch_at = _line_start(text, "\\\\\\---///")
-    settings_at = text.find("\n:L\x7f<%^E!@")
-    if settings_at < 0:
-        settings_at = text.find("\n:L<%^E!@")
-    settings_at = len(text) if settings_at < 0 else settings_at + 1
+    settings = _SETTINGS.search(text)
+    settings_at = len(text) if settings is None else settings.start() + 1
     sketch_at = settings_at if sketch_at < 0 else sketch_at
     body = text[: min(sketch_at, settings_at)]
 
@@ -574,7 +592,7 @@ def parse(text: str, path: str = "<text>") -> ModelText:
     groups: list[Group] = []
     group, at = "", 0
     while True:
-        at = _skip(body, at)
+        at = _skip(source, body, at)
         if at >= len(body):
             break
         if body.startswith("****", at):
@@ -611,16 +629,16 @@ def _line_start(text: str, mark: str) -> int:
     return at
 
 
-def _skip(body: str, at: int) -> int:
+def _skip(source: _Source, body: str, at: int) -> int:
     """Skip blanks, ``{}`` comments (the encoding mark too) and stray block ends."""
     while at < len(body):
         if body[at].isspace() or body[at] == "\ufeff":
             at += 1
         elif body[at] == "{":
-            end = body.find("}", at)
-            if end < 0:
-                return len(body)
-            at = end + 1
+            end = _comment_end(body, at)
+            if not end:
+                raise source.error("a { comment is never closed", at, remedy="Add the closing }")
+            at = end
         else:
             return at
     return at
@@ -637,18 +655,14 @@ def _part_end(source: _Source, body: str, at: int) -> int:
             )
         if match[0] in "~|":
             return match.start()
-        close = '"' if match[0] == '"' else "}"
-        end = match.start()
-        while True:
-            end = body.find(close, end + 1)
-            if end < 0:
-                what = "quotation mark" if close == '"' else "{ comment"
-                raise source.error(
-                    f"a {what} is never closed", match.start(), remedy=f"Add the closing {close}"
-                )
-            if close == "}" or body[end - 1] != "\\":
-                break
-        at = end + 1
+        if match[0] == '"':
+            quoted = _QUOTED.match(body, match.start())
+            at = quoted.end() if quoted else 0
+        else:
+            at = _comment_end(body, match.start())
+        if not at:
+            what, close = ("quotation mark", '"') if match[0] == '"' else ("{ comment", "}")
+            raise source.error(f"a {what} is never closed", match.start(), remedy=f"Add the closing {close}")
 
 
 def _block(
@@ -664,9 +678,16 @@ def _block(
     if block_end < 0:
         raise source.error("this block is never ended", start, expected='"|" after the comment')
     parts = body[expression_end:block_end].split("~")[1:] if body[expression_end] == "~" else []
-    units_text = _BLANKS.sub(" ", re.sub(r"\\\r?\n|\\\r", " ", parts[0])).strip() if parts else ""
-    comment = re.sub(r"[ \t]*\\?\r?\n\s*|\s*\\?\r\s*", " ", parts[1]).strip() if len(parts) > 1 else ""
+    units_text = _BLANKS.sub(" ", _CONTINUED.sub(" ", parts[0])).strip() if parts else ""
+    lines = (line.strip().removesuffix("\\").strip() for line in re.split(r"[\r\n]", "".join(parts[1:2])))
+    comment = " ".join(line for line in lines if line)
     flags = parts[2].strip() if len(parts) > 2 else ""
+    if len(parts) > 3 or (flags and not flags.startswith(":")):
+        raise source.error(
+            'a "|" is missing: more than units, comment and flags stand before the end of this block',
+            start,
+            remedy="End each block with |",
+        )
     text = _without_comments(body[start:expression_end])
     source.subject = "this block"
     reader = _Reader(source, text, start)
