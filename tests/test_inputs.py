@@ -213,7 +213,10 @@ def test_a_file_that_is_no_text(write: Any) -> None:
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("titel42-return", 'no scenario "titel42-return", expected one of'),
+        (
+            "titel42-return",
+            'no scenario "titel42-return", expected a name that `flows list scenarios` shows.',
+        ),
         ("titel42-return", 'Did you mean "title42-return"?'),
         ("t.toml", 't.toml: no such file. Did you mean "s.toml"?'),
         ("no/where.toml", "no/where.toml: no such file."),

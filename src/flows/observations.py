@@ -270,7 +270,7 @@ def _counterpart(
     """Evaluate an expression whose variables are first taken over the span, each in its own way."""
 
     def lookup(reference: Reference) -> xr.DataArray:
-        values = take(dataset, reference, where=where)
+        values: xr.DataArray = take(dataset, reference, where=where)
         if "time" not in values.dims:
             return values
         return over_span(values, start, end, measure=measure, where=where)

@@ -82,9 +82,12 @@ def find(kind: str, name: str | Path | None = None, *, folder: Path | None = Non
     if (shelf / (text + ending)).is_file():
         return shelf / (text + ending)
     names = sorted(p.stem for p in shelf.glob("*" + ending))
+    listed = "studies" if kind == "study" else f"{kind}s"
     raise InputError(
         f'no {kind} "{text}"',
-        expected=("one of " + ", ".join(names)) if names else f"a {ending} file",
+        expected="one of " + ", ".join(names)
+        if len(names) < 8
+        else f"a name that `flows list {listed}` shows",
         remedy=near(text, names),
     )
 
