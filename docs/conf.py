@@ -4,8 +4,11 @@ import re
 from importlib.metadata import version as _version
 from pathlib import Path
 
+from docutils import nodes
+from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
+from sphinx.writers.html5 import HTML5Translator
 
 from flows.vensim.functions import FUNCTIONS
 
@@ -32,6 +35,10 @@ myst_heading_anchors = 3
 myst_enable_extensions = ["substitution"]
 myst_substitutions = {"function_table": _function_table()}
 
+# Attributes of several classes share short names such as n; types in docstrings are prose, not links.
+suppress_warnings = ["ref.python"]
+
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "Flows"
 html_show_copyright = False
@@ -58,5 +65,20 @@ def _refuse_remote_assets(app: Sphinx, exception: Exception | None) -> None:
                 raise SphinxError(f"{page.name} loads a remote asset: {found.group()}")
 
 
+def _inline_formula(writer: HTML5Translator, node: nodes.math) -> None:
+    writer.body.append(tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def _block_formula(writer: HTML5Translator, node: nodes.math_block) -> None:
+    text = node.astext()
+    writer.body.append(
+        tex2mathml(rf"\begin{{align}}{text}\end{{align}}" if "\\\\" in text else text, as_block=True)
+    )
+    raise nodes.SkipNode
+
+
 def setup(app: Sphinx) -> None:
+    # Formulas as MathML, which browsers draw themselves: no script from elsewhere.
+    app.add_html_math_renderer("mathml", (_inline_formula, None), (_block_formula, None))
     app.connect("build-finished", _refuse_remote_assets)

@@ -384,7 +384,7 @@ class SobolSums:
 
         Parameters
         ----------
-        values : array_like, shape (groups, width, *shape)
+        values : array_like, shape ``(groups, width, *shape)``
             Outputs, finite, in the order of the design.
 
         Raises

@@ -21,7 +21,7 @@ import flows
 from flows import resources, study
 
 RUNS = 14_336
-OUTCOMES = ["COMAR pending cases", "court cases pending", "encounters at U.S. border"]
+OUTCOMES = ["COMAR pending cases", "court cases pending", "encounters at US border"]
 
 
 def timed(call: Callable[[], object]) -> float:
