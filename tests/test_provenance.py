@@ -37,7 +37,7 @@ def test_record(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert found["seed"] == 7
     assert found["n"] == 8
     assert found["inputs"] == [{"path": "models/a.mdl", "sha256": provenance.digest(file), "bytes": 9}]
-    assert {"python", "numpy", "xarray"} <= set(found["versions"])
+    assert {"flows", "python", "numpy", "xarray"} <= set(found["versions"])
     assert found["started"].endswith("+00:00")
     assert str(tmp_path) not in json.dumps(found)
 

@@ -17,6 +17,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from flows import __version__
 from flows.errors import InputError, ResultError
 
 __all__ = ["FILE", "atomic_path", "atomic_write", "digest", "now", "record", "results_folder"]
@@ -58,8 +59,8 @@ def now() -> str:
 
 def versions() -> dict[str, str]:
     """List the versions of Python, Flows and the packages that can move its numbers."""
-    found = {"python": platform.python_version()}
-    for package in (PROGRAM, *PACKAGES):
+    found = {PROGRAM: __version__, "python": platform.python_version()}
+    for package in PACKAGES:
         with contextlib.suppress(metadata.PackageNotFoundError):
             found[package.lower()] = metadata.version(package)
     return found

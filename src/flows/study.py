@@ -570,7 +570,7 @@ def _write(result: StudyResult, folder: Path) -> None:
     if dated:
         bands.insert(2, "date", bands["time"].map(result.bands["date"].to_series()))
     _write_csv(bands, folder / "bands.csv")
-    _write_csv(result.samples, folder / "samples.csv")
+    _write_csv(result.samples, folder / "samples.csv", digits=None)
 
 
 def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
@@ -583,6 +583,14 @@ def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
         dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
 
 
-def _write_csv(table: pd.DataFrame, path: Path) -> None:
+def _write_csv(table: pd.DataFrame, path: Path, *, digits: int | None = 9) -> None:
+    """Write a table with so many significant digits; all of them with None."""
     with provenance.atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n", date_format="%Y-%m-%d")
+        table.to_csv(
+            temporary,
+            index=False,
+            encoding="utf-8",
+            lineterminator="\n",
+            date_format="%Y-%m-%d",
+            float_format=None if digits is None else f"%.{digits}g",
+        )

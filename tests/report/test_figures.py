@@ -22,6 +22,11 @@ from flows.report import figures
 
 TIME = np.arange(0.0, 217.0)
 OUTCOMES = ("court cases pending", "encounters at U.S. border", "people enrolled in MPP")
+TITLES = (
+    "Cases pending in the courts",
+    "Encounters at the border",
+    "Claims pending with the commission, abandoned ones that are not yet closed among them",
+)
 UNITS = ("Case", "Event/Month", "Person")
 INPUTS = (
     "repeat chance",
@@ -35,7 +40,7 @@ SOURCE = "Flows, a test; no observation was harmed."
 def coordinates() -> dict[str, Any]:
     return {
         "outcome": list(OUTCOMES),
-        "title": ("outcome", [name.capitalize() for name in OUTCOMES]),
+        "title": ("outcome", list(TITLES)),
         "unit": ("outcome", list(UNITS)),
         "time": TIME,
         "date": ("time", calendar.to_date(TIME)),
@@ -108,6 +113,7 @@ def drawn(
     one = scenarios.isel(scenario=0, drop=True)
     mark = ("2026-01", "policies begin")
     chosen = list(OUTCOMES)
+    six = xr.concat([bands, bands.assign_coords(outcome=["a", "b", "c"])], "outcome")
     return {
         "trajectories": lambda: figures.trajectories(
             one, chosen, observed=observed, source=SOURCE, mark=mark
@@ -116,6 +122,7 @@ def drawn(
             scenarios, chosen, baseline="current-course", source=SOURCE, start="2022-01"
         ),
         "fan": lambda: figures.fan(bands, chosen, observed=observed, source=SOURCE, mark=mark),
+        "fan of six": lambda: figures.fan(six, [*OUTCOMES, "a", "b", "c"], source=SOURCE),
         "over time": lambda: figures.indices_over_time(indices, chosen, source=SOURCE),
         "over time, one": lambda: figures.indices_over_time(indices, OUTCOMES[2], source=SOURCE),
         "heat map": lambda: figures.total_heatmap(indices, at="2015-12", source=SOURCE),
@@ -123,8 +130,17 @@ def drawn(
     }
 
 
-NAMES = ("trajectories", "comparison", "fan", "over time", "over time, one", "heat map", "bars")
-OVER_DATES = NAMES[:5]
+NAMES = (
+    "trajectories",
+    "comparison",
+    "fan",
+    "fan of six",
+    "over time",
+    "over time, one",
+    "heat map",
+    "bars",
+)
+OVER_DATES = NAMES[:6]
 
 
 def texts(figure: Figure) -> list[str]:

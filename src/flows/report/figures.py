@@ -413,7 +413,7 @@ def indices_bars(
     for name, shift, colour, words_for in looks:
         value = one[name].values[order]
         ends = np.array([value - one[f"{name}_low"].values[order], one[f"{name}_high"].values[order] - value])
-        whiskers = np.where(ends.sum(axis=0) > 2e-3, np.clip(ends, 0, None), np.nan)
+        whiskers = np.where(ends.sum(axis=0) > 4e-3, np.clip(ends, 0, None), np.nan)
         handles[words_for] = axis.barh(where + shift, value, height=0.36, color=colour, zorder=2)[0]
         axis.errorbar(
             value, where + shift, xerr=whiskers, fmt="none", ecolor=INK,
@@ -562,7 +562,9 @@ def _finish(
 ) -> None:
     """Give a panel its heading, its unit, calendar dates and quiet lines."""
     heading = heading[:1].upper() + heading[1:]
-    axis.set_title(_wrapped(heading, 46), loc="left", fontsize=9.5, fontweight="bold", color=INK)
+    grid = axis.get_gridspec()
+    letters = {1: 84, 2: 46}.get(grid.ncols if grid else 1, 38)
+    axis.set_title(_wrapped(heading, letters), loc="left", fontsize=9.5, fontweight="bold", color=INK)
     axis.margins(x=0)
     dated = np.issubdtype(dates.dtype, np.datetime64)
     if dated:
@@ -575,7 +577,7 @@ def _finish(
         axis.set_ylim(0, high)
     elif axis.dataLim.y0 >= 0:
         axis.set_ylim(max(low, 0), high)
-    axis.yaxis.set_major_locator(MaxNLocator(nbins=5))
+    axis.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     _scale(axis, unit_words(unit))
     axis.tick_params(labelsize=8.5, colors=INK, length=3)
     axis.grid(axis="y", color=PALE, linewidth=0.6)
