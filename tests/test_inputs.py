@@ -640,6 +640,12 @@ def test_a_study_fits_its_model(write: Any, model: Any) -> None:
         ),
         ("share[Haiti]", "share[Hati]", 'Did you mean "Haiti"?'),
         (
+            "share[Haiti]",
+            "share",
+            'f.toml, [[uncertainty]] 1, key "name": "share" has a value for each element; one draw would level them. '
+            'Name one element, such as "share[Haiti]".',
+        ),
+        (
             "max = 2",
             "max = 3.5",
             'f.toml, [[uncertainty]] 2: the distribution leaves the range of the constant "violence future", '
@@ -813,6 +819,11 @@ def test_each_shipped_study_fits_the_shipped_model(shipped: Any, study: Any) -> 
         item = known(shipped, parse_reference(uncertainty.name))
         drawn = uncertainty.ppf(np.linspace(0, 1, 101))
         assert item.range[0] <= drawn.min() < drawn.max() <= item.range[1], uncertainty.name
+        used = np.asarray(item.value)
+        if item.subscripts:
+            elements = [fold(e) for e in shipped.subscripts[item.subscripts[0]].value]
+            used = used[elements.index(fold(parse_reference(uncertainty.name).elements[0]))]
+        assert drawn.min() < used < drawn.max(), uncertainty.name
 
 
 @pytest.mark.parametrize("outcome", read_outcomes(), ids=lambda outcome: outcome.name)

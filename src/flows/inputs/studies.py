@@ -304,6 +304,13 @@ def check_study(study: Study, model: Any, outcomes: Sequence[Outcome]) -> tuple[
             )
         item = model.constants[reference.name]
         element_key(reference, item, model, where)
+        if item.subscripts and not reference.elements:
+            first = ",".join(str(model.subscripts[name].value[0]) for name in item.subscripts)
+            raise InputError(
+                f'"{item.name}" has a value for each element; one draw would level them',
+                where=where,
+                remedy=f'Name one element, such as "{item.name}[{first}]"',
+            )
         (low, high), (least, most) = uncertainty.support, limits(item)
         if low < least or high > most:
             raise InputError(
