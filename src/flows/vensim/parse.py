@@ -168,7 +168,10 @@ class ModelText:
 
 # ---------------------------------------------------------------------------------------------------- tokens
 
-_WORDS = "AND|OR|NOT|NA|EXCEPT|RAW|INTERPOLATE|HOLD BACKWARD|LOOK FORWARD|IS|IGNORE|THE CONDITION|IMPLIES|TEST INPUT"
+_WORDS = (
+    r"AND|OR|NOT|NA|EXCEPT|RAW|INTERPOLATE|HOLD\s+BACKWARD|LOOK\s+FORWARD|IS|IGNORE"
+    r"|THE\s+CONDITION|IMPLIES|TEST\s+INPUT"
+)
 _TOKEN = re.compile(
     rf"""(?P<space>[\s\u00a0]+)
     |(?P<keyword>:\s*(?:{_WORDS})\s*:)
@@ -693,10 +696,10 @@ def _block(
     reader = _Reader(source, text, start)
     if not reader.tokens:
         raise source.error("an empty block", start, remedy='Remove the stray "~" or "|"')
-    if reader.token.kind == "keyword" and reader.token.text in ("THE CONDITION", "TEST INPUT"):
-        return block_end + 1  # reality checks are kept in the text, not run
     name = reader.name("the name of a variable")
     source.subject = f'"{_plain(name.text)}"'
+    if reader.token.kind == "keyword" and reader.token.text in ("THE CONDITION", "TEST INPUT"):
+        return block_end + 1  # reality checks are kept in the text, not run
     if reader.at_symbol(":", "<->"):
         ranges.append(_range(reader, name, group))
     else:
