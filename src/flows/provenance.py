@@ -17,7 +17,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from flows import __version__
 from flows.errors import InputError, ResultError
 
 __all__ = ["FILE", "atomic_path", "atomic_write", "digest", "now", "record", "results_folder"]
@@ -26,6 +25,7 @@ FILE = "provenance.json"
 """Name of the record in every results folder."""
 
 PROGRAM = "flows"
+DISTRIBUTION = "flows-migration"
 PACKAGES = ("numpy", "scipy", "xarray", "pandas", "numba", "pysd", "SALib", "matplotlib")
 """Packages whose versions can move the numbers or the figures."""
 
@@ -59,10 +59,10 @@ def now() -> str:
 
 def versions() -> dict[str, str]:
     """List the versions of Python, Flows and the packages that can move its numbers."""
-    found = {PROGRAM: __version__, "python": platform.python_version()}
-    for package in PACKAGES:
+    found = {PROGRAM: "0", "python": platform.python_version()}  # 0: a source tree that isn't installed
+    for name, package in ((PROGRAM, DISTRIBUTION), *((package.lower(), package) for package in PACKAGES)):
         with contextlib.suppress(metadata.PackageNotFoundError):
-            found[package.lower()] = metadata.version(package)
+            found[name] = metadata.version(package)
     return found
 
 
