@@ -32,7 +32,7 @@ def small_model(
     settings: str = "",
     path: str = "m.mdl",
 ) -> Model:
-    """A model from equations alone; the control variables come behind them, so that places in `text` count from line 1."""
+    """A model from equations alone; the control variables stand behind them, so that lines of `text` count from 1."""
     control = CONTROL.format(
         initial=initial, final=final, step=step, saveper=step if saveper is None else saveper, unit=unit
     )

@@ -190,7 +190,7 @@ class _Lowering:
                     raise self._error(
                         f'there is no subscript range "{definition.equivalent}"',
                         definition.at,
-                        remedy=near(other, definitions),
+                        remedy=near(other, [r.name for r in self.source.ranges]),
                     )
                 elements.extend(resolve(other, (*chain, key)))
             for item in definition.items:
@@ -231,7 +231,7 @@ class _Lowering:
                 raise self._error(
                     f'there is no subscript range "{target}" to map to',
                     definition.at,
-                    remedy=near(target, self.ranges),
+                    remedy=near(target, [r.spelling for r in self.ranges.values()]),
                 )
             if not items:
                 image = self.ranges[target_key].elements
@@ -291,7 +291,7 @@ class _Lowering:
                 raise self._error(
                     f'there is no subscript range or element "{sub.name}"',
                     sub.at,
-                    remedy=near(sub.name, [*self.ranges, *self.element_spelling.values()]),
+                    remedy=near(sub.name, self._subscript_names()),
                 )
         return tuple(axes)
 
@@ -528,7 +528,9 @@ class _Lowering:
         if sub.bang:
             if key not in self.ranges:
                 raise self._error(
-                    f'there is no subscript range "{sub.name}"', sub.at, remedy=near(sub.name, self.ranges)
+                    f'there is no subscript range "{sub.name}"',
+                    sub.at,
+                    remedy=near(sub.name, self._subscript_names()),
                 )
             index = key + "!"
             scope.bound[index] = self.ranges[key].elements
@@ -550,10 +552,11 @@ class _Lowering:
         raise self._error(
             f'there is no subscript range or element "{sub.name}"',
             sub.at,
-            remedy=near(
-                sub.name, [*(r.spelling for r in self.ranges.values()), *self.element_spelling.values()]
-            ),
+            remedy=near(sub.name, self._subscript_names()),
         )
+
+    def _subscript_names(self) -> list[str]:
+        return [*(r.spelling for r in self.ranges.values()), *self.element_spelling.values()]
 
     def _apply(self, node: Apply, scope: _Scope, span: Span) -> Expr:
         key = fold(node.name)
