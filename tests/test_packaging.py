@@ -54,6 +54,12 @@ def test_wheel_holds_the_shipped_files(wheel: Path) -> None:
         }
         assert shipped
         assert shipped - names == set()
+    package = {
+        path.relative_to(ROOT / "src").as_posix()
+        for path in (ROOT / "src" / "flows").rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert package - names == set()
     assert "flows/_data/models/migration.mdl" in names
     assert "flows/py.typed" in names
 
