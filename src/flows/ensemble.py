@@ -409,7 +409,8 @@ def _by_kernel(
 ) -> dict[str, NDArray[np.float64]]:
     model = _with_tables(job)
     steps, save_steps = _steps(control)
-    places = emit.layout(model)
+    program = kernel.prepare(model, method=method, own_tables=_varying(job))
+    places = program.layout
     index: list[int] = []
     columns: list[NDArray[np.float64]] = []
     for overrides, bases in ((job.constants, places.base), (job.initials, places.overrides)):
@@ -445,13 +446,13 @@ def _by_kernel(
             threads=threads or os.cpu_count() or 1,
         )
 
-    if job.runs < 3 and not kernel.is_cached(model, method=method):
+    if job.runs < 3 and not program.is_cached:
         try:
-            out = run(kernel.interpreted(model, method=method))
+            out = run(kernel.interpreted(program))
         except (ArithmeticError, ValueError):
-            out = run(kernel.interpreted(model, method=method, safe=True))
+            out = run(kernel.interpreted(program, safe=True))
     else:
-        out = run(kernel.compiled(model, method=method))
+        out = run(kernel.compiled(program))
     _report_non_finite(job, control, variables, slots, out)
     result: dict[str, NDArray[np.float64]] = {}
     at = 0
@@ -473,15 +474,19 @@ def _with_tables(job: _Job) -> Model:
     return replace(job.model, variables=MappingProxyType(variables))
 
 
+def _varying(job: _Job) -> bool:
+    """True if the points of some lookup differ between runs."""
+    return any(bool((rows != rows[0]).any()) for _, _, rows in job.lookups)
+
+
 def _tables(job: _Job, places: emit.Layout) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     base = np.array(places.table_values)
-    varying = [(v, rows) for v, _, rows in job.lookups if (rows != rows[0]).any()]
-    if not varying:
+    if not _varying(job):
         return base, np.zeros(job.runs, np.int64)
     sets = np.tile(base, (job.runs, 1))
-    for variable, rows in varying:
+    for variable, x, rows in job.lookups:
         start, n = places.tables[variable.name][0]
-        sets[:, start + n : start + 2 * n] = rows
+        sets[:, start : start + 3 * n] = emit.table_block(x, rows)
     return sets.reshape(-1), np.arange(job.runs, dtype=np.int64) * len(base)
 
 

@@ -8,10 +8,14 @@ between memory accesses and can work on all lanes at once.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+from numpy.typing import NDArray
+
 from flows.engine import integrate
+from flows.engine.hoist import costly, exogenous, small_power
 from flows.errors import UnsupportedError
 from flows.model.ir import (
     COMPARISONS,
@@ -33,16 +37,15 @@ from flows.model.ir import (
     walk,
 )
 from flows.model.model import Model
-from flows.model.order import Node, Plan, static_variables
+from flows.model.order import Node, Plan
 
 METHODS = ("euler",)
 _UNROLL = 40
-_STATEMENTS = 120
-
-# Functions that the compiler can't put on all lanes at once; statements with them get a loop of their own.
+_LOOKUP_POINTS = 24
 _SCALAR_CALLS = frozenset(
-    "exp ln log power sin cos tan sinh cosh tanh arcsin arccos arctan integer quantum modulo pulse train".split()
-) | {"pulse train"}
+    ["sin", "cos", "tan", "sinh", "cosh", "tanh", "arcsin", "arccos", "arctan", "pulse train"]
+)
+_STATEMENTS = 120
 
 _MATH = {
     "exp": "exp", "ln": "log", "sin": "sin", "cos": "cos", "tan": "tan", "sinh": "sinh", "cosh": "cosh", "tanh": "tanh",
@@ -117,11 +120,29 @@ def layout(model: Model) -> Layout:
         for eq in v.equations:
             assert isinstance(eq.table, Table)
             start = len(table_values)
-            table_values.extend(eq.table.x)
-            table_values.extend(eq.table.y)
+            table_values.extend(table_block(np.array(eq.table.x), np.array(eq.table.y)).tolist())
             for position in _flat_positions(v, eq.axes):
                 tables[v.name][position] = (start, len(eq.table.x))
     return Layout(base, overrides, tables, tuple(template), tuple(table_values), first, n_stocks, net)
+
+
+def table_block(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """What the table array holds of one lookup.
+
+    Parameters
+    ----------
+    x : array, shape (n,)
+    y : array, shape (..., n)
+
+    Returns
+    -------
+    array, shape (..., 3 n)
+        x, y and the slope of the segment that begins at each point (0 at the last and at vertical steps).
+    """
+    rise, run = np.diff(y), np.diff(x)
+    slope = np.divide(rise, run, out=np.zeros_like(rise), where=run > 0)
+    slope = np.concatenate([slope, np.zeros_like(y[..., :1])], axis=-1)
+    return np.concatenate([np.broadcast_to(x, y.shape), y, slope], axis=-1)
 
 
 def _flat_positions(variable: Variable, axes: tuple[tuple[str | None, tuple[str, ...]], ...]) -> list[int]:
@@ -134,15 +155,27 @@ def _flat_positions(variable: Variable, axes: tuple[tuple[str | None, tuple[str,
 
 @dataclass
 class _Group:
-    """Equations with the same loops, evaluated in one loop nest."""
+    """Equations with the same loops, evaluated in one loop nest.
+
+    `scalar` ones hold calls that keep a compiler from working on all lanes at once. `shared` names the constants on
+    which a time-only group depends: where these are equal in all lanes, one lane is evaluated and copied.
+    """
 
     loops: tuple[tuple[str, tuple[str, ...]], ...]
     scalar: bool
+    shared: frozenset[str] | None
     nodes: list[Node] = field(default_factory=list)
 
 
 def source(
-    model: Model, plan: Plan, places: Layout, *, lanes: int, method: str = "euler", safe: bool = False
+    model: Model,
+    plan: Plan,
+    places: Layout,
+    *,
+    lanes: int,
+    method: str = "euler",
+    own_tables: bool = False,
+    safe: bool = False,
 ) -> str:
     """Emit the module text of a kernel.
 
@@ -157,6 +190,8 @@ def source(
         Runs that are worked on at once; 1 emits code for plain Python lists.
     method : str
         Integration method.
+    own_tables : bool
+        Let each run have lookup points of its own.
     safe : bool
         Emit calls that give NaN or infinity where plain Python would raise (division by zero, overflow).
 
@@ -177,14 +212,21 @@ def source(
             expected=" or ".join(METHODS),
             remedy="Choose it with method= or in the file's settings",
         )
-    return _Emitter(model, places, lanes, safe).module(plan, method)
+    return _Emitter(model, places, lanes, own_tables, safe).module(plan, method)
 
 
 class _Emitter:
-    def __init__(self, model: Model, places: Layout, lanes: int, safe: bool) -> None:
-        self.model, self.places, self.lanes, self.safe = model, places, lanes, safe
+    def __init__(self, model: Model, places: Layout, lanes: int, own_tables: bool, safe: bool) -> None:
+        self.model, self.places, self.lanes, self.own_tables, self.safe = (
+            model,
+            places,
+            lanes,
+            own_tables,
+            safe,
+        )
         self.constants: dict[tuple[int, ...], str] = {}
-        self.static = static_variables(model.variables)
+        self.time_only = exogenous(model.variables) if lanes > 1 else {}
+        self.shared: dict[frozenset[str], int] = {}
 
     # ------------------------------------------------------------------------------------------------ module
 
@@ -196,6 +238,7 @@ class _Emitter:
             self.phase("net_flows", plan.stocks, net=True),
             "@njit\n" + inspect.getsource(integrate.save),
             "@njit\n" + inspect.getsource(getattr(integrate, method)),
+            "@njit\n" + inspect.getsource(integrate.lanes_needed),
             "@njit\n" + inspect.getsource(integrate.run_blocks),
         ]
         head = [
@@ -205,12 +248,37 @@ class _Emitter:
             f"N_STOCKS = {places.n_stocks}",
             f"NET_FLOWS = {places.net_flows}",
             *(f"{name} = {values!r}" for values, name in self.constants.items()),
+            *self.sharing(),
         ]
         return "\n".join(head) + "\n\n\n" + "\n\n".join(parts)
 
+    def scalar(self, expr: Expr) -> bool:
+        """True if an expression holds a call that keeps a compiler from working on all lanes at once."""
+        return any(
+            (isinstance(n, Call) and n.function in _SCALAR_CALLS)
+            or (isinstance(n, LookupCall) and (self.own_tables or not self.short(n.table)))
+            for n in walk(expr)
+        )
+
+    def short(self, table: Ref) -> bool:
+        """True if all elements of a lookup have the same small number of points."""
+        counts = {n for _, n in self.places.tables[table.name].values()}
+        return len(counts) == 1 and counts.pop() <= _LOOKUP_POINTS
+
+    def sharing(self) -> list[str]:
+        """Slots of the constants of each group of `shared`, as two tuples: all slots, and where each group's begin."""
+        slots: list[int] = []
+        starts = [0]
+        for names in self.shared:
+            for name in sorted(names):
+                variable = self.model.variables[name]
+                slots.extend(range(self.places.base[name], self.places.base[name] + variable.size))
+            starts.append(len(slots))
+        return [f"SHARED_SLOTS = {(*slots, 0)!r}", f"SHARED_STARTS = {tuple(starts)!r}"]
+
     def phase(self, name: str, nodes: tuple[Node, ...], *, initial: bool = False, net: bool = False) -> str:
         """One function that evaluates `nodes` in order, cut into pieces that a compiler takes easily."""
-        groups = list(_groups(nodes, unordered=net))
+        groups = list(_groups(nodes, {} if initial else self.time_only, self.scalar, unordered=net))
         pieces: list[list[str]] = [[]]
         for group in groups:
             body = self.group(group, initial=initial, net=net)
@@ -232,13 +300,21 @@ class _Emitter:
             names[index] = f"i{depth}"
             lines.append(f"{indent}for i{depth} in range({len(elements)}):")
             indent += "    "
-        if self.lanes > 1:
-            lines.append(f"{indent}for lane in range({self.lanes}):")
-            indent += "    "
-        body = _Body(self, names)
+        body = _Body(self, names, scalar=group.scalar)
         for node in group.nodes:
             body.assign(node, initial=initial, net=net)
-        lines.extend(indent + line for line in body.lines)
+        lines.extend(indent + line for line in body.head)
+        if self.lanes == 1:
+            return lines + [indent + line for line in body.lines]
+        lanes = str(self.lanes)
+        if group.shared is not None:
+            number = self.shared.setdefault(group.shared, len(self.shared))
+            lanes = f"bases[{self.lanes + number}]"
+        lines.append(f"{indent}for lane in range({lanes}):")
+        lines.extend(f"{indent}    {line}" for line in body.lines)
+        if group.shared is not None:
+            lines.append(f"{indent}for lane in range({lanes}, {self.lanes}):")
+            lines.extend(f"{indent}    {address} = {address.replace('lane', '0')}" for address in body.stored)
         return lines
 
     def constant(self, values: tuple[int, ...]) -> str:
@@ -246,13 +322,20 @@ class _Emitter:
         return self.constants.setdefault(values, f"P{len(self.constants)}")
 
 
-def _groups(nodes: tuple[Node, ...], *, unordered: bool) -> Iterator[_Group]:
+def _groups(
+    nodes: tuple[Node, ...],
+    time_only: Mapping[str, frozenset[str]],
+    scalar: Callable[[Expr], bool],
+    *,
+    unordered: bool,
+) -> Iterator[_Group]:
     """Gather equations with equal loops that only use each other at the same position."""
     waiting = list(nodes)
     # With an order given, a node may move forward only over nodes that it doesn't depend on.
     while waiting:
         head = waiting.pop(0)
-        group = _Group(head.loops, _is_scalar(head), [head])
+        shared = _shared(head, time_only)
+        group = _Group(head.loops, shared is not None or scalar(head.expr), shared, [head])
         members = {head.variable.name}
         skipped: set[str] = set()
         rest: list[Node] = []
@@ -260,7 +343,8 @@ def _groups(nodes: tuple[Node, ...], *, unordered: bool) -> Iterator[_Group]:
             used = {r.name for r in _refs(node.expr)}
             fits = (
                 node.loops == group.loops
-                and _is_scalar(node) == group.scalar
+                and _shared(node, time_only) == shared
+                and (shared is not None or scalar(node.expr) == group.scalar)
                 and len(group.nodes) < _STATEMENTS
                 and (unordered or (not used & skipped and node.variable.name not in members | skipped))
                 and (unordered or all(_aligned(node, name, group) for name in used & members))
@@ -279,17 +363,8 @@ def _refs(expr: Expr) -> Iterator[Ref]:
     return (n for n in walk(expr) if isinstance(n, Ref))
 
 
-def _is_scalar(node: Node) -> bool:
-    return any(
-        isinstance(n, LookupCall)
-        or (isinstance(n, Call) and n.function in _SCALAR_CALLS)
-        or (isinstance(n, Binary) and n.operator == "^" and not _small_power(n.right))
-        for n in walk(node.expr)
-    )
-
-
-def _small_power(expr: Expr) -> bool:
-    return isinstance(expr, Number) and expr.value in (1.0, 2.0)
+def _shared(node: Node, time_only: Mapping[str, frozenset[str]]) -> frozenset[str] | None:
+    return time_only.get(node.variable.name) if any(costly(n) for n in walk(node.expr)) else None
 
 
 def _aligned(node: Node, name: str, group: _Group) -> bool:
@@ -305,10 +380,13 @@ def _aligned(node: Node, name: str, group: _Group) -> bool:
 class _Body:
     """Statements of one loop body: loads, temporaries, assignments."""
 
-    def __init__(self, emitter: _Emitter, names: dict[str, str]) -> None:
+    def __init__(self, emitter: _Emitter, names: dict[str, str], *, scalar: bool) -> None:
         self.emitter, self.places = emitter, emitter.places
+        self.scalar = scalar  # lanes one after the other: calls may branch
         self.names = names  # loop index → Python name
+        self.head: list[str] = []  # before the loop over lanes
         self.lines: list[str] = []
+        self.stored: list[str] = []
         self.loaded: dict[str, str] = {}
         self.bound: dict[str, int] = {}  # loop index of an unrolled reduction → position
         self.count = 0
@@ -386,6 +464,7 @@ class _Body:
         address = self.address(base, variable, subscripts)
         name = self.temporary(value)
         self.lines.append(f"{address} = {name}")
+        self.stored.append(address)
         self.loaded[address] = name
 
     # -- expressions: one short method per node
@@ -437,7 +516,7 @@ class _Body:
             return self.truth(expr)
         left = self.value(expr.left)
         if expr.operator == "^":
-            if _small_power(expr.right):
+            if small_power(expr.right):
                 assert isinstance(expr.right, Number)
                 base = self.atom(left)
                 return base if expr.right.value == 1.0 else f"({base} * {base})"
@@ -493,12 +572,42 @@ class _Body:
         else:
             size = variable.size
             flat = " + ".join([str(constant), *(f"{stride} * {name}" for stride, name in terms)])
-            at = self.temporary(flat)
             starts = self.emitter.constant(tuple(entries.get(k, (0, 1))[0] for k in range(size)))
-            counts = self.emitter.constant(tuple(entries.get(k, (0, 1))[1] for k in range(size)))
-            start, n = f"{starts}[{at}]", f"{counts}[{at}]"
-        base = "bases[lane]" if self.emitter.lanes > 1 else "bases[0]"
-        return f"lookup(tab, {base} + {start}, {n}, {argument})"
+            start = f"{starts}[{flat}]"
+            counts = {entries[k][1] for k in entries}
+            if len(counts) == 1:
+                n = str(counts.pop())
+            else:
+                n = f"{self.emitter.constant(tuple(entries.get(k, (0, 1))[1] for k in range(size)))}[{flat}]"
+        if self.emitter.lanes > 1 and not self.scalar and not self.emitter.own_tables and n.isdigit():
+            return self.lookup_in_lanes(start, int(n), argument)
+        if self.emitter.own_tables:
+            start = f"bases[lane] + {start}" if self.emitter.lanes > 1 else f"bases[0] + {start}"
+        return f"lookup(tab, {start}, {n}, {argument})"
+
+    def lookup_in_lanes(self, start: str, n: int, argument: str) -> str:
+        """Interpolation without branches: choose the segment by comparisons alone, hold outside."""
+
+        def point(offset: int) -> str:
+            address = f"tab[{int(start) + offset}]" if start.isdigit() else f"tab[{start} + {offset}]"
+            if address not in self.loaded:
+                # Ahead of the loop over lanes: reading two arrays in it would need checks that they don't overlap.
+                self.loaded[address] = name = f"p{len(self.head)}"
+                self.head.append(f"{name} = {address}")
+            return self.loaded[address]
+
+        if n == 1:
+            return point(1)
+        x = self.atom(argument)
+        x0, y0, slope = point(0), point(n), point(2 * n)
+        for j in range(1, n - 1):
+            passed = self.temporary(f"{x} >= {point(j)}")
+            x0 = self.temporary(f"{point(j)} if {passed} else {x0}")
+            y0 = self.temporary(f"{point(n + j)} if {passed} else {y0}")
+            slope = self.temporary(f"{point(2 * n + j)} if {passed} else {slope}")
+        inside = self.temporary(f"{slope} * ({x} - {x0}) + {y0}")
+        held = self.temporary(f"{point(n)} if {x} <= {point(0)} else {inside}")
+        return f"({point(2 * n - 1)} if {x} >= {point(n - 1)} else {held})"
 
     def reduce(self, expr: Reduce) -> str:
         count = 1

@@ -35,6 +35,17 @@ def save(w, saved, slots, s):
             saved[lane, s, j] = w[slots[j] * LANES + lane]
 
 
+def lanes_needed(w, bases, first, last):
+    """1 if the constants in a range of SHARED_SLOTS and the tables are equal in all lanes, else LANES."""
+    for lane in range(1, LANES):
+        if bases[lane] != bases[0]:
+            return LANES
+        for k in range(first, last):
+            if w[SHARED_SLOTS[k] * LANES + lane] != w[SHARED_SLOTS[k] * LANES]:
+                return LANES
+    return 1
+
+
 def run_blocks(template, values, index, tables, bases_of, out, t0, dt, steps, save_steps, slots, first, last):
     """Run blocks `first` to `last` of LANES runs each.
 
@@ -43,7 +54,7 @@ def run_blocks(template, values, index, tables, bases_of, out, t0, dt, steps, sa
     """
     w = np.empty(SLOTS * LANES)
     saved = np.empty((LANES, out.shape[1], out.shape[2]))
-    bases = np.empty(LANES, np.int64)
+    bases = np.empty(LANES + len(SHARED_STARTS), np.int64)
     runs = out.shape[0]
     for block in range(first, last):
         for k in range(SLOTS):
@@ -56,6 +67,8 @@ def run_blocks(template, values, index, tables, bases_of, out, t0, dt, steps, sa
             bases[lane] = bases_of[run]
             for j in range(len(index)):
                 w[index[j] * LANES + lane] = values[run][j]
+        for group in range(len(SHARED_STARTS) - 1):
+            bases[LANES + group] = lanes_needed(w, bases, SHARED_STARTS[group], SHARED_STARTS[group + 1])
         euler(w, tables, bases, saved, t0, dt, steps, save_steps, slots)
         for lane in range(LANES):
             run = block * LANES + lane

@@ -12,6 +12,8 @@ import tempfile
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
+from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.engine import emit, integrate, runtime
+from flows.engine.hoist import hoist
 from flows.model.model import Model
-from flows.model.order import plan
+from flows.model.order import Plan, plan
 
 LANES = 8
 _MATH = ("exp", "log", "sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan", "sqrt")
@@ -38,10 +41,12 @@ def njit(function):
 
 
 def _inline(function):
-    return numba.njit(error_model="numpy")(function)
+    return numba.njit(error_model="numpy", forceinline=True)(function)
 
 
 {chr(10).join(f"{f.__name__} = _inline(runtime.{f.__name__})" for f in runtime.SCALAR)}
+lookup = numba.njit(error_model="numpy")(runtime.lookup)
+from flows.engine.vectormath import exp, log, power
 """
 
 
@@ -147,10 +152,79 @@ def cache_folder() -> Path:
     return folder
 
 
-def interpreted(model: Model, *, method: str, safe: bool = False) -> Kernel:
-    """Make a kernel that runs as plain Python: no wait for a compiler, some 10,000 times slower a run."""
-    places = emit.layout(model)
-    text = emit.source(model, plan(model), places, lanes=1, method=method, safe=safe)
+@dataclass(frozen=True)
+class Program:
+    """A model made ready for the engine: time-only work taken out, equations ordered, slots given.
+
+    Attributes
+    ----------
+    model : Model
+        With the hidden variables of `flows.engine.hoist`.
+    plan : flows.model.order.Plan
+    layout : flows.engine.emit.Layout
+    method : str
+        Integration method.
+    own_tables : bool
+        True if lookup points differ between runs.
+    """
+
+    model: Model
+    plan: Plan
+    layout: emit.Layout
+    method: str
+    own_tables: bool
+
+    def source(self, *, lanes: int, safe: bool = False) -> str:
+        """Emit the kernel's source."""
+        return emit.source(
+            self.model,
+            self.plan,
+            self.layout,
+            lanes=lanes,
+            method=self.method,
+            own_tables=self.own_tables,
+            safe=safe,
+        )
+
+    @cached_property
+    def compiled_source(self) -> str:
+        """Source of the compiled kernel."""
+        return _NUMBA_HEAD + self.source(lanes=LANES)
+
+    @cached_property
+    def digest(self) -> str:
+        """Key of the compiled kernel in the cache.
+
+        It covers the generated source, this engine's run-time sources and the versions of Python, Numba and NumPy;
+        Numba itself adds the processor.
+        """
+        parts = [self.compiled_source, inspect.getsource(runtime), inspect.getsource(integrate)]
+        parts += [(Path(__file__).parent / "vectormath.py").read_text(encoding="utf-8"), sys.version]
+        parts += [version("numba"), version("numpy")]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
+
+    @property
+    def is_cached(self) -> bool:
+        """True if the compiled kernel can be had without compiling."""
+        cache = cache_folder() / "__pycache__"
+        return self.digest in _loaded or any(cache.glob(f"k{self.digest}.run_blocks*.nbi"))
+
+
+def prepare(model: Model, *, method: str, own_tables: bool = False) -> Program:
+    """Make a model ready for the engine; `own_tables` lets each run have lookup points of its own.
+
+    Raises
+    ------
+    ModelError
+        If its equations depend on each other in a circle.
+    """
+    model = hoist(model)
+    return Program(model, plan(model), emit.layout(model), method, own_tables)
+
+
+def interpreted(program: Program, *, safe: bool = False) -> Kernel:
+    """Make a kernel that runs as plain Python: no wait for a compiler, some 1,000 times slower a run."""
+    text = program.source(lanes=1, safe=safe)
     text = text.replace("w = np.empty(SLOTS * LANES)", "w = [0.0] * SLOTS")
     namespace: dict[str, Any] = {"np": np, "njit": lambda f: f, "safe_div": runtime.safe_div}
     for name in _MATH:
@@ -167,7 +241,7 @@ def interpreted(model: Model, *, method: str, safe: bool = False) -> Kernel:
             template.tolist(), values.tolist(), index.tolist(), tables.tolist(), bases, out, *_plain(rest)
         )
 
-    return Kernel(places, run_blocks, 1, text)
+    return Kernel(program.layout, run_blocks, 1, text)
 
 
 def _plain(rest: tuple[Any, ...]) -> list[Any]:
@@ -177,36 +251,14 @@ def _plain(rest: tuple[Any, ...]) -> list[Any]:
 _loaded: dict[str, ModuleType] = {}
 
 
-def _generated(model: Model, method: str) -> tuple[emit.Layout, str, str]:
-    """Layout, source and digest of a compiled kernel.
-
-    The digest covers the generated source, this engine's run-time sources and the versions of Python, Numba and
-    NumPy; Numba itself adds the processor.
-    """
-    import numba
-
-    places = emit.layout(model)
-    text = _NUMBA_HEAD + emit.source(model, plan(model), places, lanes=LANES, method=method)
-    parts = [text, inspect.getsource(runtime), inspect.getsource(integrate)]
-    parts += [sys.version, numba.__version__, np.__version__]
-    return places, text, hashlib.sha256("\0".join(parts).encode()).hexdigest()[:24]
-
-
-def compiled(model: Model, *, method: str) -> Kernel:
+def compiled(program: Program) -> Kernel:
     """Make a kernel compiled by Numba, or take it from the cache.
 
     Two processes may write the cache at once: files are renamed into place.
     """
-    places, text, digest = _generated(model, method)
-    if digest not in _loaded:
-        _loaded[digest] = _import(text, digest)
-    return Kernel(places, _loaded[digest].run_blocks, LANES, text)
-
-
-def is_cached(model: Model, *, method: str) -> bool:
-    """True if the compiled kernel of a model can be had without compiling."""
-    _, _, digest = _generated(model, method)
-    return digest in _loaded or any((cache_folder() / "__pycache__").glob(f"k{digest}.run_blocks*.nbi"))
+    if program.digest not in _loaded:
+        _loaded[program.digest] = _import(program.compiled_source, program.digest)
+    return Kernel(program.layout, _loaded[program.digest].run_blocks, LANES, program.compiled_source)
 
 
 def _import(text: str, digest: str) -> ModuleType:

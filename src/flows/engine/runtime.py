@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 
 def lookup(tab, start, n, x):  # type: ignore[no-untyped-def]
-    """Linear interpolation in n points, held outside: x at ``tab[start:]``, y at ``tab[start + n:]``."""
+    """Linear interpolation in n points, held outside: x at ``tab[start:]``, then as many y and slopes."""
     if x <= tab[start]:
         return tab[start + n]
     if x >= tab[start + n - 1]:
@@ -23,10 +23,7 @@ def lookup(tab, start, n, x):  # type: ignore[no-untyped-def]
             low = middle
         else:
             high = middle
-    x0 = tab[start + low]
-    y0 = tab[start + n + low]
-    slope = (tab[start + n + high] - y0) / (tab[start + high] - x0)
-    return slope * (x - x0) + y0
+    return tab[start + 2 * n + low] * (x - tab[start + low]) + tab[start + n + low]
 
 
 def power(x: float, exponent: float) -> float:

@@ -1,0 +1,184 @@
+"""Time-only work taken out of equations: calls that depend on time and constants alone are evaluated once.
+
+A policy series ``lookup(Time)`` inside an equation over nine origins is one number, and it is the same number in
+every run of a block unless a constant that it depends on differs between them. `hoist` gives each such call a hidden
+variable over the loops that it really uses; `exogenous` tells which constants decide whether runs may share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from flows.model.ir import (
+    Binary,
+    Call,
+    Equation,
+    Expr,
+    LookupCall,
+    Loop,
+    Number,
+    Position,
+    Reduce,
+    Ref,
+    Unary,
+    Variable,
+    walk,
+)
+from flows.model.model import Model
+from flows.model.order import TIME_FUNCTIONS, static_variables
+
+_COSTLY = TIME_FUNCTIONS | frozenset(
+    "exp ln log power sin cos tan sinh cosh tanh arcsin arccos arctan integer quantum modulo".split()
+)
+
+
+def costly(expr: Expr) -> bool:
+    """True for a node that no compiler puts on all lanes at once."""
+    return (
+        isinstance(expr, LookupCall)
+        or (isinstance(expr, Call) and expr.function in _COSTLY)
+        or (isinstance(expr, Binary) and expr.operator == "^" and not small_power(expr.right))
+    )
+
+
+def small_power(expr: Expr) -> bool:
+    """True for an exponent that is written out as a product."""
+    return isinstance(expr, Number) and expr.value in (1.0, 2.0)
+
+
+def exogenous(variables: Mapping[str, Variable]) -> dict[str, frozenset[str]]:
+    """Auxiliaries that depend on time and constants alone.
+
+    Returns
+    -------
+    dict of str to frozenset of str
+        For each such auxiliary the constants that it depends on, directly or not.
+    """
+    causes: dict[str, set[str]] = {}
+    closed: dict[str, bool] = {}
+    for v in variables.values():
+        if v.kind == "auxiliary":
+            causes[v.name] = {
+                n.name
+                for eq in v.equations
+                if eq.expr is not None
+                for n in walk(eq.expr)
+                if isinstance(n, Ref)
+            }
+            closed[v.name] = all(eq.initial is None for eq in v.equations)
+    changed = True
+    while changed:
+        changed = False
+        for name, refs in causes.items():
+            if closed[name] and not all(_closed(variables, closed, r) for r in refs):
+                closed[name] = False
+                changed = True
+    result: dict[str, set[str]] = {name: set() for name, ok in closed.items() if ok}
+    for name, needs in result.items():
+        stack, seen = [name], {name}
+        while stack:
+            for r in causes[stack.pop()]:
+                if r in causes and r not in seen:
+                    seen.add(r)
+                    stack.append(r)
+                elif r in variables and variables[r].kind == "constant":
+                    needs.add(r)
+    return {name: frozenset(needs) for name, needs in result.items()}
+
+
+def _closed(variables: Mapping[str, Variable], closed: Mapping[str, bool], name: str) -> bool:
+    if name == "time":
+        return True
+    kind = variables[name].kind
+    return kind in ("constant", "lookup") or closed.get(name, False)
+
+
+def hoist(model: Model) -> Model:
+    """Give every costly call on time and constants alone inside a larger equation a hidden variable of its own.
+
+    Values don't change: the same operations are done in the same order, once instead of many times.
+    """
+    known = exogenous(model.variables)
+    closed = (
+        frozenset(known)
+        | {"time"}
+        | {v.name for v in model.variables.values() if v.kind in ("constant", "lookup")}
+    )
+    static = static_variables(model.variables)
+    made: dict[tuple[Expr, tuple[tuple[str, tuple[str, ...]], ...]], Variable] = {}
+    variables = dict(model.variables)
+    for v in model.variables.values():
+        if v.kind not in ("auxiliary", "stock") or v.name in static:
+            continue
+        equations = []
+        for eq in v.equations:
+            expr = eq.expr
+            if expr is not None and not (v.kind == "auxiliary" and v.name in known and costly(expr)):
+                loops = {index: elements for index, elements in eq.axes if index is not None}
+                expr = _replace(expr, loops, closed, made, v)
+            equations.append(replace(eq, expr=expr))
+        variables[v.name] = replace(v, equations=tuple(equations))
+    variables |= {v.name: v for v in made.values()}
+    return replace(model, variables=MappingProxyType(variables))
+
+
+def _replace(
+    expr: Expr,
+    loops: dict[str, tuple[str, ...]],
+    closed: frozenset[str],
+    made: dict[tuple[Expr, tuple[tuple[str, tuple[str, ...]], ...]], Variable],
+    user: Variable,
+) -> Expr:
+    if costly(expr) and _is_exogenous(expr, closed):
+        used = _loops(expr)
+        if used <= set(loops):
+            axes = tuple((index, elements) for index, elements in loops.items() if index in used)
+            key = (expr, axes)
+            if key not in made:
+                made[key] = Variable(
+                    name=f"#hoisted {len(made)}",
+                    spelling=f"part of {user.spelling}",
+                    kind="auxiliary",
+                    equations=(Equation(axes, expr=expr),),
+                    ranges=tuple(index for index, _ in axes),
+                    elements=tuple(elements for _, elements in axes),
+                    hidden=True,
+                )
+            return Ref(made[key].name, tuple(Loop(index, elements) for index, elements in axes))
+        return expr
+
+    def down(child: Expr) -> Expr:
+        return _replace(child, loops, closed, made, user)
+
+    match expr:
+        case Unary():
+            return replace(expr, operand=down(expr.operand))
+        case Binary():
+            return replace(expr, left=down(expr.left), right=down(expr.right))
+        case Call():
+            return replace(expr, arguments=tuple(down(a) for a in expr.arguments))
+        case LookupCall():
+            return replace(expr, argument=down(expr.argument))
+        case Reduce():
+            return replace(expr, body=down(expr.body))
+        case _:
+            return expr
+
+
+def _is_exogenous(expr: Expr, closed: frozenset[str]) -> bool:
+    return all(node.name in closed for node in walk(expr) if isinstance(node, Ref))
+
+
+def _loops(expr: Expr) -> set[str]:
+    used: set[str] = set()
+    bound: set[str] = set()
+    for node in walk(expr):
+        if isinstance(node, Ref):
+            used |= {s.index for s in node.subscripts if isinstance(s, Loop)}
+        elif isinstance(node, Position):
+            used.add(node.index)
+        elif isinstance(node, Reduce):
+            bound |= {index for index, _ in node.over}
+    return used - bound
