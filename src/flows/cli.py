@@ -393,10 +393,9 @@ def _print_stocks(title: str, rows: pd.DataFrame, dataset: xr.Dataset) -> None:
         "stock", "unit", f">at {times[0]:g} {unit}".rstrip(), f">at {times[-1]:g} {unit}".rstrip(), ">least", ">most",
         title=title,
     )  # fmt: skip
-    for row in rows.head(60).itertuples(index=False):
-        table.add_row(
-            str(row.name), str(row.unit), *(_number(v) for v in (row.first, row.last, row.least, row.most))
-        )
+    for row in rows.head(60).to_dict("records"):
+        numbers = [_number(float(row[key])) for key in ("first", "last", "least", "most")]
+        table.add_row(str(row["name"]), str(row["unit"]), *numbers)
     _console().print(table)
     if len(rows) > 60:
         _console().print(f"… and {len(rows) - 60} more in trajectories.csv", style="dim")
@@ -415,11 +414,12 @@ def _print_comparison(comparison: Any) -> None:
     )  # fmt: skip
     for outcome in sorted(comparison.outcomes, key=lambda o: o.name not in HUMAN_COST):
         rows = comparison.at(outcome.name, date)
-        by_name: dict[str, Any] = {str(name): row for name, row in rows.iterrows()}
-        cells = [_number(by_name[names[0]]["value"])]
+        cells = [_number(rows[names[0]]["value"])]
         for name in names[1:]:
-            row = by_name[name]
-            cells.append(f"{_number(row['value'])} ({_signed(row['difference_percent'])} %)")
+            row = rows[name]
+            percent = row["difference_percent"]
+            change = f"{_signed(percent)} %" if percent == percent else f"{row['difference']:+,.4g}"
+            cells.append(f"{_number(row['value'])} ({change})")
         mark = " (human cost)" if outcome.name in HUMAN_COST else ""
         table.add_row((outcome.title or outcome.name) + mark, outcome.unit, *cells)
     _console().print(table)
@@ -527,13 +527,20 @@ def _progress(words: str) -> Iterator[Callable[[int, int], None]]:
 
 
 def _plain_progress(words: str) -> Callable[[int, int], None]:
-    began = clock.monotonic()
+    first: list[
+        tuple[float, int]
+    ] = []  # when the first runs were done: what was compiled before says nothing
     said = [0.0]
 
     def update(done: int, total: int) -> None:
         now = clock.monotonic()
+        if done and not first:
+            first.append((now, done))
         if done == 0 or done == total or now - said[0] >= 10:
-            left = f", about {(now - began) * (total - done) / done:.0f} s remain" if 0 < done < total else ""
+            left = ""
+            if first and first[0][1] < done < total:
+                seconds = (now - first[0][0]) * (total - done) / (done - first[0][1])
+                left = f", about {seconds:.0f} s remain"
             print(f"{words}: {done:,} of {total:,} runs{left}", file=sys.stderr, flush=True)
             said[0] = now
 

@@ -57,6 +57,7 @@ LEVEL = 0.90
 """Of the interval of a difference across draws."""
 
 _POLICY_START = "policy start time"
+_NOTHING = 1e-3  # a baseline below this share of the value is no ground for a per cent change
 _LAST_YEAR = 12.0  # months over which a rate is averaged
 
 Simulate = Callable[..., xr.Dataset]
@@ -100,11 +101,12 @@ class Comparison:
         """Name of the scenario that the others are compared with."""
         return self.scenarios[0].name
 
-    def at(self, outcome: str, date: str) -> pd.DataFrame:
-        """Rows of one outcome at one date, indexed by scenario: the level there, no total or mean since the start."""
+    def at(self, outcome: str, date: str) -> dict[str, dict[str, Any]]:
+        """Rows of one outcome at one date by scenario: the level there, no total or mean since the start."""
         rows = self.table
         chosen = rows[(rows["outcome"] == outcome) & (rows["date"] == date) & rows["measure"].isin(_LEVELS)]
-        return chosen.set_index("scenario")
+        records = chosen.to_dict("records")
+        return {str(row["scenario"]): {str(key): value for key, value in row.items()} for row in records}
 
 
 AT_END, LAST_YEAR = "at the end of the month", "mean of the twelve months to then"
@@ -461,7 +463,7 @@ def _table(
                     "value": value,
                     "baseline": base,
                     "difference": value - base,
-                    "difference_percent": 100 * (value - base) / abs(base) if base else float("nan"),
+                    "difference_percent": _percent(value, base),
                     "low": float(low[key].values[position]) if low else float("nan"),
                     "high": float(high[key].values[position]) if high else float("nan"),
                     "human_cost": name in HUMAN_COST,
@@ -470,6 +472,13 @@ def _table(
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _percent(value: float, base: float) -> float:
+    """Change in per cent; not a number where the baseline is nothing beside the value, and 0 between nothings."""
+    if value == base:
+        return 0.0
+    return 100 * (value - base) / abs(base) if abs(base) > _NOTHING * abs(value) else float("nan")
 
 
 def words(date: str) -> str:

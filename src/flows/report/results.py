@@ -77,12 +77,12 @@ def write_run(
     if outcomes:
         wide["caveat"] = CAVEAT
         dataset = dataset.assign_attrs(caveat=CAVEAT)
-    _csv(wide, folder / "trajectories.csv")
-    _csv(columns, folder / "columns.csv")
+    save_csv(wide, folder / "trajectories.csv")
+    save_csv(columns, folder / "columns.csv")
     with provenance.atomic_path(folder / "trajectories.nc") as temporary:
         compare.to_netcdf(dataset, temporary)
     if observed is not None and not observed.empty:
-        _csv(observed.assign(caveat=CAVEAT), folder / "observed.csv")
+        save_csv(observed.assign(caveat=CAVEAT), folder / "observed.csv")
     if outcomes:
         figure = figures.trajectories(
             dataset, headline(outcomes), observed=observed, title=title, source=SOURCE
@@ -305,7 +305,8 @@ def _wide(dataset: xr.Dataset, model: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     return wide, pd.DataFrame(rows, columns=["column", "unit", "kind", "group", "human_cost", "comment"])
 
 
-def _csv(table: pd.DataFrame, path: Path) -> None:
+def save_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table whole or not at all, as UTF-8 with plain line ends."""
     with provenance.atomic_path(path) as temporary:
         table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n", date_format="%Y-%m-%d")
 

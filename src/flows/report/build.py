@@ -1,0 +1,156 @@
+"""The whole report: run, compare and probe the shipped model, and write one page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from flows import compare, observations, provenance, study
+from flows.errors import FlowsError
+from flows.inputs import Scenario, Study, find, list_scenarios, read_study, scenario_inputs
+from flows.inputs.tables import shown_path
+from flows.model.model import Model
+from flows.report import html, results, tables
+from flows.vensim.read import read_vensim
+
+__all__ = ["FEATURED", "build", "sample"]
+
+FEATURED = (
+    "protection-reform",
+    "temporary-inclusion",
+    "regional-system",
+    "us-tightening",
+    "containment-plus",
+    "mpp-return",
+    "title42-return",
+)
+"""Scenarios in the pictures and with intervals."""
+
+STUDY = "base"
+DRAWS, QUICK_DRAWS = 96, 16
+QUICK_N = 16
+
+
+def build(
+    out: str | Path,
+    *,
+    quick: bool = False,
+    stage: Callable[[str], None] = lambda _: None,
+    runs: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Run, compare and probe the shipped model and write ``index.html`` with everything behind it.
+
+    Parameters
+    ----------
+    out : path
+        Results folder: ``index.html``, ``comparison.csv`` and ``.nc``, ``featured.csv``, ``observed.csv``,
+        ``figures.csv``, pictures, ``study/``, ``provenance.json``.
+    quick : bool
+        Few samples: the indices have wide intervals, and the page says so.
+    stage : callable
+        Called with words for what begins.
+    runs : callable, optional
+        Called with (runs done, runs in all) during the study.
+
+    Returns
+    -------
+    pathlib.Path
+        The page.
+
+    Raises
+    ------
+    FlowsError
+        A file of the model can't be read, or the results can't be written.
+    """
+    started = provenance.now()
+    folder = Path(out)
+    provenance.check_replaceable(folder.resolve())
+    stage("Reading the model")
+    model = shipped_model()
+    plan = read_study(STUDY)
+    scenarios, left_out = runnable(list_scenarios(), model)
+    outcomes = compare.outcomes_of(model)
+
+    stage(f"Running {len(scenarios)} scenarios")
+    comparison = compare.compare(model, scenarios, outcomes=outcomes, extra=observations.figure_variables())
+    chosen = [s for name in FEATURED for s in scenarios if s.name == name] or list(scenarios[:6])
+    count = QUICK_DRAWS if quick else DRAWS
+    stage(f"Running {len(chosen)} of them with {count} draws of the uncertain inputs")
+    featured = compare.compare(model, chosen, outcomes=outcomes, draws=sample(plan, count))
+
+    base = comparison.dataset.sel(scenario=comparison.baseline, drop=True)
+    observed = tables.observed_rows(outcomes, base)
+    read = [model.path, find("outcomes"), *observations.files()]
+    read += [path for s in scenarios for path in s.paths] + ([plan.path] if plan.path else [])
+    entry = provenance.record(inputs=read, seed=plan.seed, started=started, extra={"quick": quick})
+    with provenance.results_folder(folder, entry=entry) as place:
+        stage("Sensitivity study")
+        found = study.run(plan, model=model, out=place / "study", n=QUICK_N if quick else None, progress=runs)
+        stage("Figures and page")
+        entry["runs"] = (
+            found.runs + len(comparison.scenarios) + len(featured.scenarios) * (featured.draws + 1)
+        )
+        data = html.ReportData(
+            model=model,
+            base=base,
+            observed=observed,
+            summary=tables.fit_summary(observed),
+            figures=observations.figures_against(base),
+            comparison=comparison,
+            featured=featured,
+            left_out=left_out,
+            study=found,
+            record=entry,
+            quick=quick,
+        )
+        compare.write(comparison, place)
+        results.save_csv(featured.table, place / "featured.csv")
+        results.save_csv(observed.assign(caveat=compare.CAVEAT), place / "observed.csv")
+        results.save_csv(data.figures.assign(caveat=compare.CAVEAT), place / "figures.csv")
+        provenance.atomic_write(place / "index.html", html.render(data))
+    return folder / "index.html"
+
+
+def shipped_model() -> Model:
+    """Read the shipped model; units that don't match are an error."""
+    path = find("model", "migration")
+    shown = Path(shown_path(path))
+    return read_vensim(shown if shown.is_file() else path, units="error")
+
+
+def runnable(
+    scenarios: tuple[Scenario, ...], model: Model
+) -> tuple[tuple[Scenario, ...], tuple[tuple[Scenario, str], ...]]:
+    """Part scenarios into those that a model can run and those that it can't, with the reason."""
+    able, unable = [], []
+    for scenario in scenarios:
+        try:
+            scenario_inputs(scenario, model)
+            able.append(scenario)
+        except FlowsError as error:
+            unable.append((scenario, str(error)))
+    return tuple(able), tuple(unable)
+
+
+def sample(plan: Study, count: int) -> dict[str, NDArray[np.float64]]:
+    """Draw values of a study's uncertainties, evenly spread and the same for the same study.
+
+    Parameters
+    ----------
+    plan : Study
+        Its distributions and seed.
+    count : int
+        Number of draws.
+
+    Returns
+    -------
+    dict of str to array of shape (count,)
+        By name of the uncertainty.
+    """
+    from scipy.stats import qmc
+
+    unit = qmc.LatinHypercube(d=len(plan.uncertainties), rng=np.random.default_rng(plan.seed)).random(count)
+    return {u.name: np.asarray(u.ppf(unit[:, i]), dtype=float) for i, u in enumerate(plan.uncertainties)}

@@ -1,0 +1,561 @@
+"""The report as one HTML file: results in, text out; nothing is computed here but words and pictures."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib as mpl
+import pandas as pd
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from matplotlib.lines import Line2D
+from matplotlib.patches import Patch
+
+from flows import observations
+from flows.calendar import label, time_at_end
+from flows.compare import CAVEAT, HUMAN_COST, LEVEL, Comparison, words
+from flows.inputs import Outcome, Scenario
+from flows.references import parse_reference
+from flows.report import figures, wording
+from flows.report.results import headline, study_month
+from flows.report.tables import span_words
+from flows.study import StudyResult
+
+__all__ = ["DATE", "ReportData", "render"]
+
+DATE = "2030-12"
+"""Month of the comparisons and of the indices in the text."""
+
+TEMPLATE = "report.html.jinja"
+
+PANEL = (4.5, 2.9)
+"""Inches of one picture: narrow enough for a telephone at its natural size."""
+
+GROUPS = (
+    ("Human cost", ("people waiting in Mexico", "person months waiting", "exposure index")),
+    ("Backlogs", ("COMAR pending cases", "court cases pending", "court queue time")),
+    ("Events at borders", ("interceptions by INM", "encounters at US border")),
+)
+"""Columns of the table of scenarios."""
+
+LIMITS = (
+    "No forecast. It says how stocks and flows would move if its structure and numbers held; single runs are to be "
+    "compared with each other, not quoted as predictions.",
+    "No judge of policies. Outcomes stand side by side; weighing them against each other is the reader's part. A lower "
+    "number of encounters or arrivals is not counted as better.",
+    "Not about any person. Stocks are aggregates by origin and say nothing about one person's route, claim or risk. "
+    "The count of deaths is not predicted; exposure to harm is an index.",
+    "Events, files and people are different counts. One person can be encountered several times; one file can stand "
+    "for somebody who left long ago. They are never added up here, except where a document does so and is quoted.",
+    "Not complete. Demography, people in the United States without status, labour markets, displacement within Mexico "
+    "and institutions' budgets are outside this version; figures in the documents about them are listed as such.",
+    "Intervals show the spread of the uncertain inputs listed in the study, within the ranges given there. They do not "
+    "show whether the structure of the model is right, and the poor fits above are not part of them.",
+)
+
+
+@dataclass(frozen=True, eq=False)
+class ReportData:
+    """Everything that the page shows.
+
+    Attributes
+    ----------
+    model : flows.Model
+        The model that was run.
+    base : xarray.Dataset
+        The base run.
+    observed : pandas.DataFrame
+        From `flows.report.tables.observed_rows`.
+    summary : pandas.DataFrame
+        From `flows.report.tables.fit_summary`.
+    figures : pandas.DataFrame
+        From `flows.observations.figures_against`.
+    comparison : Comparison
+        All scenarios, one run each.
+    featured : Comparison
+        Some scenarios, with draws.
+    left_out : tuple of (Scenario, str)
+        Scenarios that this model can't run, with the reason.
+    study : StudyResult or None
+        The sensitivity study.
+    record : dict
+        As `flows.provenance.record` gives it.
+    quick : bool
+        Whether samples were cut short.
+    """
+
+    model: Any
+    base: xr.Dataset
+    observed: pd.DataFrame
+    summary: pd.DataFrame
+    figures: pd.DataFrame
+    comparison: Comparison
+    featured: Comparison
+    left_out: tuple[tuple[Scenario, str], ...]
+    study: StudyResult | None
+    record: dict[str, Any]
+    quick: bool = False
+
+    @cached_property
+    def date(self) -> str:
+        """Month of the comparisons: December 2030, or the last one compared where the run ends earlier."""
+        dates = list(dict.fromkeys(self.comparison.table["date"]))
+        return DATE if DATE in dates else str(dates[-1])
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One sign of a legend: colour, kind of mark and words."""
+
+    words: str
+    kind: str
+    colour: str
+    dash: str = ""
+    width: float = 2.0
+
+
+@dataclass(frozen=True)
+class Legend:
+    """Signs and their words, for several pictures."""
+
+    legend: tuple[Entry, ...]
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure as a data address, with words for those who don't see it."""
+
+    uri: str
+    alt: str
+    title: str
+    unit: str
+    width: int
+    height: int
+    legend: tuple[Entry, ...]
+
+
+def render(data: ReportData) -> str:
+    """Write the page.
+
+    Parameters
+    ----------
+    data : ReportData
+        What is shown.
+
+    Returns
+    -------
+    str
+        HTML, complete in itself: pictures inline, no scripts, nothing to fetch.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template(TEMPLATE)
+    study = data.study
+    month = study_month(study, data.date) if study is not None else data.date
+    past = _past_pictures(data)
+    return template.render(
+        caveat=CAVEAT,
+        level=f"{100 * LEVEL:.0f} %",
+        date=words(data.date),
+        start=words(data.comparison.start),
+        baseline=data.comparison.scenarios[0],
+        span=_span(data.base),
+        findings=wording.findings(
+            figures=data.figures,
+            summary=data.summary,
+            comparison=data.featured,
+            study=study,
+            date=data.date,
+        ),
+        now=_now(data),
+        past=past,
+        legend_past=_joint_legend(past),
+        summary=_summary(data.summary),
+        figures=_figures(data.figures),
+        silent=_silent(data.figures),
+        scenario_pictures=_scenario_pictures(data),
+        featured=_featured(data),
+        draws=data.featured.draws,
+        groups=_groups(data.comparison),
+        units={outcome.name: _unit(outcome.unit) for outcome in data.comparison.outcomes},
+        scenarios=_scenarios(data),
+        left_out=[(s.title, s.name, why) for s, why in data.left_out],
+        study=_study(study, month, data.model) if study is not None else None,
+        sources=_sources(data),
+        documents=sorted({str(f.document) for f in observations.seed_figures()}),
+        limits=LIMITS,
+        record=data.record,
+        versions=sorted(data.record["versions"].items()),
+        assumptions=_assumptions(data.model),
+        quick=data.quick,
+    )
+
+
+# Pictures -----------------------------------------------------------------------------------------
+
+
+def picture(figure: Figure, *, title: str, unit: str, alt: str, size: tuple[float, float] = PANEL) -> Picture:
+    """Turn a figure of one panel into a picture that stays legible on a telephone.
+
+    The title, the unit and the legend go into the page, where they wrap with it.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        One of `flows.report.figures`.
+    title, unit : str
+        For the page.
+    alt : str
+        What the picture shows, in words.
+    size : (float, float)
+        Inches.
+
+    Returns
+    -------
+    Picture
+    """
+    entries = tuple(entry for legend in figure.legends for entry in _entries(legend))
+    for part in [*figure.legends, *figure.texts]:
+        part.remove()
+    for axis in figure.axes:
+        axis.set_title("")
+        axis.set_title("", loc="left")
+    figure.set_size_inches(size)
+    layout = figure.get_layout_engine()
+    if isinstance(layout, ConstrainedLayoutEngine):
+        layout.set(rect=(0, 0, 1, 1), w_pad=0.04, h_pad=0.04)
+    stream = io.BytesIO()
+    with mpl.rc_context({"svg.hashsalt": "flows", "svg.fonttype": "path"}):
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    text = base64.b64encode(stream.getvalue()).decode("ascii")
+    width, height = (round(96 * inches) for inches in size)
+    return Picture(f"data:image/svg+xml;base64,{text}", alt, title, unit, width, height, entries)
+
+
+def _joint_legend(pictures: Sequence[Picture]) -> Legend:
+    """One legend for pictures that share their signs."""
+    by_words = {entry.words: entry for one in pictures for entry in one.legend}
+    return Legend(tuple(by_words.values()))
+
+
+def _entries(legend: Any) -> list[Entry]:
+    found = []
+    for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+        said = " ".join(text.get_text().split())
+        if isinstance(handle, Patch):
+            kind = "hatch" if handle.get_hatch() else "area"
+            found.append(Entry(said, kind, mpl.colors.to_hex(handle.get_facecolor(), keep_alpha=True)))
+        elif isinstance(handle, Line2D) and handle.get_marker() not in ("None", "none", None, "", " "):
+            found.append(Entry(said, "point", mpl.colors.to_hex(handle.get_markeredgecolor())))
+        elif isinstance(handle, Line2D):
+            _offset, dashes = handle._dash_pattern  # type: ignore[attr-defined]
+            dash = " ".join(f"{float(part):.3g}" for part in dashes) if dashes else ""
+            found.append(
+                Entry(said, "line", mpl.colors.to_hex(handle.get_color()), dash, handle.get_linewidth())
+            )
+        else:
+            colours = handle.get_colors() if hasattr(handle, "get_colors") else ["#222222"]
+            found.append(Entry(said, "line", mpl.colors.to_hex(colours[0])))
+    return found
+
+
+def _past_pictures(data: ReportData) -> list[Picture]:
+    """Base run beside observations, for every outcome that has them."""
+    found = []
+    seen = set(data.observed["outcome"])
+    for outcome in data.comparison.outcomes:
+        if outcome.name not in seen:
+            continue
+        title = outcome.title or outcome.name
+        row = data.summary[data.summary["outcome"] == outcome.name].iloc[0]
+        alt = (
+            f"{title}: model and observations, {_span(data.base)}. Last observation {row['latest']}: observed "
+            f"{wording.number(row['latest_observed'])}, model {wording.rounded(row['latest_model'])}."
+        )
+        figure = figures.trajectories(data.base, [outcome], observed=data.observed, mark=_mark(data))
+        found.append(picture(figure, title=title, unit=_unit(outcome.unit), alt=alt))
+    return found
+
+
+def _mark(data: ReportData) -> tuple[str, str]:
+    return data.comparison.start, "levers act"
+
+
+def _scenario_pictures(data: ReportData) -> list[Picture]:
+    """Featured scenarios over time."""
+    chosen = data.featured
+    labels = {s.name: s.title for s in chosen.scenarios}
+    found = []
+    for outcome in headline(chosen.outcomes):
+        figure = figures.comparison(
+            chosen.dataset,
+            [outcome],
+            baseline=chosen.baseline,
+            labels=labels,
+            start="2022-01",
+            mark=_mark(data),
+        )
+        rows = chosen.at(outcome.name, data.date)
+        said = "; ".join(f"{labels[name]} {wording.rounded(row['value'])}" for name, row in rows.items())
+        title = outcome.title or outcome.name
+        alt = f"{title} under {len(labels)} scenarios. {words(data.date)}, {_unit(outcome.unit)}: {said}."
+        found.append(picture(figure, title=title, unit=_unit(outcome.unit), alt=alt))
+    return found
+
+
+# Tables -------------------------------------------------------------------------------------------
+
+
+def _now(data: ReportData) -> list[dict[str, str]]:
+    """The base run's headline outcomes at the date."""
+    found = []
+    for outcome in headline(data.comparison.outcomes):
+        row = data.comparison.at(outcome.name, data.date)[data.comparison.baseline]
+        found.append(
+            {
+                "title": outcome.title or outcome.name,
+                "unit": _unit(outcome.unit),
+                "value": wording.rounded(row["value"]),
+                "human": "yes" if outcome.name in HUMAN_COST else "",
+            }
+        )
+    return found
+
+
+def _summary(summary: pd.DataFrame) -> list[dict[str, str]]:
+    return [
+        {
+            "title": row["title"],
+            "unit": row["unit"],
+            "span": f"{row['first']} to {row['last']}" if row["number"] > 1 else row["first"],
+            "number": str(row["number"]),
+            "error": f"{row['error']:,.0f} %" if math.isfinite(row["error"]) else wording.MISSING,
+            "bias": wording.percent(row["bias"]),
+            "latest": row["latest"],
+            "observed": wording.number(row["latest_observed"]),
+            "model": wording.rounded(row["latest_model"]),
+            "latest_error": wording.percent(row["latest_error"]),
+            "judged": wording.judged(row["error"]),
+            "source": row["source"],
+        }
+        for row in summary.to_dict("records")
+    ]
+
+
+def _figures(table: pd.DataFrame) -> list[dict[str, str]]:
+    """Figures of the documents that the model speaks to."""
+    return [
+        {
+            "figure": row["figure"],
+            "span": span_words(row["period_start"], row["period_end"]),
+            "unit": row["unit"],
+            "value": _range(row),
+            "model": wording.rounded(row["model"]),
+            "error": wording.percent(row["error_percent"]),
+            "judged": wording.judged(row["error_percent"]),
+            "kind": row["kind"],
+            "document": f"{row['document']}, {row['section']}",
+            "note": row["note"],
+        }
+        for row in table[table["model"].notna()].to_dict("records")
+    ]
+
+
+def _silent(table: pd.DataFrame) -> list[dict[str, str]]:
+    """Figures of the documents that this version doesn't speak to."""
+    return [
+        {
+            "figure": row["figure"],
+            "span": span_words(row["period_start"], row["period_end"]),
+            "unit": row["unit"],
+            "value": _range(row),
+            "document": f"{row['document']}, {row['section']}",
+            "reason": row["reason"],
+        }
+        for row in table[table["model"].isna()].to_dict("records")
+    ]
+
+
+def _range(row: dict[Any, Any]) -> str:
+    low, high = row["value"], row["value_high"]
+    if row["unit"] == "year":
+        return f"{low:.0f} to {high:.0f}"
+    return wording.number(low) if low == high else f"{wording.number(low)} to {wording.number(high)}"
+
+
+def _groups(comparison: Comparison) -> list[tuple[str, list[Outcome]]]:
+    by_name = {outcome.name: outcome for outcome in comparison.outcomes}
+    groups = [(head, [by_name[n] for n in names if n in by_name]) for head, names in GROUPS]
+    return [(head, outcomes) for head, outcomes in groups if outcomes]
+
+
+def _featured(data: ReportData) -> list[dict[str, Any]]:
+    """Featured scenarios: change and interval for each outcome of the groups."""
+    return _rows(data.featured, data.date, _groups(data.featured))
+
+
+def _scenarios(data: ReportData) -> list[dict[str, Any]]:
+    return _rows(data.comparison, data.date, _groups(data.comparison))
+
+
+def _rows(
+    comparison: Comparison, date: str, groups: Sequence[tuple[str, list[Outcome]]]
+) -> list[dict[str, Any]]:
+    columns = [outcome for _, outcomes in groups for outcome in outcomes]
+    tables = {outcome.name: comparison.at(outcome.name, date) for outcome in columns}
+    found = []
+    for position, scenario in enumerate(comparison.scenarios):
+        cells = []
+        for outcome in columns:
+            row = tables[outcome.name][scenario.name]
+            cells.append(
+                {
+                    "value": wording.rounded(row["value"]),
+                    "change": "" if position == 0 else wording.change(row),
+                    "interval": "" if position == 0 else wording.shown_interval(row),
+                    "mood": _mood(row, outcome) if position else "",
+                }
+            )
+        found.append({"name": scenario.name, "title": scenario.title, "kind": scenario.kind, "cells": cells})
+    return found
+
+
+def _mood(row: Mapping[str, Any], outcome: Outcome) -> str:
+    """``better`` or ``worse`` for those who wait or are exposed; empty where nobody can say or nothing changes."""
+    size = row["difference_percent"]
+    if outcome.better == "neither" or (math.isfinite(size) and abs(size) < 1) or row["difference"] == 0:
+        return ""
+    if math.isfinite(row["low"]) and not wording.tells(row):
+        return ""
+    return "better" if (row["difference"] < 0) == (outcome.better == "lower") else "worse"
+
+
+def _study(study: StudyResult, month: str, model: Any) -> dict[str, Any]:
+    one = study.indices.sel(time=time_at_end(month), method="nearest")
+    names = [str(name) for name in one["outcome"].values]
+    total = one["ST"].transpose("uncertainty", "outcome")
+    order = total.max("outcome").fillna(-1).values.argsort()[::-1]
+    rows = []
+    for position in order:
+        cells = []
+        for name in names:
+            cell = one.sel(outcome=name).isel(uncertainty=int(position))
+            value = float(cell["ST"])
+            cells.append(
+                {
+                    "total": f"{value:.2f}".replace("-0.00", "0.00")
+                    if math.isfinite(value)
+                    else wording.MISSING,
+                    "interval": f"{float(cell['ST_low']):.2f} to {float(cell['ST_high']):.2f}".replace(
+                        "-0.00", "0.00"
+                    )
+                    if math.isfinite(value)
+                    else "",
+                    "first": f"{float(cell['S1']):.2f}".replace("-0.00", "0.00").replace("-", wording.MINUS)
+                    if math.isfinite(value)
+                    else "",
+                    "shade": f"{min(max(value, 0.0), 1.0):.2f}" if math.isfinite(value) else "0",
+                }
+            )
+        rows.append({"name": str(one["uncertainty"].values[position]), "cells": cells})
+    reach = {str(u.name): u for u in study.study.uncertainties}
+    return {
+        "title": study.study.title or study.study.name,
+        "month": words(month),
+        "runs": f"{study.runs:,}",
+        "n": f"{study.study.n:,}",
+        "seed": study.study.seed,
+        "level": f"{100 * float(study.indices.attrs.get('level', 0.95)):.0f} %",
+        "outcomes": [
+            (str(one["title"].sel(outcome=name).values), _unit(str(one["unit"].sel(outcome=name).values)))
+            for name in names
+        ],
+        "rows": rows,
+        "sentences": wording.of_study(study, month),
+        "ranges": [_uncertainty(reach[row["name"]], model) for row in rows if row["name"] in reach],
+        "bands": _bands(study, names, month),
+        "over_time": _over_time(study, names),
+    }
+
+
+def _uncertainty(uncertainty: Any, model: Any) -> dict[str, str]:
+    low, high = uncertainty.support
+    item = model.constants[parse_reference(uncertainty.name).name]
+    return {
+        "name": str(uncertainty.name),
+        "unit": item.units or "Dmnl",
+        "distribution": str(uncertainty.distribution),
+        "low": wording.number(float(low)),
+        "high": wording.number(float(high)),
+        "why": str(getattr(uncertainty, "why", "") or ""),
+    }
+
+
+def _bands(study: StudyResult, names: Sequence[str], month: str) -> list[Picture]:
+    found = []
+    for name in names:
+        one = study.bands.sel(outcome=name)
+        title, unit = str(one["title"].values), _unit(str(one["unit"].values))
+        at = one["value"].sel(time=time_at_end(month), method="nearest")
+        low, high = (wording.rounded(float(at.sel(quantile=q))) for q in (0.05, 0.95))
+        alt = f"{title}, {unit}: median and bands of the runs. {words(month)}: nine tenths between {low} and {high}."
+        found.append(picture(figures.fan(study.bands, name), title=title, unit=unit, alt=alt))
+    return found
+
+
+def _over_time(study: StudyResult, names: Sequence[str]) -> list[Picture]:
+    found = []
+    for name in names:
+        title = str(study.indices["title"].sel(outcome=name).values)
+        alt = f"{title}: share of the variance that each input explains alone, over time. The table has the values."
+        figure = figures.indices_over_time(study.indices, name, most=5)
+        found.append(picture(figure, title=title, unit="share of the variance", alt=alt))
+    return found
+
+
+def _sources(data: ReportData) -> list[dict[str, str]]:
+    """Sources of the observed values, with the number of values from each."""
+    counts = observations.load()["source_id"].value_counts()
+    found = []
+    for name, row in observations.sources().iterrows():
+        address = str(row["url"])
+        found.append(
+            {
+                "title": str(row["title"]),
+                "publisher": str(row["publisher"]),
+                "year": str(row["year"]),
+                "url": address if address.startswith(("https://", "http://")) else "",
+                "tier": str(row["tier"]),
+                "values": f"{int(counts.get(name, 0)):,}",
+            }
+        )
+    return found
+
+
+def _assumptions(model: Any) -> tuple[int, int]:
+    """Number of constants marked as assumptions, and of all constants."""
+    constants = list(model.constants)
+    return sum("assumption" in item.comment.lower() for item in constants), len(constants)
+
+
+def _unit(unit: str) -> str:
+    return figures.unit_words(unit) or "index"
+
+
+def _span(dataset: xr.Dataset) -> str:
+    times = dataset["time"].values
+    return f"{label(float(times[0]))} to {label(float(times[-1]) - 1)}"

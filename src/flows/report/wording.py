@@ -1,0 +1,286 @@
+"""Numbers and sentences as a reader sees them; every sentence of the findings is made from numbers here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from flows.compare import LEVEL, Comparison, words
+from flows.inputs import Outcome
+from flows.study import StudyResult
+
+__all__ = ["change", "findings", "judged", "number", "percent", "rounded", "shown_interval"]
+
+BACKLOGS = ("COMAR pending cases", "court cases pending", "people waiting in Mexico")
+EXPOSURE = "exposure index"
+CLOSE, FAIR, POOR = 10.0, 25.0, 50.0
+"""Per cent error up to which a comparison is called close, fair, poor; bad beyond."""
+
+_SMALLEST = 2.0  # per cent: smaller changes aren't worth a sentence
+MINUS = "\N{MINUS SIGN}"
+MISSING = "\N{EN DASH}"
+
+
+def number(value: float) -> str:
+    """Write a number as it is: thousands apart, at most four significant digits below one thousand.
+
+    Examples
+    --------
+    >>> number(70418.0), number(3.9), number(float("nan"))
+    ('70,418', '3.9', '–')
+    """
+    if not math.isfinite(value):
+        return MISSING
+    text = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}" if abs(value) >= 5e-5 else "0"
+    return text.replace("-", MINUS)
+
+
+def rounded(value: float) -> str:
+    """Write a result of the model to three significant digits.
+
+    Examples
+    --------
+    >>> rounded(69076.2), rounded(0.6573), rounded(-1234.0)
+    ('69,100', '0.657', '−1,230')
+    """
+    if not math.isfinite(value) or abs(value) < 5e-4:
+        return "0" if math.isfinite(value) else MISSING
+    digits = 2 - math.floor(math.log10(abs(value)))
+    near = round(value, digits)
+    return (f"{near:,.0f}" if digits <= 0 else f"{near:.{min(digits, 4)}f}").replace("-", MINUS)
+
+
+def percent(value: float) -> str:
+    """Write a signed per cent number, whole from ten on.
+
+    Examples
+    --------
+    >>> percent(-83.6), percent(4.31), percent(float("nan"))
+    ('−84 %', '+4.3 %', '–')
+    """
+    if not math.isfinite(value):
+        return MISSING
+    text = f"{value:+,.0f}" if abs(value) >= 9.95 else f"{value:+.1f}"
+    return "0 %" if float(text.replace(",", "")) == 0 else text.replace("-", MINUS) + " %"
+
+
+def judged(error: float) -> str:
+    """Say how good a comparison is, in a word.
+
+    Examples
+    --------
+    >>> judged(-4.0), judged(20.0), judged(-40.0), judged(300.0)
+    ('close', 'fair', 'poor', 'bad')
+    """
+    if not math.isfinite(error):
+        return "not compared"
+    size = abs(error)
+    return "close" if size <= CLOSE else "fair" if size <= FAIR else "poor" if size <= POOR else "bad"
+
+
+def change(row: Mapping[str, Any]) -> str:
+    """Say a difference from the baseline: per cent, or in the outcome's unit where the baseline is nothing."""
+    if math.isfinite(row["difference_percent"]):
+        return percent(row["difference_percent"])
+    sign = "+" if row["difference"] > 0 else ""
+    return sign + rounded(row["difference"])
+
+
+def shown_interval(row: Mapping[str, Any]) -> str:
+    """Write the interval of a difference in per cent of the baseline, or nothing without draws."""
+    if not (
+        math.isfinite(row["low"]) and math.isfinite(row["high"]) and math.isfinite(row["difference_percent"])
+    ):
+        return ""
+    scale = 100 / abs(row["baseline"]) if row["baseline"] else float("nan")
+    if not math.isfinite(scale):
+        return ""
+    return f"{percent(row['low'] * scale)} to {percent(row['high'] * scale)}"
+
+
+def tells(row: Mapping[str, Any]) -> bool:
+    """Whether a difference is worth a sentence: its interval leaves out zero and it isn't tiny."""
+    apart = row["low"] > 0 or row["high"] < 0
+    size = row["difference_percent"]
+    return bool(apart and (not math.isfinite(size) or abs(size) >= _SMALLEST))
+
+
+# Findings -----------------------------------------------------------------------------------------
+
+
+def findings(
+    *,
+    figures: pd.DataFrame,
+    summary: pd.DataFrame,
+    comparison: Comparison,
+    study: StudyResult | None,
+    date: str,
+) -> list[tuple[str, list[str]]]:
+    """Say what was found, in sentences made from the numbers.
+
+    Parameters
+    ----------
+    figures : pandas.DataFrame
+        From `flows.observations.figures_against`.
+    summary : pandas.DataFrame
+        From `flows.report.tables.fit_summary`.
+    comparison : Comparison
+        With draws: a difference whose interval holds zero gets no sentence of its own.
+    study : StudyResult or None
+        The sensitivity study.
+    date : str
+        Month ``YYYY-MM`` of the statements.
+
+    Returns
+    -------
+    list of (str, list of str)
+        Headings and their sentences.
+    """
+    found = [
+        ("How far the past is reproduced", [*_of_figures(figures), *_of_series(summary)]),
+        (f"What the scenarios change by {words(date)}", _of_scenarios(comparison, date)),
+    ]
+    if study is not None:
+        found.append((f"What the results hang on in {words(date)}", of_study(study, date)))
+    return [(heading, sentences) for heading, sentences in found if sentences]
+
+
+def _of_figures(figures: pd.DataFrame) -> list[str]:
+    evidence = figures[
+        (figures["kind"] == "emergent") & figures["model"].notna() & figures["error_percent"].notna()
+    ]
+    if evidence.empty:
+        return []
+    size = evidence["error_percent"].abs()
+    worst = evidence.iloc[int(size.to_numpy().argmax())]
+    close = int((size <= CLOSE).sum())
+    said = (
+        f"Of {len(evidence)} figures in the documents that the model was not given, {close} come out "
+        f"within {CLOSE:.0f} %, {int(((size > CLOSE) & (size <= FAIR)).sum())} more within {FAIR:.0f} %, and "
+        f"{int((size > FAIR).sum())} miss by more than that. The worst: {_lower(worst['figure'])}, "
+        f"{number(worst['value'])} in the document and {rounded(worst['model'])} in the model "
+        f"({percent(worst['error_percent'])})."
+    )
+    return [said]
+
+
+def _of_series(summary: pd.DataFrame) -> list[str]:
+    known = summary[summary["error"].notna()]
+    if len(known) < 2:
+        return []
+    errors = known["error"].to_numpy()
+    best, worst = known.iloc[int(errors.argmin())], known.iloc[int(errors.argmax())]
+    bad = int((known["error"] > POOR).sum())
+    return [
+        f"Against {len(known)} observed series, the summed absolute error runs from {best['error']:,.0f} % "
+        f"({_lower(best['title'])}) to {worst['error']:,.0f} % ({_lower(worst['title'])}); it is above "
+        f"{POOR:.0f} % for {bad} of them, and what the model says about these deserves little trust."
+    ]
+
+
+def _of_scenarios(comparison: Comparison, date: str) -> list[str]:
+    backlogs = [o for name in BACKLOGS for o in comparison.outcomes if o.name == name]
+    exposure = next((o for o in comparison.outcomes if o.name == EXPOSURE), None)
+    return [
+        sentence
+        for scenario in comparison.scenarios[1:]
+        if (sentence := _of_scenario(comparison, scenario.name, scenario.title, backlogs, exposure, date))
+    ]
+
+
+def _of_scenario(
+    comparison: Comparison,
+    name: str,
+    title: str,
+    backlogs: Sequence[Outcome],
+    exposure: Outcome | None,
+    date: str,
+) -> str:
+    parts, shrinks = [], False
+    for outcome in backlogs:
+        row = comparison.at(outcome.name, date)[name]
+        if tells(row):
+            parts.append(f"{_lower(outcome.title)} {_moves(row)}")
+            shrinks = shrinks or row["difference"] < 0
+    cost = comparison.at(exposure.name, date)[name] if exposure is not None else None
+    harmful = cost is not None and tells(cost) and cost["difference"] > 0
+    if not parts and (cost is None or not tells(cost)):
+        return (
+            f"“{title}”: neither a backlog nor exposure to harm differs beyond the uncertainty of the inputs."
+        )
+    said = f"“{title}”: "
+    said += "; ".join(parts) if parts else "no backlog differs beyond the uncertainty of the inputs"
+    if cost is not None:
+        if tells(cost):
+            said += f". Exposure to harm {_moves(cost)}"
+        else:
+            said += ". The change in exposure to harm cannot be told from zero"
+    said += "."
+    if harmful and shrinks:
+        said += " A queue gets shorter while people are exposed to more harm."
+    return said
+
+
+def _moves(row: Mapping[str, Any]) -> str:
+    verb = "rises" if row["difference"] > 0 else "falls"
+    if not math.isfinite(row["difference_percent"]):
+        return f"{verb} by {rounded(abs(row['difference']))} from almost nothing"
+    size = percent(abs(row["difference_percent"])).removeprefix("+")
+    interval = shown_interval(row)
+    return f"{verb} by {size}" + (f" ({100 * LEVEL:.0f} % interval {interval})" if interval else "")
+
+
+def of_study(study: StudyResult, date: str) -> list[str]:
+    """Say for each outcome which input the variance hangs on, as far as the intervals allow.
+
+    Parameters
+    ----------
+    study : StudyResult
+        As `flows.study.run` returns it.
+    date : str
+        Month ``YYYY-MM``.
+
+    Returns
+    -------
+    list of str
+        One sentence an outcome; none for one without variance.
+    """
+    from flows.calendar import time_at_end
+
+    one = study.indices.sel(time=time_at_end(date), method="nearest")
+    said = []
+    for name in one["outcome"].values:
+        row = one.sel(outcome=name)
+        total, low, high = (row[key].values for key in ("ST", "ST_low", "ST_high"))
+        if not math.isfinite(float(total[0])):
+            continue
+        order = total.argsort()[::-1]
+        first, second = order[0], order[1]
+        title = _lower(str(row["title"].values))
+        leader, other = str(row["uncertainty"].values[first]), str(row["uncertainty"].values[second])
+        figure = f"{total[first]:.2f}, interval {low[first]:.2f} to {high[first]:.2f}"
+        if low[first] > high[second]:
+            said.append(
+                f"{_upper(title)}: most depends on “{leader}” (total-order index {figure}), "
+                f"then on “{other}” ({total[second]:.2f})."
+            )
+        else:
+            said.append(
+                f"{_upper(title)}: “{leader}” (total-order index {figure}) and “{other}” ({total[second]:.2f}, "
+                f"{low[second]:.2f} to {high[second]:.2f}) matter most; their order cannot be told."
+            )
+    return said
+
+
+def _lower(text: str) -> str:
+    """Begin in lower case, unless the first word is a name or an abbreviation."""
+    head = text.split(" ", 1)[0]
+    names = ("Mexico", "U.S.", "COMAR", "MPP", "Mexicans", "Names")
+    return text if head.isupper() or head.startswith(names[:-1]) else text[:1].lower() + text[1:]
+
+
+def _upper(text: str) -> str:
+    return text[:1].upper() + text[1:]
