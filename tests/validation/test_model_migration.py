@@ -1,0 +1,220 @@
+"""The shipped migration model: boundary, conservation of people, stocks above zero, direction of levers."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import flows
+from flows.model.check import conservation_findings
+from flows.model.model import Model
+
+ROOT = Path(__file__).parents[2]
+MODELS = ROOT / "models"
+ORIGINS = ("Mexico", "Guatemala", "Honduras", "El Salvador", "Venezuela", "Cuba", "Haiti", "Nicaragua", "Other")
+FREEZES = (156.0, 141.0, 103.0)  # current course, course of September 2024, course of July 2021
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return flows.read_vensim(MODELS / "migration.mdl", units="error")
+
+
+@pytest.fixture(scope="module")
+def clouds() -> dict[str, dict[str, list[str]]]:
+    text = (MODELS / "clouds.toml").read_text(encoding="utf-8")
+    table: dict[str, dict[str, list[str]]] = tomllib.loads(text)["clouds"]
+    return table
+
+
+def _boundary(clouds: dict[str, dict[str, list[str]]], *, files: bool) -> dict[str, list[str]]:
+    chosen = [cloud for name, cloud in clouds.items() if (name == "Files") == files]
+    return {
+        "in": [flow for cloud in chosen for flow in cloud.get("out", [])],
+        "out": [flow for cloud in chosen for flow in cloud.get("in", [])],
+    }
+
+
+def test_every_flow_of_people_leaves_one_stock_or_cloud_and_enters_one(
+    model: Model, clouds: dict[str, dict[str, list[str]]]
+) -> None:
+    findings = conservation_findings(model, unit="Person", boundary=_boundary(clouds, files=False))
+    assert findings == []
+
+
+def test_every_flow_of_files_leaves_one_stock_or_cloud_and_enters_one(
+    model: Model, clouds: dict[str, dict[str, list[str]]]
+) -> None:
+    assert conservation_findings(model, unit="Case", boundary=_boundary(clouds, files=True)) == []
+
+
+def _by_origin(values: xr.DataArray) -> xr.DataArray:
+    """Values of all nine origins, zero where the variable concerns some of them only."""
+    for dim in ("origin", "transit origin"):
+        if dim in values.dims:
+            return values.rename({dim: "who"}).reindex(who=list(ORIGINS), fill_value=0.0)
+    raise AssertionError(f"{values.name} has no origin")
+
+
+def test_people_of_every_origin_are_conserved_over_the_whole_run(
+    model: Model, clouds: dict[str, dict[str, list[str]]]
+) -> None:
+    stocks = [s.name for s in model.stocks if s.units == "Person" and s.subscripts]
+    edge = _boundary(clouds, files=False)
+    scalar = {f.name for f in model.flows if not f.subscripts}
+    enter = [f for f in edge["in"] if f not in scalar]
+    leave = [f for f in edge["out"] if f not in scalar]
+    step = model.control.time_step
+    ds = flows.simulate(model, outcomes=[*stocks, *enter, *leave], save_every=step)
+
+    def added(names: list[str]) -> xr.DataArray:
+        total = _by_origin(ds[names[0]]) * 0.0
+        for name in names:
+            total = total + _by_origin(ds[name])
+        return total
+
+    people = added(stocks)
+    came = added(enter).isel(time=slice(None, -1)).sum("time") * step
+    left = added(leave).isel(time=slice(None, -1)).sum("time") * step
+    change = people.isel(time=-1) - people.isel(time=0)
+    np.testing.assert_allclose((came - left).values, change.values, rtol=0, atol=1e-9 * float(came.max()))
+    relative = np.abs((came - left - change).values) / came.values
+    assert relative.max() < 1e-9
+
+
+def _random_levers(model: Model, n: int, seed: int) -> xr.Dataset:
+    """Levers drawn over their ranges, three in ten at an end of the range, with random timing and policy freeze."""
+    rng = np.random.default_rng(seed)
+    draws: dict[str, tuple[str, np.ndarray]] = {}
+    for lever in model.levers:
+        assert lever.range is not None
+        low, high = lever.range
+        assert low is not None and high is not None
+        inside = low + rng.random(n) * (high - low)
+        end = np.where(rng.random(n) < 0.5, low, high)
+        draws[lever.name] = ("draw", np.where(rng.random(n) < 0.3, end, inside))
+    draws["policy freeze time"] = ("draw", rng.choice(FREEZES, n))
+    draws["policy start time"] = ("draw", rng.choice([60.0, 103.0, 156.0], n))
+    return xr.Dataset(draws)
+
+
+def _assert_no_stock_below_zero(model: Model, n: int, seed: int) -> None:
+    names = [s.name for s in model.stocks]
+    for first in range(0, n, 100):
+        inputs = _random_levers(model, min(100, n - first), seed + first)
+        ds = flows.simulate(model, inputs, outcomes=names)
+        for name in names:
+            values = ds[name].values
+            assert np.isfinite(values).all(), name
+            assert values.min() >= 0.0, f"{name}: {values.min()}"
+
+
+def test_no_stock_falls_below_zero_under_random_levers(model: Model) -> None:
+    _assert_no_stock_below_zero(model, 200, 20260101)
+
+
+@pytest.mark.slow
+def test_no_stock_falls_below_zero_under_two_thousand_random_levers(model: Model) -> None:
+    _assert_no_stock_below_zero(model, 2000, 1)
+
+
+# lever, value, outcome, direction of the mean of 2030 against the base run
+DIRECTIONS = [
+    ("interception capacity", 3.0, "interceptions by INM", +1),
+    ("interception capacity", 3.0, "encounters at US border", -1),
+    ("interception capacity", 3.0, "exposure index", +1),
+    ("lawful enforcement", 1.0, "exposure index", -1),
+    ("COMAR staff target", 3.0, "COMAR pending cases", -1),
+    ("COMAR international funding", 3.0, "COMAR staff", +1),
+    ("free movement of applicants", 1.0, "COMAR pending cases", -1),
+    ("COMAR relocation per month", 5000.0, "total relocated refugees", +1),
+    ("temporary regularisation", 0.5, "people waiting in Mexico", -1),
+    ("shelter support", 0.0, "exposure index", +1),
+    ("port admissions", 3.0, "metering waitlist names", -1),
+    ("appointment slots per month", 50000.0, "COMAR applications", -1),
+    ("MPP share", 0.3, "people enrolled in MPP", +1),
+    ("MPP share", 0.3, "exposure index", +1),
+    ("expulsion share", 0.8, "expulsions", +1),
+    ("asylum eligibility", 2.0, "total departures", +1),
+    ("asylum eligibility", 2.0, "total releases", +1),
+    ("detention capacity", 0.0, "people detention can take", -1),
+    ("judges hired per year", 3.0, "immigration judges", +1),
+    ("judges hired per year", 3.0, "court cases pending", -1),
+    ("judge attrition", 2.0, "court cases pending", +1),
+    ("completions per judge", 1.5, "average wait in court", -1),
+    ("court receipts", 2.0, "court cases pending", +1),
+    ("asylum grant share", 2.0, "total granted relief", +1),
+    ("removal capacity", 2.0, "total recent returnees", +1),
+    ("return cooperation", 2.0, "total recent returnees", +1),
+    ("reintegration support", 1.0, "total recent returnees", -1),
+    ("reintegration support", 1.0, "encounters at US border", -1),
+    ("legal pathways per month", 20000.0, "total departures", -1),
+    ("action against smuggling", 1.0, "smuggling capacity", -1),
+    ("action against smuggling", 1.0, "interceptions by INM", +1),
+    ("development investment", 1.0, "total departures", +1),
+]
+SUMS = {
+    "total relocated refugees": "refugees relocated and integrated",
+    "total releases": "releases at the border",
+    "total granted relief": "people granted relief",
+}
+
+
+@pytest.fixture(scope="module")
+def lever_runs(model: Model) -> xr.Dataset:
+    runs = [("", 0.0), *dict.fromkeys((name, value) for name, value, _, _ in DIRECTIONS)]
+    inputs = {
+        lever.name: ("draw", np.array([v if name == lever.name else float(lever.value) for name, v in runs]))
+        for lever in model.levers
+    }
+    outcomes = list(dict.fromkeys(SUMS.get(outcome, outcome) for _, _, outcome, _ in DIRECTIONS))
+    ds = flows.simulate(model, xr.Dataset(inputs), outcomes=outcomes, until="2030-12")
+    for total, name in SUMS.items():
+        dim = next(d for d in ds[name].dims if d not in ("draw", "time"))
+        ds[total] = ds[name].sum(dim)
+    return ds.assign_coords(draw=[f"{name}={value}" for name, value in runs])
+
+
+@pytest.mark.parametrize(("lever", "value", "outcome", "sign"), DIRECTIONS)
+def test_lever_moves_its_outcome_in_the_expected_direction(
+    lever_runs: xr.Dataset, lever: str, value: float, outcome: str, sign: int
+) -> None:
+    series = lever_runs[outcome].isel(time=slice(-12, None)).mean("time")
+    base = float(series.sel(draw="=0.0"))
+    moved = float(series.sel(draw=f"{lever}={value}"))
+    assert np.sign(moved - base) == sign
+    assert abs(moved - base) > 1e-4 * abs(base)
+
+
+def test_levers_at_neutral_change_nothing_before_and_after_the_policy_start(model: Model) -> None:
+    early = flows.simulate(model, {"policy start time": 60.0}, outcomes=["encounters at US border"])
+    usual = flows.simulate(model, outcomes=["encounters at US border"])
+    np.testing.assert_allclose(
+        early["encounters at US border"].values, usual["encounters at US border"].values, rtol=1e-12
+    )
+
+
+def test_every_lever_has_its_timing_element(model: Model) -> None:
+    elements = model.subscripts["Lever"].value
+    assert list(elements) == [f"{lever.name} timing" for lever in model.levers]
+
+
+def test_hypotheses_without_support_are_off(model: Model) -> None:
+    switches = [c for c in model.constants if c.group.lstrip(".") == "Switches"]
+    assert len(switches) == 3
+    assert all(float(c.value) == 0.0 for c in switches)
+
+
+def test_every_constant_has_a_range_and_every_variable_a_source(model: Model) -> None:
+    for item in (*model.stocks, *model.flows, *model.auxiliaries, *model.constants, *model.lookups):
+        if item.group.lstrip(".") == "Control":
+            continue
+        assert "Source" in item.comment or "assumption" in item.comment or "Sum" in item.comment, item.name
+        assert item.units, item.name
+    for constant in model.constants:
+        if constant.group.lstrip(".") != "Control":
+            assert constant.range is not None, constant.name
