@@ -15,7 +15,17 @@ from flows.model.model import Model
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models"
-ORIGINS = ("Mexico", "Guatemala", "Honduras", "El Salvador", "Venezuela", "Cuba", "Haiti", "Nicaragua", "Other")
+ORIGINS = (
+    "Mexico",
+    "Guatemala",
+    "Honduras",
+    "El Salvador",
+    "Venezuela",
+    "Cuba",
+    "Haiti",
+    "Nicaragua",
+    "Other",
+)
 FREEZES = (156.0, 141.0, 103.0)  # current course, course of September 2024, course of July 2021
 
 
