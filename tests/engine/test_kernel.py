@@ -1,0 +1,157 @@
+"""One source, two ways to run it: plain Python for one run, compiled for many."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+
+from flows import simulate
+from flows.engine import kernel
+from flows.ensemble import NonFiniteWarning
+from flows.model.model import Model
+
+Build = Callable[..., Model]
+
+MODEL = """
+    R : p, q, u ~~|
+    Rest : q, u -> Before ~~|
+    Before : p, q ~~|
+    rate[R] = 0.1, 0.2, 0.3 ~~|
+    k = 3 ~~|
+    t((0,0),(2,5),(9,1)) ~~|
+    s[R] = INTEG(inflow[R] - s[R] * rate[R], R * 10) ~~|
+    inflow[p] = k * STEP(1, 2) ~~|
+    inflow[Rest] = s[Before] * 0.1 + t(Time) ~~|
+    total = SUM(s[R!]) ~~|
+    late = DELAY3(total, 2.5) + SMOOTHI(total, 2, 0) ~~|
+    odd = IF THEN ELSE(total > 70 :AND: :NOT: Time = 3, EXP(-Time), LN(total)) + total ^ 0.3 ~~|
+    """
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """An empty cache of kernels."""
+    folder = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FLOWS_CACHE", str(folder))
+        patch.setattr(kernel, "_loaded", {})
+        yield folder
+
+
+def test_compiled_equals_plain_and_the_cache_serves_it_again(
+    build: Build, cache: Path, assert_equal: Any
+) -> None:
+    model = build(MODEL, final=6, step=0.25)
+    draws = xr.DataArray([1.0, 3.0, 5.0, -2.0, 8.0], dims="draw")
+    plain = xr.concat([simulate(model, {"k": float(k)}) for k in draws], "draw", data_vars="all")
+    assert not kernel.prepare(model, method="euler").is_cached
+    many = simulate(model, {"k": draws})
+    assert kernel.prepare(model, method="euler").is_cached
+    for name in plain.data_vars:
+        if "draw" not in many[name].dims:
+            plain[name] = plain[name].isel(draw=0)
+    assert_equal(many.transpose("draw", ...), plain.transpose("draw", ...), 1e-12)
+    # a new process would find it on disk; one that is broken is made anew
+    kernel._loaded.clear()
+    assert kernel.prepare(model, method="euler").is_cached
+    for path in (cache / "kernels").glob("k*.py"):
+        path.write_text("broken", encoding="utf-8")
+    again = simulate(model, {"k": draws})
+    xr.testing.assert_identical(again, many)
+
+
+@pytest.mark.parametrize("runs", [3, 8, 11, 17])
+def test_results_depend_neither_on_threads_nor_on_chunks(build: Build, cache: Path, runs: int) -> None:
+    model = build(MODEL, final=6, step=0.25)
+    k = xr.DataArray(np.linspace(-3, 9, runs), dims="draw")
+    one = simulate(model, {"k": k}, threads=1)
+    for threads in (2, 3, 64):
+        xr.testing.assert_identical(simulate(model, {"k": k}, threads=threads), one)
+    if runs >= 6:
+        halves = [simulate(model, {"k": part}) for part in (k[:3], k[3:])]
+        np.testing.assert_array_equal(np.concatenate([h["late"] for h in halves]), one["late"])
+        order = np.random.default_rng(1).permutation(runs)
+        np.testing.assert_array_equal(simulate(model, {"k": k[order]})["late"], one["late"][order])
+
+
+def test_names_of_variables_dont_matter_to_the_cache(build: Build) -> None:
+    digests = {
+        kernel.prepare(build(f"{n} = 5 ~~|\ns = INTEG({n}, 0) ~~|"), method="euler").digest
+        for n in ("a", "b")
+    }
+    assert len(digests) == 1
+    assert kernel.prepare(build("a = 5 ~~|\ns = INTEG(a*2, 0) ~~|"), method="euler").digest not in digests
+
+
+def test_a_cache_that_cannot_be_written_is_replaced(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    occupied = tmp_path / "file"
+    occupied.write_text("", encoding="utf-8")
+    monkeypatch.setenv("FLOWS_CACHE", str(occupied))
+    assert kernel.cache_folder().is_dir()
+
+
+def compare(build: Build, text: str, assert_equal: Any) -> None:
+    """Run a model by plain Python and compiled."""
+    model = build(text, final=4, step=0.25)
+    program = kernel.prepare(model, method="euler")
+    steps = round(4 / 0.25)
+    slots = np.arange(program.layout.stocks, len(program.layout.template))
+    table = np.array(program.layout.table_values)
+    results = [
+        made.run(
+            np.zeros((3, 0)), np.zeros(0, np.int64), table, np.zeros(3, np.int64),
+            start=0.0, step=0.25, steps=steps, save_steps=1, slots=slots,
+        )
+        for made in (kernel.interpreted(program, safe=True), kernel.compiled(program))
+    ]  # fmt: skip
+    names = [f"slot {i}" for i in range(len(slots))]
+    finite = np.where(np.isfinite(results[0]), results[0], 0)
+    np.testing.assert_array_equal(np.isfinite(results[1]), np.isfinite(results[0]))
+    other = np.where(np.isfinite(results[1]), results[1], 0)
+    plain, compiled = (
+        xr.Dataset({n: (("draw", "time"), r[:, :, i]) for i, n in enumerate(names)}) for r in (finite, other)
+    )
+    assert_equal(compiled, plain, 1e-11)
+
+
+SETTINGS = settings(
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.explicit, Phase.generate],
+    derandomize=True,
+)
+
+
+@settings(SETTINGS, max_examples=1)
+@given(data=st.data())
+def test_compiled_equals_plain_on_random_models(
+    build: Build, cache: Path, random_models: Any, assert_equal: Any, data: st.DataObject
+) -> None:
+    compare(build, data.draw(random_models()), assert_equal)
+
+
+@pytest.mark.slow
+@settings(SETTINGS, max_examples=60)
+@given(data=st.data())
+def test_compiled_equals_plain_on_many_random_models(
+    build: Build, cache: Path, random_models: Any, assert_equal: Any, data: st.DataObject
+) -> None:
+    compare(build, data.draw(random_models()), assert_equal)
+
+
+@pytest.mark.slow
+def test_a_model_of_10000_variables_is_read_and_run(build: Build) -> None:
+    lines = [f"v{i} = v{i - 1} * 0.5 + Time ~~|" for i in range(1, 10_000)]
+    model = build("v0 = 1 ~~|\n" + "\n".join(lines))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NonFiniteWarning)
+        last = simulate(model, outcomes=["v9999"])["v9999"]
+    np.testing.assert_allclose(last, 2 * np.arange(5.0), atol=1e-12)
