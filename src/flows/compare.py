@@ -79,9 +79,10 @@ class Comparison:
         Outcomes by name, over (scenario, time), each with ``units`` and ``title``.
     table : pandas.DataFrame
         One row for each scenario, outcome, date and measure: ``scenario, title, outcome, outcome_title, unit,
-        date`` (``YYYY-MM``), ``measure``, ``value, baseline, difference, difference_percent``, ``low`` and
-        ``high`` (ends of the interval of the difference across draws; NaN without draws), ``human_cost``
-        (whether the outcome is one), ``better``, ``caveat``.
+        date`` (``YYYY-MM``), ``measure``, ``value, baseline, difference, difference_percent``, ``low, high,
+        low_percent, high_percent`` (ends of the interval of the difference across draws, in per cent of the
+        baseline on the same draw; NaN without draws), ``human_cost`` (whether the outcome is one), ``better``,
+        ``caveat``.
     start : str
         First month in which levers act, ``YYYY-MM``.
     draws : int
@@ -174,7 +175,7 @@ def compare(
     values = _values(measured, dataset)
     start = _start(base, model, dataset)
     kept = _dates(dates, dataset)
-    low = high = None
+    spreads: dict[tuple[str, str, str], _Spread] = {}
     count = 0
     if draws:
         count = len(next(iter(draws.values())))
@@ -187,8 +188,9 @@ def compare(
         needed = list(dict.fromkeys(name for outcome in measured for name in outcome.variables))
         many = simulate(model, {**inputs, **free}, outcomes=needed, save_every=1)
         many_values = _values(measured, many.assign_coords(scenario=[s.name for s in chosen]))
-        low, high = _interval(_measures(many_values, start=start, dates=kept))
-    table = _table(chosen, measured, _measures(values, start=start, dates=kept), low, high)
+        measures = _measures(many_values, start=start, dates=kept)
+        spreads = {key: _spread(array) for key, array in measures.items()}
+    table = _table(chosen, measured, _measures(values, start=start, dates=kept), spreads)
     return Comparison(chosen, measured, dataset, values, table, month_of(start), count)
 
 
@@ -423,23 +425,34 @@ def _mean(total: xr.DataArray, start: float, end: float) -> xr.DataArray:
 _Measures = dict[tuple[str, str, str], xr.DataArray]
 
 
-def _interval(measures: _Measures) -> tuple[_Measures, _Measures]:
-    """Ends of the central interval, across draws, of each scenario's difference from the baseline."""
-    low: _Measures = {}
-    high: _Measures = {}
-    for key, array in measures.items():
-        difference = array - array.isel(scenario=0)
-        ends = difference.quantile([(1 - LEVEL) / 2, (1 + LEVEL) / 2], dim="draw")
-        low[key], high[key] = ends.isel(quantile=0), ends.isel(quantile=1)
-    return low, high
+@dataclass(frozen=True, eq=False)
+class _Spread:
+    """Ends of the central interval across draws of a difference, in the outcome's unit and in per cent."""
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    low_percent: NDArray[np.float64]
+    high_percent: NDArray[np.float64]
+
+
+def _spread(array: xr.DataArray) -> _Spread:
+    """Compare every draw with the baseline's run on the same draw; each end over (scenario,)."""
+    values = array.transpose("scenario", "draw").values
+    difference = values - values[0]
+    base = np.abs(values[0])
+    some = bool((base > _NOTHING * np.abs(values).max()).all())
+    relative = 100 * difference / base if some else np.full_like(difference, np.nan)
+    ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    low, high = np.quantile(difference, ends, axis=1)
+    low_percent, high_percent = np.quantile(relative, ends, axis=1)
+    return _Spread(low, high, low_percent, high_percent)
 
 
 def _table(
     scenarios: Sequence[Scenario],
     outcomes: Sequence[Outcome],
     measures: _Measures,
-    low: _Measures | None,
-    high: _Measures | None,
+    spreads: Mapping[tuple[str, str, str], _Spread],
 ) -> pd.DataFrame:
     by_name = {outcome.name: outcome for outcome in outcomes}
     rows = []
@@ -464,14 +477,18 @@ def _table(
                     "baseline": base,
                     "difference": value - base,
                     "difference_percent": _percent(value, base),
-                    "low": float(low[key].values[position]) if low else float("nan"),
-                    "high": float(high[key].values[position]) if high else float("nan"),
+                    **_ends(spreads.get(key), position),
                     "human_cost": name in HUMAN_COST,
                     "better": outcome.better,
                     "caveat": CAVEAT,
                 }
             )
     return pd.DataFrame(rows)
+
+
+def _ends(spread: _Spread | None, position: int) -> dict[str, float]:
+    names = ("low", "high", "low_percent", "high_percent")
+    return {name: float(getattr(spread, name)[position]) if spread else float("nan") for name in names}
 
 
 def _percent(value: float, base: float) -> float:

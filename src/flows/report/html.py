@@ -191,6 +191,7 @@ def render(data: ReportData) -> str:
         featured=_featured(data),
         draws=data.featured.draws,
         groups=_groups(data.comparison),
+        heads=_heads(data.comparison),
         units={outcome.name: _unit(outcome.unit) for outcome in data.comparison.outcomes},
         scenarios=_scenarios(data),
         left_out=[(s.title, s.name, why) for s, why in data.left_out],
@@ -291,6 +292,13 @@ def _past_pictures(data: ReportData) -> list[Picture]:
     return found
 
 
+def _year_before(data: ReportData) -> str:
+    """First month of the pictures of scenarios: a year before the levers act."""
+    year, month = data.comparison.start.split("-")
+    first = f"{int(year) - 1}-{month}"
+    return first if time_at_end(first) - 1 >= float(data.base["time"].values[0]) else data.comparison.start
+
+
 def _mark(data: ReportData) -> tuple[str, str]:
     return data.comparison.start, "levers act"
 
@@ -350,10 +358,16 @@ def _summary(summary: pd.DataFrame) -> list[dict[str, str]]:
             "model": wording.rounded(row["latest_model"]),
             "latest_error": wording.percent(row["latest_error"]),
             "judged": wording.judged(row["error"]),
-            "source": row["source"],
+            "source": _some_sources(row["source"]),
         }
         for row in summary.to_dict("records")
     ]
+
+
+def _some_sources(text: str) -> str:
+    """Name two sources and count the rest; all stand in the table of sources."""
+    names = text.split("; ")
+    return "; ".join(names[:2]) + (f"; and {len(names) - 2} more" if len(names) > 2 else "")
 
 
 def _figures(table: pd.DataFrame) -> list[dict[str, str]]:
@@ -401,6 +415,11 @@ def _groups(comparison: Comparison) -> list[tuple[str, list[Outcome]]]:
     by_name = {outcome.name: outcome for outcome in comparison.outcomes}
     groups = [(head, [by_name[n] for n in names if n in by_name]) for head, names in GROUPS]
     return [(head, outcomes) for head, outcomes in groups if outcomes]
+
+
+def _heads(comparison: Comparison) -> dict[str, str]:
+    """Names of outcomes short enough for the head of a column."""
+    return {o.name: wording.short(o.name, o.title or o.name) for o in comparison.outcomes}
 
 
 def _featured(data: ReportData) -> list[dict[str, Any]]:
@@ -473,6 +492,7 @@ def _study(study: StudyResult, month: str, model: Any) -> dict[str, Any]:
             )
         rows.append({"name": str(one["uncertainty"].values[position]), "cells": cells})
     reach = {str(u.name): u for u in study.study.uncertainties}
+    over_time = _over_time(study, names)
     return {
         "title": study.study.title or study.study.name,
         "month": words(month),
@@ -481,14 +501,18 @@ def _study(study: StudyResult, month: str, model: Any) -> dict[str, Any]:
         "seed": study.study.seed,
         "level": f"{100 * float(study.indices.attrs.get('level', 0.95)):.0f} %",
         "outcomes": [
-            (str(one["title"].sel(outcome=name).values), _unit(str(one["unit"].sel(outcome=name).values)))
+            (
+                wording.short(name, str(one["title"].sel(outcome=name).values)),
+                _unit(str(one["unit"].sel(outcome=name).values)),
+            )
             for name in names
         ],
         "rows": rows,
         "sentences": wording.of_study(study, month),
         "ranges": [_uncertainty(reach[row["name"]], model) for row in rows if row["name"] in reach],
         "bands": _bands(study, names, month),
-        "over_time": _over_time(study, names),
+        "over_time": over_time,
+        "legend": _joint_legend(over_time),
     }
 
 
@@ -518,13 +542,31 @@ def _bands(study: StudyResult, names: Sequence[str], month: str) -> list[Picture
 
 
 def _over_time(study: StudyResult, names: Sequence[str]) -> list[Picture]:
+    """First-order indices over time, every input in one colour throughout."""
+    weight = study.indices["ST"].fillna(0).mean(("outcome", "time"))
+    ranked = [str(name) for name in study.indices["uncertainty"].values[weight.values.argsort()[::-1]]]
+    hues = [*figures.PALETTE, *(_tint(colour) for colour in figures.PALETTE)]
+    colours = dict(zip(ranked, hues, strict=False))
     found = []
     for name in names:
         title = str(study.indices["title"].sel(outcome=name).values)
         alt = f"{title}: share of the variance that each input explains alone, over time. The table has the values."
-        figure = figures.indices_over_time(study.indices, name, most=5)
+        figure = figures.indices_over_time(study.indices, name, most=len(figures.PALETTE))
+        for legend in figure.legends:
+            words_said = [" ".join(text.get_text().split()) for text in legend.get_texts()]
+            layers = figure.axes[0].collections
+            for said, handle, layer in zip(words_said, legend.legend_handles, reversed(layers), strict=False):
+                if said in colours and isinstance(handle, Patch):
+                    handle.set_facecolor(colours[said])
+                    layer.set_facecolor(colours[said])
         found.append(picture(figure, title=title, unit="share of the variance", alt=alt))
     return found
+
+
+def _tint(colour: str) -> str:
+    """Mix a colour with white."""
+    red, green, blue = ((part + 1.2) / 2.2 for part in mpl.colors.to_rgb(colour))
+    return str(mpl.colors.to_hex((red, green, blue)))
 
 
 def _sources(data: ReportData) -> list[dict[str, str]]:

@@ -16,10 +16,24 @@ __all__ = ["change", "findings", "judged", "number", "percent", "rounded", "show
 
 BACKLOGS = ("COMAR pending cases", "court cases pending", "people waiting in Mexico")
 EXPOSURE = "exposure index"
+SHORT = {
+    "COMAR pending cases": "claims pending with COMAR",
+    "court cases pending": "cases pending in U.S. immigration courts",
+    "court queue time": "queue in U.S. immigration courts",
+    "people waiting in Mexico": "people waiting in Mexico",
+    "person months waiting": "person-months of waiting",
+    "exposure index": "exposure to harm",
+    "interceptions by INM": "interceptions in Mexico",
+    "encounters at US border": "encounters at the U.S. border",
+    "COMAR applications": "applications for refuge in Mexico",
+}
+"""Names that fit into a sentence or the head of a column."""
+
 CLOSE, FAIR, POOR = 10.0, 25.0, 50.0
 """Per cent error up to which a comparison is called close, fair, poor; bad beyond."""
 
 _SMALLEST = 2.0  # per cent: smaller changes aren't worth a sentence
+_SEEN = 0.05  # per cent: what is written as other than zero
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EN DASH}"
 
@@ -90,22 +104,28 @@ def change(row: Mapping[str, Any]) -> str:
 
 
 def shown_interval(row: Mapping[str, Any]) -> str:
-    """Write the interval of a difference in per cent of the baseline, or nothing without draws."""
-    if not (
-        math.isfinite(row["low"]) and math.isfinite(row["high"]) and math.isfinite(row["difference_percent"])
-    ):
-        return ""
-    scale = 100 / abs(row["baseline"]) if row["baseline"] else float("nan")
-    if not math.isfinite(scale):
-        return ""
-    return f"{percent(row['low'] * scale)} to {percent(row['high'] * scale)}"
+    """Write the interval of a difference, in per cent where the baseline allows; nothing without draws."""
+    if math.isfinite(row["low_percent"]) and math.isfinite(row["high_percent"]):
+        low, high = percent(row["low_percent"]), percent(row["high_percent"])
+        return low if low == high else f"{low} to {high}"
+    if math.isfinite(row["low"]) and math.isfinite(row["high"]):
+        return f"{rounded(row['low'])} to {rounded(row['high'])}"
+    return ""
 
 
 def tells(row: Mapping[str, Any]) -> bool:
-    """Whether a difference is worth a sentence: its interval leaves out zero and it isn't tiny."""
-    apart = row["low"] > 0 or row["high"] < 0
+    """Whether a difference is worth a sentence: its interval, as written, leaves out zero and it isn't tiny."""
     size = row["difference_percent"]
+    if math.isfinite(row["low_percent"]) and math.isfinite(row["high_percent"]):
+        apart = row["low_percent"] >= _SEEN or row["high_percent"] <= -_SEEN
+    else:
+        apart = row["low"] > 0 or row["high"] < 0
     return bool(apart and (not math.isfinite(size) or abs(size) >= _SMALLEST))
+
+
+def short(name: str, title: str) -> str:
+    """Name an outcome in the head of a column or at the beginning of a sentence."""
+    return _upper(SHORT.get(name, title))
 
 
 # Findings -----------------------------------------------------------------------------------------
@@ -144,7 +164,9 @@ def findings(
         (f"What the scenarios change by {words(date)}", _of_scenarios(comparison, date)),
     ]
     if study is not None:
-        found.append((f"What the results hang on in {words(date)}", of_study(study, date)))
+        found.append(
+            (f"What the results hang on in {words(date)}", of_study(study, date, only=(EXPOSURE, *BACKLOGS)))
+        )
     return [(heading, sentences) for heading, sentences in found if sentences]
 
 
@@ -156,15 +178,14 @@ def _of_figures(figures: pd.DataFrame) -> list[str]:
         return []
     size = evidence["error_percent"].abs()
     worst = evidence.iloc[int(size.to_numpy().argmax())]
-    close = int((size <= CLOSE).sum())
-    said = (
-        f"Of {len(evidence)} figures in the documents that the model was not given, {close} come out "
-        f"within {CLOSE:.0f} %, {int(((size > CLOSE) & (size <= FAIR)).sum())} more within {FAIR:.0f} %, and "
-        f"{int((size > FAIR).sum())} miss by more than that. The worst: {_lower(worst['figure'])}, "
+    close, fair = int((size <= CLOSE).sum()), int(((size > CLOSE) & (size <= FAIR)).sum())
+    return [
+        f"{_upper(_count(len(evidence), 'figure'))} in the documents can be held against what comes out of the model: "
+        f"{_count(close)} within {CLOSE:.0f} %, {_count(fair)} within {FAIR:.0f} %, "
+        f"{_count(len(evidence) - close - fair)} further off. The worst: {_lower(worst['figure'])}, "
         f"{number(worst['value'])} in the document and {rounded(worst['model'])} in the model "
         f"({percent(worst['error_percent'])})."
-    )
-    return [said]
+    ]
 
 
 def _of_series(summary: pd.DataFrame) -> list[str]:
@@ -173,11 +194,11 @@ def _of_series(summary: pd.DataFrame) -> list[str]:
         return []
     errors = known["error"].to_numpy()
     best, worst = known.iloc[int(errors.argmin())], known.iloc[int(errors.argmax())]
-    bad = int((known["error"] > POOR).sum())
+    poor = int((errors > FAIR).sum())
     return [
         f"Against {len(known)} observed series, the summed absolute error runs from {best['error']:,.0f} % "
-        f"({_lower(best['title'])}) to {worst['error']:,.0f} % ({_lower(worst['title'])}); it is above "
-        f"{POOR:.0f} % for {bad} of them, and what the model says about these deserves little trust."
+        f"({_lower(best['title'])}) to {worst['error']:,.0f} % ({_lower(worst['title'])}). It is above "
+        f"{FAIR:.0f} % for {_count(poor)} of them{'; what the model says about these deserves less trust' if poor else ''}."
     ]
 
 
@@ -203,37 +224,35 @@ def _of_scenario(
     for outcome in backlogs:
         row = comparison.at(outcome.name, date)[name]
         if tells(row):
-            parts.append(f"{_lower(outcome.title)} {_moves(row)}")
+            parts.append(_moves(row, SHORT.get(outcome.name, _lower(outcome.title)), "fewer", "more"))
             shrinks = shrinks or row["difference"] < 0
     cost = comparison.at(exposure.name, date)[name] if exposure is not None else None
-    harmful = cost is not None and tells(cost) and cost["difference"] > 0
-    if not parts and (cost is None or not tells(cost)):
+    told = cost is not None and tells(cost)
+    if not parts and not told:
         return (
             f"“{title}”: neither a backlog nor exposure to harm differs beyond the uncertainty of the inputs."
         )
-    said = f"“{title}”: "
-    said += "; ".join(parts) if parts else "no backlog differs beyond the uncertainty of the inputs"
-    if cost is not None:
-        if tells(cost):
-            said += f". Exposure to harm {_moves(cost)}"
-        else:
-            said += ". The change in exposure to harm cannot be told from zero"
+    said = f"“{title}”: " + ("; ".join(parts) or "no backlog differs beyond the uncertainty of the inputs")
+    if cost is not None and told:
+        said += f"; {_moves(cost, SHORT[EXPOSURE], 'less', 'more')}"
+    elif cost is not None:
+        said += "; a change in exposure to harm cannot be told from zero"
     said += "."
-    if harmful and shrinks:
+    if cost is not None and told and shrinks and cost["difference"] > 0:
         said += " A queue gets shorter while people are exposed to more harm."
     return said
 
 
-def _moves(row: Mapping[str, Any]) -> str:
-    verb = "rises" if row["difference"] > 0 else "falls"
-    if not math.isfinite(row["difference_percent"]):
-        return f"{verb} by {rounded(abs(row['difference']))} from almost nothing"
-    size = percent(abs(row["difference_percent"])).removeprefix("+")
+def _moves(row: Mapping[str, Any], what: str, fewer: str, more: str) -> str:
+    word = more if row["difference"] > 0 else fewer
     interval = shown_interval(row)
-    return f"{verb} by {size}" + (f" ({100 * LEVEL:.0f} % interval {interval})" if interval else "")
+    behind = f" ({100 * LEVEL:.0f} % interval {interval})" if interval else ""
+    if not math.isfinite(row["difference_percent"]):
+        return f"{rounded(abs(row['difference']))} {word} {what}{behind}"
+    return f"{percent(abs(row['difference_percent'])).removeprefix('+')} {word} {what}{behind}"
 
 
-def of_study(study: StudyResult, date: str) -> list[str]:
+def of_study(study: StudyResult, date: str, *, only: Sequence[str] = ()) -> list[str]:
     """Say for each outcome which input the variance hangs on, as far as the intervals allow.
 
     Parameters
@@ -242,6 +261,8 @@ def of_study(study: StudyResult, date: str) -> list[str]:
         As `flows.study.run` returns it.
     date : str
         Month ``YYYY-MM``.
+    only : sequence of str, optional
+        Outcomes to speak of; all by default.
 
     Returns
     -------
@@ -252,14 +273,16 @@ def of_study(study: StudyResult, date: str) -> list[str]:
 
     one = study.indices.sel(time=time_at_end(date), method="nearest")
     said = []
-    for name in one["outcome"].values:
+    for name in map(str, one["outcome"].values):
+        if only and name not in only:
+            continue
         row = one.sel(outcome=name)
         total, low, high = (row[key].values for key in ("ST", "ST_low", "ST_high"))
         if not math.isfinite(float(total[0])):
             continue
         order = total.argsort()[::-1]
         first, second = order[0], order[1]
-        title = _lower(str(row["title"].values))
+        title = SHORT.get(name, _lower(str(row["title"].values)))
         leader, other = str(row["uncertainty"].values[first]), str(row["uncertainty"].values[second])
         figure = f"{total[first]:.2f}, interval {low[first]:.2f} to {high[first]:.2f}"
         if low[first] > high[second]:
@@ -275,11 +298,17 @@ def of_study(study: StudyResult, date: str) -> list[str]:
     return said
 
 
+def _count(count: int, noun: str = "") -> str:
+    """Write a count in words up to twelve."""
+    words_for = "none one two three four five six seven eight nine ten eleven twelve".split()
+    text = words_for[count] if count < len(words_for) else f"{count:,}"
+    return f"{text} {noun}{'' if count == 1 else 's'}" if noun else text
+
+
 def _lower(text: str) -> str:
     """Begin in lower case, unless the first word is a name or an abbreviation."""
     head = text.split(" ", 1)[0]
-    names = ("Mexico", "U.S.", "COMAR", "MPP", "Mexicans", "Names")
-    return text if head.isupper() or head.startswith(names[:-1]) else text[:1].lower() + text[1:]
+    return text if head.isupper() or head.startswith(("Mexic", "U.S.")) else text[:1].lower() + text[1:]
 
 
 def _upper(text: str) -> str:
