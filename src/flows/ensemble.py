@@ -539,8 +539,9 @@ def _report_non_finite(
     slots: list[NDArray[np.int64]],
     out: NDArray[np.float64],
 ) -> None:
-    if np.isfinite(out.sum()) or np.isfinite(out).all():
-        return
+    with np.errstate(all="ignore"):  # a finite sum is the quick way to tell that all is well
+        if np.isfinite(out.sum()) or np.isfinite(out).all():
+            return
     run, time, column = (int(k[0]) for k in np.nonzero(~np.isfinite(out)))
     edges = np.cumsum([len(s) for s in slots])
     w = wanted[int(np.searchsorted(edges, column, side="right"))]
@@ -605,7 +606,7 @@ def _dataset(
         data[w.label] = xr.DataArray(block, dims=[*lead, *dims, "time"], attrs=attrs)
     dataset = xr.Dataset(data, coords={**coords, "time": time})
     unit = model.variables["time step"].units.lower().rstrip("s")
-    if unit == "month":
+    if unit == "month" and "date" not in dataset:
         dataset = dataset.assign_coords(date=("time", calendar.to_date(time)))
     dataset["time"].attrs["units"] = model.variables["time step"].units
     dataset.attrs["model"] = model.name
