@@ -60,8 +60,8 @@ IN = 'in the equation of "x" '
         ("x = p - 1 ~ Person ~|", "terms of different units are subtracted", "Person and Dmnl", "equal units", 7),
         ("x = MIN(p, c) ~ |", "the two arguments of MIN differ in units", "Person and Case", "equal units", 5),
         ("x = EXP(p) ~ Dmnl ~|", "the argument of EXP has units", "Person", "Dmnl", 5),
-        ("x = ABS(p > c) ~ 1~|", 'the two sides of ">" differ in units', "Person and Case", "equal units", 11),
-        ("x = RAMP(p, p, T) ~|", "a time of RAMP is not in the model's time unit", "Person and Month", "equal units", 5),
+        ("x = ABS(p>c) ~1~|", 'the two sides of ">" differ in units', "Person and Case", "equal units", 10),
+        ("x = RAMP(p,p,T) ~|", "a time of RAMP is not in the model's time unit", "Person and Month", "equal units", 5),
         ("x = p ^ d ~ Person ~|", "a quantity with units is raised to a variable power", "Person", "Dmnl", 7),
     ],
 )  # fmt: skip

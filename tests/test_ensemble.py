@@ -1,0 +1,355 @@
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from flows import simulate
+from flows.ensemble import NonFiniteWarning, reference
+from flows.errors import FlowsError, InputError
+from flows.model.model import Model
+
+Build = Callable[..., Model]
+
+TEXT = """
+    Region : North, South, El Salvador ~~|
+    Coast : North, South ~~|
+    arrival rate[Region] = 10, 20, 30 ~ Person/Month ~ Newcomers. |
+    stay = 4 ~ Month [1,12] ~ |
+    price((0,0),(4,8)) ~ Dmnl ~ |
+    Waiting[Region] = INTEG(arrival rate[Region] - leaving[Region], 0) ~ Person ~ People waiting. |
+    leaving[Region] = Waiting[Region] / stay ~ Person/Month ~ |
+    Total_Waiting = SUM(Waiting[Region!]) ~ Person ~ |
+    level = price(Time) ~ Dmnl ~ |
+    coastal[Coast] = Waiting[Coast] * 2 ~ Person ~ |
+    """
+
+
+@pytest.fixture(scope="module")
+def model(build: Build) -> Model:
+    return build(TEXT, final=8, step=0.5)
+
+
+def waiting(rate: float, stay: float, n: int, *, start: float = 0, step: float = 0.5) -> float:
+    """Euler's method in closed form: towards rate * stay by the factor 1 - step / stay at each of n steps."""
+    return float(rate * stay + (start - rate * stay) * (1 - step / stay) ** n)
+
+
+# ---------------------------------------------------------------------------------------------------- results
+
+
+def test_the_dataset_is_labelled(model: Model) -> None:
+    ds = simulate(model)
+    assert list(ds.data_vars)[:5] == ["arrival rate", "stay", "Waiting", "leaving", "Total_Waiting"]
+    assert ds["Waiting"].dims == ("Region", "time")
+    assert ds["coastal"].dims == ("Coast", "time")
+    assert ds["arrival rate"].dims == ("Region",)
+    assert ds["stay"].dims == ()
+    assert ds["Region"].values.tolist() == ["North", "South", "El Salvador"]
+    assert ds["time"].values.tolist() == np.arange(0, 8.5, 0.5).tolist()
+    assert ds["date"].dims == ("time",)
+    assert str(ds["date"].values[2])[:10] == "2013-02-01"
+    assert ds["Waiting"].attrs == {"units": "Person", "description": "People waiting."}
+    assert ds["level"].attrs["units"] == "Dmnl"
+    assert "price" not in ds
+
+
+def test_values_are_those_of_eulers_method(model: Model) -> None:
+    ds = simulate(model)
+    for k, rate in enumerate((10, 20, 30)):
+        expected = [waiting(rate, 4, n) for n in range(17)]
+        np.testing.assert_allclose(ds["Waiting"][k], expected, rtol=1e-13)
+    np.testing.assert_allclose(ds["Total_Waiting"], ds["Waiting"].sum("Region"), rtol=1e-15)
+
+
+def test_the_model_without_months_has_no_dates(build: Build) -> None:
+    ds = simulate(build("x = Time ~~|", unit="Year"))
+    assert "date" not in ds.coords
+    assert ds["time"].attrs["units"] == "Year"
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "names", "dims"),
+    [
+        (["total waiting"], ["Total_Waiting"], [("time",)]),
+        (["Waiting[el_salvador]"], ["Waiting[El Salvador]"], [("time",)]),
+        (["WAITING [ South ]", "stay"], ["Waiting[South]", "stay"], [("time",), ()]),
+        (["Waiting[Region]"], ["Waiting[Region]"], [("Region", "time")]),
+        (["arrival rate[North]"], ["arrival rate[North]"], [()]),
+        ([], [], []),
+    ],
+)
+def test_outcomes(
+    model: Model, outcomes: Sequence[str], names: list[str], dims: list[tuple[str, ...]]
+) -> None:
+    ds = simulate(model, outcomes=outcomes)
+    assert list(ds.data_vars) == names
+    assert [ds[n].dims for n in names] == dims
+    everything = simulate(model)
+    for name in names:
+        whole, _, element = name.rstrip("]").partition("[")
+        expected = everything[whole]
+        if element and element != "Region":
+            expected = expected.sel(Region=element)
+        np.testing.assert_array_equal(ds[name], expected)
+
+
+# ---------------------------------------------------------------------------------------------------- inputs
+
+
+def last(ds: xr.Dataset, name: str = "Waiting") -> Any:
+    return ds[name].isel(time=-1)
+
+
+def test_constants_elements_and_initial_values(model: Model) -> None:
+    ds = simulate(model, {"STAY": 2, "arrival rate[South]": 5, "waiting": 100, "Waiting[North]": 7})
+    expected = [waiting(10, 2, 16, start=7), waiting(5, 2, 16, start=100), waiting(30, 2, 16, start=100)]
+    np.testing.assert_allclose(last(ds), expected, rtol=1e-13)
+    assert float(ds["stay"]) == 2
+    assert ds["arrival rate"].values.tolist() == [10, 5, 30]
+    assert ds["Waiting"].isel(time=0).values.tolist() == [7, 100, 100]
+
+
+def test_a_later_input_wins_over_an_earlier_one(model: Model) -> None:
+    one = simulate(model, {"arrival rate[South]": 5, "arrival rate": 1})
+    assert one["arrival rate"].values.tolist() == [1, 1, 1]
+    two = simulate(model, {"arrival rate": 1, "arrival rate[South]": 5})
+    assert two["arrival rate"].values.tolist() == [1, 5, 1]
+    np.testing.assert_allclose(last(two), [waiting(r, 4, 16) for r in (1, 5, 1)], rtol=1e-13)
+
+
+def test_arrays_by_position_and_by_name(model: Model) -> None:
+    plain = simulate(model, {"arrival rate": [1, 2, 3]})
+    turned = xr.DataArray([3.0, 1.0, 2.0], {"region": ["el salvador", "NORTH", "South"]}, ["region"])
+    xr.testing.assert_identical(simulate(model, {"arrival rate": turned}), plain)
+
+
+def test_dimensions_of_the_inputs_come_first(model: Model) -> None:
+    inputs = xr.Dataset(
+        {
+            "stay": ("scenario", [2.0, 4.0]),
+            "arrival rate": (("Region", "draw"), np.arange(9.0).reshape(3, 3)),
+            "Waiting[North]": ("draw", [0.0, 50.0, 100.0]),
+        },
+        {"scenario": ["short", "long"], "draw": [10, 20, 30], "Region": ["North", "South", "El Salvador"]},
+    )
+    ds = simulate(model, inputs)
+    assert ds["Waiting"].dims == ("scenario", "draw", "Region", "time")
+    assert ds["level"].dims == ("scenario", "draw", "time")
+    assert ds["arrival rate"].dims == ("scenario", "draw", "Region")
+    assert ds["scenario"].values.tolist() == ["short", "long"]
+    assert ds["draw"].values.tolist() == [10, 20, 30]
+    for scenario, stay in (("short", 2), ("long", 4)):
+        for j, draw in enumerate((10, 20, 30)):
+            run = last(ds).sel(scenario=scenario, draw=draw)
+            starts = [(0, 50, 100)[j], 0, 0]
+            expected = [waiting(3 * k + j, stay, 16, start=starts[k]) for k in range(3)]
+            np.testing.assert_allclose(run, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_one_run_among_many_is_the_run_alone(model: Model) -> None:
+    many = simulate(model, {"stay": xr.DataArray([2.0, 3.0, 5.0, 7.0], dims="draw")})
+    for j, stay in enumerate((2.0, 3.0, 5.0, 7.0)):
+        alone = simulate(model, {"stay": stay})
+        np.testing.assert_allclose(many["Waiting"].isel(draw=j), alone["Waiting"], rtol=1e-13)
+
+
+def test_lookups_are_replaced_by_pairs_or_arrays(model: Model) -> None:
+    time = np.arange(0, 8.5, 0.5)
+    pairs = [(0, 1), (1, 4), (5, 0), (6, 2), (8, 2)]  # more points than in the file
+    ds = simulate(model, {"price": pairs}, outcomes=["level"])
+    np.testing.assert_allclose(ds["level"], np.interp(time, *np.transpose(pairs)), rtol=1e-14)
+    y = xr.DataArray(
+        [[0.0, 1.0, 2.0], [5.0, 5.0, -5.0], [1.0, 0.0, 1.0]], {"x": [0.0, 2.0, 4.0]}, ["draw", "x"]
+    )
+    ds = simulate(model, {"price": y, "stay": xr.DataArray([1.0, 2.0, 3.0], dims="draw")}, outcomes=["level"])
+    assert ds["level"].dims == ("draw", "time")
+    for j in range(3):
+        np.testing.assert_allclose(ds["level"][j], np.interp(time, [0, 2, 4], y[j]), rtol=1e-14)
+
+
+def test_two_lookups_are_replaced_in_each_draw(build: Build) -> None:
+    model = build("a((0,0),(4,4)) ~~|\nb((0,9),(4,9)) ~~|\nu = a(Time) ~~|\nv = b(Time) ~~|")
+    y = xr.DataArray([[1.0, 5.0], [2.0, 6.0], [3.0, 7.0]], {"x": [0.0, 4.0]}, ["draw", "x"])
+    ds = simulate(model, {"a": y, "b": [(0, 8), (2, 0), (4, 8)]})
+    np.testing.assert_allclose(ds["u"], [[k + 1 + t for t in range(5)] for k in range(3)])
+    np.testing.assert_allclose(ds["v"], [[8, 4, 0, 4, 8]] * 3)
+
+
+# ---------------------------------------------------------------------------------------------------- control
+
+
+@pytest.mark.parametrize(
+    ("arguments", "times"),
+    [
+        ({"save_every": 2}, [0, 2, 4, 6, 8]),
+        ({"save_every": 3}, [0, 3, 6]),
+        ({"until": 1.5}, [0, 0.5, 1, 1.5]),
+        ({"until": "2013-02", "save_every": 1}, [0, 1, 2]),  # the month named is included
+        ({"inputs": {"FINAL TIME": 2, "TIME STEP": 1}}, [0, 1, 2]),
+        ({"inputs": {"initial time": 7}}, [7, 7.5, 8]),
+        ({"inputs": {"saveper": 4}}, [0, 4, 8]),
+        ({"inputs": {"TIME STEP": 0.25}, "until": 0.5, "save_every": 0.25}, [0, 0.25, 0.5]),
+    ],
+)
+def test_times_that_are_saved(model: Model, arguments: dict[str, Any], times: list[float]) -> None:
+    ds = simulate(model, **arguments)
+    assert ds["time"].values.tolist() == times
+    assert len(ds["date"]) == len(times)
+
+
+def test_saving_less_often_changes_no_value(model: Model) -> None:
+    whole, some = simulate(model), simulate(model, save_every=2)
+    np.testing.assert_array_equal(some["Waiting"], whole["Waiting"][:, ::4])
+
+
+def test_a_smaller_step_comes_nearer_to_the_exponential(model: Model) -> None:
+    exact = 40 * (1 - np.exp(-2))
+    errors = [
+        abs(float(last(simulate(model, {"TIME STEP": dt}, save_every=1))[0]) - exact)
+        for dt in (0.5, 0.25, 0.125)
+    ]
+    assert errors[0] > 1.9 * errors[1] > 3.6 * errors[2]
+
+
+def test_control_variables_are_seen_by_equations(build: Build) -> None:
+    model = build("x = TIME STEP + FINAL TIME ~~|", final=4, step=0.5)
+    assert simulate(model, {"TIME STEP": 0.25, "FINAL TIME": 2})["x"].values[0] == 2.25
+
+
+# ---------------------------------------------------------------------------------------------------- mistakes
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"inputs": {"sty": 2}},
+            'inputs: the model m.mdl has no variable "sty". Did you mean "stay"?',
+        ),
+        (
+            {"inputs": {"arrival rate[Suth]": 2}},
+            'inputs: "arrival rate" has no element "Suth", expected North, South, El Salvador. Did you mean "South"?',
+        ),
+        (
+            {"inputs": {"stay[North]": 2}},
+            'inputs: "stay" has 0 subscripts, found "stay[North]", expected the name without brackets.',
+        ),
+        (
+            {"inputs": {"arrival rate[North,South]": 2}},
+            'inputs: "arrival rate" has 1 subscripts, found "arrival rate[North,South]", expected arrival '
+            "rate[Region].",
+        ),
+        (
+            {"inputs": {"leaving": 2}},
+            'inputs: "leaving" can\'t be set: it follows from its equation, expected a constant, a stock (its initial '
+            "value) or a lookup.",
+        ),
+        ({"inputs": {"stay": "long"}}, "inputs: the value of \"stay\" is no number, found 'long'."),
+        ({"inputs": {"stay": float("nan")}}, 'inputs: a value of "stay" is no finite number.'),
+        ({"inputs": {"FINAL TIME": [1, 2]}}, 'inputs: "FINAL TIME" takes one number, found [1, 2].'),
+        (
+            {"inputs": {"arrival rate": [1, 2]}},
+            'inputs: the values of "arrival rate" don\'t fit its subscripts, found shape (2,), expected one number or '
+            "shape (3,); for many runs a DataArray with dimensions such as draw.",
+        ),
+        (
+            {"inputs": {"arrival rate": xr.DataArray([1.0, 2.0], {"Region": ["North", "South"]}, ["Region"])}},
+            'inputs: the values of "arrival rate" lack the element "El Salvador".',
+        ),
+        (
+            {"inputs": {"stay": xr.DataArray([1.0] * 2, dims="draw"), "Waiting": xr.DataArray([1.0] * 3, dims="draw")}},
+            'Waiting: the dimension "draw" differs between inputs, found 3, expected 2.',
+        ),
+        (
+            {"inputs": {"stay": xr.DataArray([1.0, 2.0], dims="time")}},
+            'inputs: "stay" has no dimension "time" or "x".',
+        ),
+        ({"inputs": {"price": 3}}, 'inputs: "price" is a lookup, expected pairs (x, y).'),
+        ({"inputs": {"price": [(1, 0), (0, 0)]}}, 'inputs: the x values of the lookup "price" must rise.'),
+        (
+            {"inputs": {"price": xr.DataArray([1.0], dims="draw")}},
+            'inputs: "price" is a lookup, expected a DataArray over "x" with its coordinate.',
+        ),
+        (
+            {"outcomes": ["Total waitng"]},
+            'outcomes: the model m.mdl has no variable "Total waitng". Did you mean "Total_Waiting"?',
+        ),
+        ({"outcomes": ["price"]}, 'outcomes: "price" is a lookup and has no values over time.'),
+        ({"outcomes": "stay"}, 'outcomes must be a list of names, found "stay", expected "all" or ["name", …].'),
+        ({"engine": "fast"}, 'the engine is unknown, found "fast", expected "auto", "compiled" or "pysd".'),
+        (
+            {"save_every": 0.7},
+            "save_every: values can be saved at whole time steps only, found 0.7, expected a multiple of TIME STEP = "
+            "0.5.",
+        ),
+        ({"until": "2012-11"}, "until lies before the start of the run, found 2012-11, expected after January 2013."),
+        ({"until": 99}, "until lies after the model's FINAL TIME, found 99, expected at most 2013-08."),
+        ({"until": "soon"}, 'not a month, found "soon", expected year and month such as "2030-12".'),
+        ({"inputs": {"TIME STEP": 0}}, "TIME STEP must be above zero, found 0."),
+    ],
+)  # fmt: skip
+def test_mistakes_are_named(model: Model, arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        simulate(model, **arguments)
+    assert str(caught.value) == message
+
+
+def test_reference(model: Model) -> None:
+    variable, elements = reference(model, " WAITING[el  salvador] ")
+    assert (variable.spelling, elements) == ("Waiting", ("el salvador",))
+    assert reference(model, "waiting")[1] is None
+    assert reference(model, "waiting[Region]")[1] == (None,)
+
+
+# ---------------------------------------------------------------------------------------------------- no numbers
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("y = 1 / (2 - Time) ~~|", '"y" is no finite number at time 2: inf'),
+        ("y = LN(1.5 - Time) ~~|", '"y" is no finite number at time 2: nan'),
+        ("y = EXP(Time * 500) ~~|", '"y" is no finite number at time 2: inf'),
+    ],
+)
+def test_what_is_no_number_is_named_with_its_time(build: Build, text: str, message: str) -> None:
+    with pytest.warns(NonFiniteWarning) as caught:
+        ds = simulate(build(text))
+    assert [str(w.message) for w in caught] == [message]
+    assert np.isfinite(ds["y"].values[:2]).all()
+
+
+def test_what_is_no_number_is_named_with_its_run(build: Build) -> None:
+    model = build("k = 1 ~~|\nR : p, q ~~|\nok = Time ~~|\ny[R] = SQRT(k - Time * (R - 1)) ~~|")
+    with pytest.warns(NonFiniteWarning) as caught:
+        simulate(model, {"k": xr.DataArray([9.0, 2.0, 9.0, 0.0], dims="draw")})
+    (warning,) = caught
+    assert str(warning.message) == '"y" is no finite number at time 3 in run 1 (2 of 4 runs concerned): nan'
+
+
+def test_infinities_of_both_signs_give_one_warning(build: Build) -> None:
+    with pytest.warns(NonFiniteWarning) as caught:
+        simulate(build("z = 0 ~~|\na = (1 + Time) / z ~~|\nb = -(1 + Time) / z ~~|"))
+    assert len(caught) == 1
+
+
+def test_large_finite_numbers_give_no_warning(build: Build) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        simulate(build("a = 1e308 + Time ~~|\nb = a * 1 ~~|"))
+
+
+@pytest.mark.parametrize("name", ["draw", "scenario", "time"])
+def test_reserved_names_of_ranges_are_refused(build: Build, name: str) -> None:
+    with pytest.raises(FlowsError):
+        simulate(build(f"{name} : p, q ~~|\nx[{name}] = Time ~~|"))
+
+
+def test_a_variable_called_date_keeps_its_values(build: Build) -> None:
+    ds = simulate(build("date = Time * 2 ~ Dmnl ~|"))
+    assert ds["date"].values.tolist() == [0, 2, 4, 6, 8]
