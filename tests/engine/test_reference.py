@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import xarray as xr
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 from flows import read_vensim, simulate
@@ -39,7 +39,11 @@ def compare(build: Build, text: str, assert_equal: Any, inputs: Any = None) -> N
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", NonFiniteWarning)
         own = simulate(model, inputs)
-    other = simulate(model, inputs, engine="pysd")
+    try:
+        other = simulate(model, inputs, engine="pysd")
+    except ModelError as error:  # PySD stumbles over scalars in some functions under a subscripted left side
+        assume("PySD can't run" not in str(error))
+        raise
     assert own.sizes == other.sizes
     assert_equal(own.fillna(0), other.fillna(0), 1e-9)
 

@@ -51,7 +51,7 @@ def run(
     Raises
     ------
     ModelError
-        If PySD can't read the file, with what it says.
+        If PySD can't read or run the file, with what it says.
     """
     with tempfile.TemporaryDirectory(prefix="flows-pysd-") as folder:
         path = Path(folder) / "model.mdl"
@@ -90,15 +90,19 @@ def _run(
         condition: object = "original"
         if initial or start != model.control.initial_time:
             condition = (start, {spelled[n]: _labelled(model, n, v) for n, v in initial.items()})
-        frame = reference.run(
-            params=params,
-            initial_condition=condition,
-            return_columns=[spelled[v.name] for v in variables],
-            final_time=final,
-            time_step=step,
-            saveper=save_every,
-            flatten_output=True,
-        )
+        try:
+            frame = reference.run(
+                params=params,
+                initial_condition=condition,
+                return_columns=[spelled[v.name] for v in variables],
+                final_time=final,
+                time_step=step,
+                saveper=save_every,
+                flatten_output=True,
+            )
+        except Exception as error:  # of any kind, from its own generated code
+            what = f"{type(error).__name__}: {error}".splitlines()[0]
+            raise ModelError("PySD can't run this model", where=str(model.path), found=what) from error
     columns: dict[tuple[str, tuple[str, ...]], NDArray[np.float64]] = {}
     for label in frame.columns:
         name, _, rest = str(label).partition("[")
