@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from flows import observations, resources
 from flows.model.model import Model
 from flows.vensim.lower import lower
 from flows.vensim.parse import parse
@@ -43,3 +46,17 @@ def small_model(
 def build() -> Build:
     """Text of equations → model."""
     return small_model
+
+
+@pytest.fixture
+def small_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Let the small model in ``tests/small``, with its scenarios, data and study, stand for the shipped files."""
+    root = tmp_path / "shipped"
+    shutil.copytree(Path(__file__).parent / "small", root)
+    monkeypatch.setattr(resources, "root", lambda: root)
+    observations._read.cache_clear()
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    yield root
+    observations._read.cache_clear()
