@@ -16,7 +16,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from flows import calendar
-from flows.engine import emit, kernel
+from flows.engine import kernel
+from flows.engine.layout import Layout, table_block
 from flows.errors import InputError, ResultError, UnsupportedError, near
 from flows.model.ir import Equation, Table, Variable, fold
 from flows.model.model import CONTROLS, Control, Model, constant_values
@@ -35,7 +36,7 @@ def simulate(
     inputs: Inputs | None = None,
     *,
     outcomes: Literal["all"] | Sequence[str] = "all",
-    engine: Literal["auto", "compiled", "pysd"] = "auto",
+    engine: Literal["auto", "compiled", "python", "pysd"] = "auto",
     method: str | None = None,
     save_every: float | None = None,
     until: float | str | None = None,
@@ -53,9 +54,9 @@ def simulate(
         further dimensions such as ``scenario`` and ``draw``. Control variables (FINAL TIME …) take one number.
     outcomes : "all" or sequence of str
         Names of variables or of elements (``name[Element]``).
-    engine : {"auto", "compiled", "pysd"}
-        ``compiled`` is this project's engine, ``pysd`` the reference engine; ``auto`` takes the first unless it
-        lacks something.
+    engine : {"auto", "compiled", "python", "pysd"}
+        ``compiled`` is machine code, ``python`` the same statements as plain Python (slow, to step through), ``pysd``
+        the reference engine; ``auto`` takes the first unless it lacks something.
     method : str, optional
         Integration method; default: the file's.
     save_every : float, optional
@@ -84,10 +85,9 @@ def simulate(
     >>> model = flows.read_vensim("models/migration.mdl")  # doctest: +SKIP
     >>> flows.simulate(model, {"repeat chance": 0.4}, until="2030-12")  # doctest: +SKIP
     """
-    if engine not in ("auto", "compiled", "pysd"):
-        raise InputError(
-            "the engine is unknown", found=f'"{engine}"', expected='"auto", "compiled" or "pysd"'
-        )
+    if engine not in ("auto", "compiled", "python", "pysd"):
+        expected = '"auto", "compiled", "python" or "pysd"'
+        raise InputError("the engine is unknown", found=f'"{engine}"', expected=expected)
     job = _Job(model, inputs)
     control = _control(model, job, save_every, until)
     wanted = _outcomes(model, outcomes)
@@ -95,7 +95,8 @@ def simulate(
     if engine == "pysd":
         values = _by_pysd(job, control, wanted, method)
     else:
-        values = _by_kernel(job, control, wanted, method, threads)
+        plain = engine == "python"
+        values = _by_kernel(job, control, wanted, method, threads, plain=plain)
     return _dataset(job, control, wanted, values)
 
 
@@ -405,7 +406,7 @@ def _outcomes(model: Model, outcomes: Literal["all"] | Sequence[str]) -> list[_W
 
 
 def _by_kernel(
-    job: _Job, control: Control, wanted: list[_Wanted], method: str, threads: int | None
+    job: _Job, control: Control, wanted: list[_Wanted], method: str, threads: int | None, *, plain: bool
 ) -> dict[str, NDArray[np.float64]]:
     model = _with_tables(job)
     steps, save_steps = _steps(control)
@@ -427,32 +428,22 @@ def _by_kernel(
             index.append(places.base[name])
             columns.append(np.full((job.runs, 1), value))
     values = np.ascontiguousarray(np.concatenate(columns, axis=1)) if columns else np.zeros((job.runs, 0))
-    tables, starts = _tables(job, places)
     variables = [w for w in wanted if w.variable.kind != "constant"]
     slots = [places.base[w.variable.name] + _flat(w.variable, w.elements) for w in variables]
-    flat_slots = np.concatenate(slots).astype(np.int64) if slots else np.zeros(0, np.int64)
-
-    def run(made: kernel.Kernel) -> NDArray[np.float64]:
-        return made.run(
-            values,
-            np.array(index, np.int64),
-            tables,
-            starts,
-            start=control.initial_time,
-            step=control.time_step,
-            steps=steps,
-            save_steps=save_steps,
-            slots=flat_slots,
-            threads=threads or os.cpu_count() or 1,
-        )
-
-    if job.runs < 3 and not program.is_cached:
-        try:
-            out = run(kernel.interpreted(program))
-        except (ArithmeticError, ValueError):
-            out = run(kernel.interpreted(program, safe=True))
+    task = kernel.Job(
+        values=values,
+        index=np.array(index, np.int64),
+        tables=_tables(job, places),
+        start=control.initial_time,
+        step=control.time_step,
+        steps=steps,
+        save_steps=save_steps,
+        slots=np.concatenate(slots).astype(np.int64) if slots else np.zeros(0, np.int64),
+    )
+    if plain:
+        out = kernel.interpret(program, task)
     else:
-        out = run(kernel.compiled(program))
+        out = kernel.compute(program, task, threads=threads or os.cpu_count() or 1)
     _report_non_finite(job, control, variables, slots, out)
     result: dict[str, NDArray[np.float64]] = {}
     at = 0
@@ -479,15 +470,16 @@ def _varying(job: _Job) -> bool:
     return any(bool((rows != rows[0]).any()) for _, _, rows in job.lookups)
 
 
-def _tables(job: _Job, places: emit.Layout) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+def _tables(job: _Job, places: Layout) -> NDArray[np.float64]:
+    """The table array: one row for all runs, or one for each."""
     base = np.array(places.table_values)
     if not _varying(job):
-        return base, np.zeros(job.runs, np.int64)
+        return base[None, :]
     sets = np.tile(base, (job.runs, 1))
     for variable, x, rows in job.lookups:
         start, n = places.tables[variable.name][0]
-        sets[:, start : start + 3 * n] = emit.table_block(x, rows)
-    return sets.reshape(-1), np.arange(job.runs, dtype=np.int64) * len(base)
+        sets[:, start : start + 3 * n] = table_block(x, rows)
+    return sets
 
 
 def _by_pysd(

@@ -1,0 +1,445 @@
+"""LLVM's assembly language as target: eight runs at once, one in each lane of every vector.
+
+Writing the vectors ourselves leaves nothing to a compiler's judgement: every operation works on all lanes, no check
+for overlap is needed, and the text is short enough that a model of a thousand elements compiles in half a second.
+Arithmetic is IEEE double precision without contraction or reordering, so that a lane computes what plain Python
+computes.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping
+
+from flows.engine.emit import Address, Body
+from flows.engine.hoist import exogenous
+from flows.engine.layout import Layout
+from flows.engine.schedule import STATEMENTS, Group, groups
+from flows.engine.vectormath import Lines, emit_functions
+from flows.model.model import Model
+from flows.model.order import Node, Plan
+
+LANES = 8
+_PARAMETERS = "ptr noalias %w, ptr noalias readonly %tab, ptr noalias readonly %info, double %t, double %dt"
+_ARGUMENTS = "ptr %w, ptr %tab, ptr %info, double {t}, double %dt"
+_COMPARE = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
+_ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
+_SHORT_TABLE = 32
+INTRINSICS = {"abs": "fabs", "sqrt": "sqrt", "trunc": "trunc", "floor": "floor"}
+LIBRARY = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan")
+
+
+class Source:
+    """A module under construction: functions, tables of positions, groups shared between lanes.
+
+    Attributes
+    ----------
+    text : str
+        The module.
+    shared : tuple of tuple of int
+        For each group of time-only equations the slots that decide whether lanes may share it. The driver hands one
+        whole number a group to the kernel (after the lanes' table offsets): 1 if these slots are equal in all lanes,
+        else the number of lanes.
+    """
+
+    def __init__(self, model: Model, plan: Plan, places: Layout, *, method: str, own_tables: bool) -> None:
+        self.model, self.places, self.own_tables = model, places, own_tables
+        self.time_only = exogenous(model.variables)
+        self.groups: dict[frozenset[str], int] = {}
+        self.tables: dict[tuple[int, ...], str] = {}
+        parts = [
+            self._phase("initialize", plan.initial, {}, initial=True),
+            self._phase("auxiliaries", plan.dynamic, self.time_only),
+            self._phase("net_flows", plan.stocks, self.time_only, net=True),
+            _LOOPS[method](places),
+        ]
+        positions = [
+            f"@{name} = private constant [{len(values)} x i64] [{', '.join(f'i64 {v}' for v in values)}]"
+            for values, name in self.tables.items()
+        ]
+        self.text = "\n".join([*positions, emit_functions(LANES), _SCALAR_LOOKUP, _LANE_LOOKUP, *parts])
+        self.shared = tuple(
+            tuple(
+                slot
+                for name in sorted(names)
+                for slot in range(places.base[name], places.base[name] + model.variables[name].size)
+            )
+            for names in self.groups
+        )
+
+    def _phase(
+        self,
+        name: str,
+        nodes: tuple[Node, ...],
+        time_only: Mapping[str, frozenset[str]],
+        *,
+        initial: bool = False,
+        net: bool = False,
+    ) -> str:
+        functions: list[_Function] = []
+        for group in groups(nodes, time_only, unordered=net):
+            if not functions or len(functions[-1].lines.texts) > 6 * STATEMENTS:
+                functions.append(_Function(f"{name}_{len(functions)}"))
+            functions[-1].group(self, group, initial=initial, net=net)
+        calls = "\n".join(f"  call void @{f.name}({_ARGUMENTS.format(t='%t')})" for f in functions)
+        whole = f"define internal void @{name}({_PARAMETERS}) {{\n{calls}\n  ret void\n}}"
+        return "\n".join([*(f.text() for f in functions), whole])
+
+
+class _Function:
+    """One function: loop nests one after the other."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lines = Lines()
+
+    def text(self) -> str:
+        vector = f"<{LANES} x double>"
+        return (
+            f"define internal void @{self.name}({_PARAMETERS}) noinline {{\nstart:\n"
+            f"  %ta = insertelement {vector} poison, double %t, i64 0\n"
+            f"  %tv = shufflevector {vector} %ta, {vector} poison, <{LANES} x i32> zeroinitializer\n"
+            "  %half = fmul double %dt, 0.5\n"
+            f"  %ha = insertelement {vector} poison, double %half, i64 0\n"
+            f"  %hv = shufflevector {vector} %ha, {vector} poison, <{LANES} x i32> zeroinitializer\n"
+            "  br label %b0\nb0:\n" + "\n".join(self.lines.texts) + "\n  ret void\n}"
+        )
+
+    def group(self, source: Source, group: Group, *, initial: bool, net: bool) -> None:
+        lines = self.lines
+        indices: dict[str, str] = {}
+        open_loops = []
+        for index, elements in group.loops:
+            loop = lines.open_loop(str(len(elements)))
+            indices[index] = loop.counter
+            open_loops.append(loop)
+        if group.shared is None:
+            body = LlvmBody(source, lines, indices, None)
+            for node in group.nodes:
+                body.assign(node, initial=initial, net=net)
+        else:
+            self.shared_group(source, group, indices, initial=initial, net=net)
+        for loop in reversed(open_loops):
+            lines.close_loop(loop)
+
+    def shared_group(
+        self, source: Source, group: Group, indices: dict[str, str], *, initial: bool, net: bool
+    ) -> None:
+        """Lane after lane, or lane 0 alone and copies of its values."""
+        lines = self.lines
+        assert group.shared is not None
+        number = source.groups.setdefault(group.shared, len(source.groups))
+        pointer = lines.op(f"getelementptr i64, ptr %info, i64 {LANES + number}")
+        needed = lines.op(f"load i64, ptr {pointer}")
+        loop = lines.open_loop(needed)
+        body = LlvmBody(source, lines, indices, loop.counter)
+        stored = [body.assign(node, initial=initial, net=net) for node in group.nodes]
+        lines.close_loop(loop)
+        alone = lines.op(f"icmp eq i64 {needed}, 1")
+        copying, after = lines.label(), lines.label()
+        lines.add(f"br i1 {alone}, label %{copying}, label %{after}")
+        lines.begin(copying)
+        whole = LlvmBody(source, lines, indices, None)
+        for address in stored:
+            place = whole.pointer(address)
+            first = lines.op(f"load double, ptr {place}")
+            whole.store(place, lines.splat(first))
+        lines.add(f"br label %{after}")
+        lines.begin(after)
+
+
+class LlvmBody(Body):
+    """Values are SSA names or constants: vectors of all lanes, or scalars when `lane` names one lane's counter."""
+
+    def __init__(self, source: Source, lines: Lines, indices: dict[str, str], lane: str | None) -> None:
+        super().__init__(source.model, source.places)
+        self.source, self.lines, self.indices, self.lane = source, lines, indices, lane
+        self.type = f"<{LANES} x double>" if lane is None else "double"
+        self.bits = f"<{LANES} x i1>" if lane is None else "i1"
+        self.suffix = "v" if lane is None else "s"
+
+    def number(self, value: float) -> str:
+        """A literal."""
+        text = f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
+        return f"splat (double {text})" if self.lane is None else text
+
+    def time(self) -> str:
+        """Model time."""
+        return "%tv" if self.lane is None else "%t"
+
+    def half_step(self) -> str:
+        """Half a time step."""
+        return "%hv" if self.lane is None else "%half"
+
+    def offset(self, address: Address, scale: int) -> str:
+        """An address as an i64 operand, times a scale."""
+        total = str(address.constant * scale)
+        for stride, index, positions in address.terms:
+            at = self.indices[index]
+            if positions is not None:
+                name = self.source.tables.setdefault(positions, f"P{len(self.source.tables)}")
+                place = self.lines.op(f"getelementptr [{len(positions)} x i64], ptr @{name}, i64 0, i64 {at}")
+                at = self.lines.op(f"load i64, ptr {place}")
+            if stride * scale != 1:
+                at = self.lines.op(f"mul i64 {at}, {stride * scale}")
+            total = self.lines.op(f"add i64 {at}, {total}")
+        return total
+
+    def pointer(self, address: Address) -> str:
+        """Pointer to a slot: to all its lanes, or to one."""
+        offset = self.offset(address, LANES)
+        if self.lane is not None:
+            offset = self.lines.op(f"add i64 {offset}, {self.lane}")
+        return self.lines.op(f"getelementptr double, ptr %w, i64 {offset}")
+
+    def read(self, address: Address) -> str:
+        """Load a slot."""
+        return self.lines.op(f"load {self.type}, ptr {self.pointer(address)}, align {self.alignment}")
+
+    def write(self, address: Address, value: str) -> str:
+        """Store a slot."""
+        self.store(self.pointer(address), value)
+        return value
+
+    def store(self, pointer: str, value: str) -> None:
+        """Store through a pointer."""
+        self.lines.add(f"store {self.type} {value}, ptr {pointer}, align {self.alignment}")
+
+    @property
+    def alignment(self) -> int:
+        """Bytes: a workspace begins at a multiple of 64."""
+        return 8 * LANES if self.lane is None else 8
+
+    def counter(self, index: str) -> str:
+        """The 1-based position in a loop."""
+        number = self.lines.op(f"uitofp i64 {self.indices[index]} to double")
+        one = self.lines.op(f"fadd double {number}, 1.0")
+        return self.lines.splat(one) if self.lane is None else one
+
+    def arithmetic(self, operator: str, left: str, right: str) -> str:
+        """``+ - * /``."""
+        return self.lines.op(f"{_ARITHMETIC[operator]} {self.type} {left}, {right}")
+
+    def negative(self, value: str) -> str:
+        """Change the sign."""
+        return self.lines.op(f"fneg {self.type} {value}")
+
+    def compare(self, operator: str, left: str, right: str) -> str:
+        """A condition from two values."""
+        return self.lines.op(f"fcmp {_COMPARE[operator]} {self.type} {left}, {right}")
+
+    def both(self, operator: str, left: str, right: str) -> str:
+        """A condition from two conditions."""
+        return self.lines.op(f"{operator} {self.bits} {left}, {right}")
+
+    def negation(self, condition: str) -> str:
+        """The opposite condition."""
+        true = "splat (i1 true)" if self.lane is None else "true"
+        return self.lines.op(f"xor {self.bits} {condition}, {true}")
+
+    def choose(self, condition: str, yes: str, no: str) -> str:
+        """One of two values."""
+        return self.lines.op(f"select {self.bits} {condition}, {self.type} {yes}, {self.type} {no}")
+
+    def function(self, name: str, *arguments: str) -> str:
+        """A function of the mathematical library: ours, LLVM's or, lane by lane, the C library's."""
+        typed = ", ".join(f"{self.type} {a}" for a in arguments)
+        if name in INTRINSICS:
+            kind = f"v{LANES}f64" if self.lane is None else "f64"
+            return self.lines.op(f"call {self.type} @llvm.{INTRINSICS[name]}.{kind}({typed})")
+        if name in LIBRARY:
+            if self.lane is not None:
+                return self.lines.op(f"call double @{name}({typed})")
+            result = "poison"
+            for k in range(LANES):
+                one = self.lines.op(f"extractelement {self.type} {arguments[0]}, i64 {k}")
+                value = self.lines.op(f"call double @{name}(double {one})")
+                result = self.lines.op(f"insertelement {self.type} {result}, double {value}, i64 {k}")
+            return result
+        return self.lines.op(f"call {self.type} @{name}_{self.suffix}({typed})")
+
+    def interpolate(
+        self, entry: tuple[int, int] | tuple[Address, int, tuple[int, ...]], argument: str
+    ) -> str:
+        """Interpolation: by comparisons in short tables, by search lane after lane in long ones."""
+        if len(entry) == 2:
+            start, points = str(entry[0]), entry[1]
+        else:
+            at, points, starts = entry
+            name = self.source.tables.setdefault(starts, f"P{len(self.source.tables)}")
+            offset = self.offset(at, 1)
+            place = self.lines.op(f"getelementptr [{len(starts)} x i64], ptr @{name}, i64 0, i64 {offset}")
+            start = self.lines.op(f"load i64, ptr {place}")
+        if self.lane is not None:
+            base = self.lines.op(f"getelementptr i64, ptr %info, i64 {self.lane}")
+            begin = self.lines.op(f"load i64, ptr {base}")
+            begin = self.lines.op(f"add i64 {begin}, {start}")
+            return self.lines.op(
+                f"call double @lookup(ptr %tab, i64 {begin}, i64 {points}, double {argument})"
+            )
+        if points > _SHORT_TABLE or self.source.own_tables:
+            operands = f"ptr %tab, ptr %info, i64 {start}, i64 {points}, {self.type} {argument}"
+            return self.lines.op(f"call {self.type} @lookup_lanes({operands})")
+        return self.by_comparisons(start, points, argument)
+
+    def by_comparisons(self, start: str, n: int, x: str) -> str:
+        """Choose the segment by one comparison a point, then hold outside."""
+
+        def point(offset: int) -> str:
+            at = self.lines.op(f"add i64 {start}, {offset}")
+            place = self.lines.op(f"getelementptr double, ptr %tab, i64 {at}")
+            return self.lines.splat(self.lines.op(f"load double, ptr {place}"))
+
+        if n == 1:
+            return point(1)
+        x0, y0, slope = point(0), point(n), point(2 * n)
+        inside_from = x0
+        for j in range(1, n - 1):
+            xj = point(j)
+            passed = self.compare(">=", x, xj)
+            x0 = self.choose(passed, xj, x0)
+            y0 = self.choose(passed, point(n + j), y0)
+            slope = self.choose(passed, point(2 * n + j), slope)
+        value = self.arithmetic("+", self.arithmetic("*", slope, self.arithmetic("-", x, x0)), y0)
+        value = self.choose(self.compare("<=", x, inside_from), point(n), value)
+        return self.choose(self.compare(">=", x, point(n - 1)), point(2 * n - 1), value)
+
+
+# Interpolation with Vensim's hold outside the points: see flows.engine.runtime.lookup.
+_SCALAR_LOOKUP = """
+define internal double @lookup(ptr noalias readonly %tab, i64 %start, i64 %n, double %x) noinline {
+begin:
+  %px = getelementptr double, ptr %tab, i64 %start
+  %py = getelementptr double, ptr %px, i64 %n
+  %ps = getelementptr double, ptr %py, i64 %n
+  %last = sub i64 %n, 1
+  %first.x = load double, ptr %px
+  %below = fcmp ole double %x, %first.x
+  br i1 %below, label %hold.first, label %test.last
+hold.first:
+  %first.y = load double, ptr %py
+  ret double %first.y
+test.last:
+  %plx = getelementptr double, ptr %px, i64 %last
+  %last.x = load double, ptr %plx
+  %above = fcmp oge double %x, %last.x
+  br i1 %above, label %hold.last, label %search
+hold.last:
+  %ply = getelementptr double, ptr %py, i64 %last
+  %last.y = load double, ptr %ply
+  ret double %last.y
+search:
+  %low = phi i64 [0, %test.last], [%low.next, %narrow]
+  %high = phi i64 [%last, %test.last], [%high.next, %narrow]
+  %gap = sub i64 %high, %low
+  %more = icmp sgt i64 %gap, 1
+  br i1 %more, label %narrow, label %found
+narrow:
+  %sum = add i64 %low, %high
+  %middle = lshr i64 %sum, 1
+  %pm = getelementptr double, ptr %px, i64 %middle
+  %xm = load double, ptr %pm
+  %right = fcmp ole double %xm, %x
+  %low.next = select i1 %right, i64 %middle, i64 %low
+  %high.next = select i1 %right, i64 %high, i64 %middle
+  br label %search
+found:
+  %p0 = getelementptr double, ptr %px, i64 %low
+  %x0 = load double, ptr %p0
+  %p1 = getelementptr double, ptr %py, i64 %low
+  %y0 = load double, ptr %p1
+  %p2 = getelementptr double, ptr %ps, i64 %low
+  %slope = load double, ptr %p2
+  %dx = fsub double %x, %x0
+  %rise = fmul double %slope, %dx
+  %y = fadd double %rise, %y0
+  ret double %y
+}
+"""
+
+
+def _lane_lookup() -> str:
+    vector = f"<{LANES} x double>"
+    lines = [
+        f"define internal {vector} @lookup_lanes(ptr noalias readonly %tab, ptr noalias readonly %info, "
+        f"i64 %start, i64 %n, {vector} %x) noinline {{"
+    ]
+    result = "poison"
+    for k in range(LANES):
+        lines += [
+            f"  %p{k} = getelementptr i64, ptr %info, i64 {k}",
+            f"  %b{k} = load i64, ptr %p{k}",
+            f"  %s{k} = add i64 %b{k}, %start",
+            f"  %x{k} = extractelement {vector} %x, i64 {k}",
+            f"  %y{k} = call double @lookup(ptr %tab, i64 %s{k}, i64 %n, double %x{k})",
+            f"  %r{k} = insertelement {vector} {result}, double %y{k}, i64 {k}",
+        ]
+        result = f"%r{k}"
+    return "\n".join([*lines, f"  ret {vector} {result}", "}"])
+
+
+_LANE_LOOKUP = _lane_lookup()
+
+_RUN = (
+    "define void @run(ptr noalias %w, ptr noalias readonly %tab, ptr noalias readonly %info, ptr noalias %saved, "
+    "ptr noalias readonly %slots, i64 %n_slots, double %t0, double %dt, i64 %steps, i64 %save_steps) {\nb0:\n"
+)
+
+
+def _euler(places: Layout) -> str:
+    """Euler's method, as `flows.engine.integrate.euler`; saved values lie as (times, slots, lanes)."""
+    vector = f"<{LANES} x double>"
+    lines = Lines()
+    arguments = _ARGUMENTS.format(t="%t0")
+    lines.add(f"call void @initialize({arguments})")
+    points = lines.op("add i64 %steps, 1")
+    loop = lines.open_loop(points)
+    count = lines.op(f"uitofp i64 {loop.counter} to double")
+    elapsed = lines.op(f"fmul double {count}, %dt")
+    time = lines.op(f"fadd double %t0, {elapsed}")
+    lines.add(f"call void @auxiliaries({_ARGUMENTS.format(t=time)})")
+    left_over = lines.op(f"urem i64 {loop.counter}, %save_steps")
+    due = lines.op(f"icmp eq i64 {left_over}, 0")
+    saving, saved = lines.label(), lines.label()
+    lines.add(f"br i1 {due}, label %{saving}, label %{saved}")
+    lines.begin(saving)
+    row = lines.op(f"udiv i64 {loop.counter}, %save_steps")
+    row = lines.op(f"mul i64 {row}, %n_slots")
+    inner = lines.open_loop("%n_slots", may_be_empty=True)
+    place = lines.op(f"getelementptr i64, ptr %slots, i64 {inner.counter}")
+    slot = lines.op(f"load i64, ptr {place}")
+    at = lines.op(f"mul i64 {slot}, {LANES}")
+    place = lines.op(f"getelementptr double, ptr %w, i64 {at}")
+    value = lines.op(f"load {vector}, ptr {place}, align {8 * LANES}")
+    at = lines.op(f"add i64 {row}, {inner.counter}")
+    at = lines.op(f"mul i64 {at}, {LANES}")
+    place = lines.op(f"getelementptr double, ptr %saved, i64 {at}")
+    lines.add(f"store {vector} {value}, ptr {place}, align 8")
+    lines.close_loop(inner)
+    lines.add(f"br label %{saved}")
+    lines.begin(saved)
+    last = lines.op(f"icmp eq i64 {loop.counter}, %steps")
+    stepping, stepped = lines.label(), lines.label()
+    lines.add(f"br i1 {last}, label %{stepped}, label %{stepping}")
+    lines.begin(stepping)
+    lines.add(f"call void @net_flows({_ARGUMENTS.format(t=time)})")
+    step = lines.splat("%dt")
+    inner = lines.open_loop(str(places.n_stocks), may_be_empty=True)
+    at = lines.op(f"mul i64 {inner.counter}, {LANES}")
+    stock = lines.op(f"add i64 {at}, {places.stocks * LANES}")
+    flow = lines.op(f"add i64 {at}, {places.net_flows * LANES}")
+    stock = lines.op(f"getelementptr double, ptr %w, i64 {stock}")
+    flow = lines.op(f"getelementptr double, ptr %w, i64 {flow}")
+    old = lines.op(f"load {vector}, ptr {stock}, align {8 * LANES}")
+    net = lines.op(f"load {vector}, ptr {flow}, align {8 * LANES}")
+    change = lines.op(f"fmul {vector} {step}, {net}")
+    new = lines.op(f"fadd {vector} {old}, {change}")
+    lines.add(f"store {vector} {new}, ptr {stock}, align {8 * LANES}")
+    lines.close_loop(inner)
+    lines.add(f"br label %{stepped}")
+    lines.begin(stepped)
+    lines.close_loop(loop)
+    return _RUN + "\n".join(lines.texts) + "\n  ret void\n}"
+
+
+_LOOPS = {"euler": _euler}

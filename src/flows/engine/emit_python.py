@@ -1,0 +1,200 @@
+"""Plain Python as target language: one run on lists, no wait for a compiler."""
+
+from __future__ import annotations
+
+import inspect
+
+from flows.engine import integrate
+from flows.engine.emit import Address, Body
+from flows.engine.layout import Layout
+from flows.engine.schedule import STATEMENTS, Group, groups
+from flows.model.model import Model
+from flows.model.order import Node, Plan
+
+_ARGUMENTS = "w, tab, t, dt"
+
+
+def source(model: Model, plan: Plan, places: Layout, *, method: str, safe: bool = False) -> str:
+    """Emit a module that defines ``run`` and what it calls.
+
+    Parameters
+    ----------
+    model : Model
+    plan : Plan
+        Its equations in order.
+    places : Layout
+        Slots of the workspace.
+    method : str
+        Integration method: a function of `flows.engine.integrate`.
+    safe : bool
+        Divide by a function that gives NaN or infinity where plain Python would raise.
+
+    Returns
+    -------
+    str
+    """
+    tables: dict[tuple[int, ...], str] = {}
+    phases = [
+        _phase("initialize", plan.initial, model, places, tables, safe, initial=True),
+        _phase("auxiliaries", plan.dynamic, model, places, tables, safe),
+        _phase("net_flows", plan.stocks, model, places, tables, safe, net=True),
+        inspect.getsource(getattr(integrate, method)),
+    ]
+    head = [
+        f"STOCKS = {places.stocks}",
+        f"N_STOCKS = {places.n_stocks}",
+        f"NET_FLOWS = {places.net_flows}",
+        *(f"{name} = {values!r}" for values, name in tables.items()),
+    ]
+    return "\n".join(head) + "\n\n\n" + "\n\n".join(phases)
+
+
+def _phase(
+    name: str,
+    nodes: tuple[Node, ...],
+    model: Model,
+    places: Layout,
+    tables: dict[tuple[int, ...], str],
+    safe: bool,
+    *,
+    initial: bool = False,
+    net: bool = False,
+) -> str:
+    pieces: list[list[str]] = [[]]
+    for group in groups(nodes, {}, unordered=net):
+        lines = _group(group, model, places, tables, safe, initial=initial, net=net)
+        if pieces[-1] and len(pieces[-1]) + len(lines) > 4 * STATEMENTS:
+            pieces.append([])
+        pieces[-1].extend(lines)
+    texts = []
+    for i, lines in enumerate(pieces):
+        body = "".join(f"    {line}\n" for line in lines or ["pass"])
+        texts.append(f"def {name}_{i}({_ARGUMENTS}):\n{body}")
+    calls = "".join(f"    {name}_{i}({_ARGUMENTS})\n" for i in range(len(pieces)))
+    return "\n\n".join([*texts, f"def {name}({_ARGUMENTS}):\n{calls}"])
+
+
+def _group(
+    group: Group,
+    model: Model,
+    places: Layout,
+    tables: dict[tuple[int, ...], str],
+    safe: bool,
+    *,
+    initial: bool,
+    net: bool,
+) -> list[str]:
+    lines, indent = [], ""
+    names: dict[str, str] = {}
+    for depth, (index, elements) in enumerate(group.loops):
+        names[index] = f"i{depth}"
+        lines.append(f"{indent}for i{depth} in range({len(elements)}):")
+        indent += "    "
+    body = PythonBody(model, places, names, tables, safe=safe)
+    for node in group.nodes:
+        body.assign(node, initial=initial, net=net)
+    return lines + [indent + line for line in body.lines]
+
+
+class PythonBody(Body):
+    """Values are Python expressions; a choice evaluates one side only, as a conditional expression does."""
+
+    def __init__(
+        self,
+        model: Model,
+        places: Layout,
+        names: dict[str, str],
+        tables: dict[tuple[int, ...], str],
+        *,
+        safe: bool,
+    ) -> None:
+        super().__init__(model, places)
+        self.names, self.tables, self.safe = names, tables, safe
+        self.lines: list[str] = []
+
+    def number(self, value: float) -> str:
+        """A literal."""
+        text = repr(float(value))
+        return f"({text})" if text.startswith("-") else text
+
+    def time(self) -> str:
+        """Model time."""
+        return "t"
+
+    def half_step(self) -> str:
+        """Half a time step."""
+        return "0.5 * dt"
+
+    def keep(self, value: str) -> str:
+        """A name for a value."""
+        if value.isidentifier() or value.replace(".", "").isdigit():
+            return value
+        name = f"x{len(self.lines)}"
+        self.lines.append(f"{name} = {value}")
+        return name
+
+    def index_text(self, address: Address) -> str:
+        """An address as an index expression."""
+        parts = [str(address.constant)] if address.constant or not address.terms else []
+        for stride, index, positions in address.terms:
+            name = self.names[index]
+            if positions is not None:
+                name = f"{self.tables.setdefault(positions, f'P{len(self.tables)}')}[{name}]"
+            parts.append(f"{stride} * {name}" if stride > 1 else name)
+        return " + ".join(parts)
+
+    def read(self, address: Address) -> str:
+        """Load a slot."""
+        return self.keep(f"w[{self.index_text(address)}]")
+
+    def write(self, address: Address, value: str) -> str:
+        """Store a slot."""
+        name = f"x{len(self.lines)}"
+        self.lines.append(f"{name} = w[{self.index_text(address)}] = {value}")
+        return name
+
+    def counter(self, index: str) -> str:
+        """The 1-based position in a loop."""
+        return f"({self.names[index]} + 1.0)"
+
+    def arithmetic(self, operator: str, left: str, right: str) -> str:
+        """``+ - * /``."""
+        if operator == "/" and self.safe:
+            return f"safe_div({left}, {right})"
+        return f"({left} {operator} {right})"
+
+    def negative(self, value: str) -> str:
+        """Change the sign."""
+        return f"(-{value})"
+
+    def compare(self, operator: str, left: str, right: str) -> str:
+        """A condition from two values."""
+        return f"({left} {operator} {right})"
+
+    def both(self, operator: str, left: str, right: str) -> str:
+        """A condition from two conditions."""
+        return f"({left} {operator} {right})"
+
+    def negation(self, condition: str) -> str:
+        """The opposite condition."""
+        return f"(not {condition})"
+
+    def choose(self, condition: str, yes: str, no: str) -> str:
+        """One of two values."""
+        return f"({yes} if {condition} else {no})"
+
+    def function(self, name: str, *arguments: str) -> str:
+        """A function of the mathematical library."""
+        return f"{name}({', '.join(arguments)})"
+
+    def interpolate(
+        self, entry: tuple[int, int] | tuple[Address, int, tuple[int, ...]], argument: str
+    ) -> str:
+        """Interpolation in the table array."""
+        if len(entry) == 2:
+            start, points = str(entry[0]), entry[1]
+        else:
+            at, points, starts = entry
+            name = self.tables.setdefault(starts, f"P{len(self.tables)}")
+            start = f"{name}[{self.index_text(at)}]"
+        return f"lookup(tab, {start}, {points}, {argument})"
