@@ -18,7 +18,6 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 import flows
@@ -36,6 +35,9 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 FINE, USER, OURS, INTERRUPTED = 0, 1, 2, 130
+USAGE: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+"""Base of typer's usage errors, whichever copy of click it brings."""
+
 OUTPUTS = Path("outputs")
 WIDTH = 150
 """Columns of a table where there is no terminal to fit it to."""
@@ -97,19 +99,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 args=None if arguments is None else list(arguments), prog_name="flows", standalone_mode=False
             )
         sys.stdout.flush()
+        if code == INTERRUPTED:
+            raise KeyboardInterrupt
         return code if isinstance(code, int) else FINE
-    except BrokenPipeError:
+    except (BrokenPipeError, SystemExit):  # typer leaves so when the reader of a pipe went away
         _close_quietly()
         return FINE
     except FlowsError as error:
         if os.environ.get("FLOWS_DEBUG") == "1":
             traceback.print_exc()
         return _fail(str(error), USER)
-    except click.exceptions.Abort:
+    except (KeyboardInterrupt, typer.Abort):
         return _fail("Interrupted.", INTERRUPTED)
-    except KeyboardInterrupt:
-        return _fail("Interrupted.", INTERRUPTED)
-    except click.ClickException as error:
+    except USAGE as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "flows"
         return _fail(f"{error.format_message().rstrip('.')}. See: {path} --help", USER)

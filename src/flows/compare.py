@@ -79,9 +79,9 @@ class Comparison:
         Outcomes by name, over (scenario, time), each with ``units`` and ``title``.
     table : pandas.DataFrame
         One row for each scenario, outcome, date and measure: ``scenario, title, outcome, outcome_title, unit,
-        date`` (``YYYY-MM``), ``measure``, ``value, baseline, difference, difference_percent``, ``low, high,
-        low_percent, high_percent`` (ends of the interval of the difference across draws, in per cent of the
-        baseline on the same draw; NaN without draws), ``human_cost`` (whether the outcome is one), ``better``,
+        date`` (``YYYY-MM``), ``measure``, ``value, baseline, difference, difference_percent``, ``median, low,
+        high`` and ``median_percent, low_percent, high_percent`` (of the difference across draws, in per cent of
+        the baseline on the same draw; NaN without draws), ``human_cost`` (whether the outcome is one), ``better``,
         ``caveat``.
     start : str
         First month in which levers act, ``YYYY-MM``.
@@ -285,7 +285,7 @@ def write(comparison: Comparison, folder: Path) -> list[Path]:
 
 
 def to_netcdf(dataset: xr.Dataset, path: Path) -> None:
-    """Write a result as NetCDF; a slash in a name, which the format lacks, becomes `` per ``.
+    """Write a result as NetCDF; a slash in a name, which the format lacks, becomes the word per.
 
     Parameters
     ----------
@@ -294,11 +294,8 @@ def to_netcdf(dataset: xr.Dataset, path: Path) -> None:
     path : Path
         The file.
     """
-    renamed = {
-        name: str(name).replace("/", " per ")
-        for name in [*dataset.variables, *dataset.dims]
-        if "/" in str(name)
-    }
+    names = [str(name) for name in dict.fromkeys([*dataset.variables, *dataset.dims])]
+    renamed = {name: _netcdf_name(name) for name in names if _netcdf_name(name) != name}
     made = dataset.rename(renamed)
     encoding: dict[Any, Any] = {
         name: {"zlib": True, "complevel": 1}
@@ -308,6 +305,12 @@ def to_netcdf(dataset: xr.Dataset, path: Path) -> None:
     if "date" in made.coords:
         encoding["date"] = {"units": "hours since 2013-01-01", "dtype": "int64"}
     made.to_netcdf(path, engine="netcdf4", encoding=encoding)
+
+
+def _netcdf_name(name: str) -> str:
+    """Spell a name as NetCDF takes it: no slash, and a letter, digit or underscore first."""
+    spelt = name.replace("/", " per ").strip()
+    return spelt if spelt[:1].isalnum() or spelt[:1] == "_" else "_" + spelt
 
 
 # Parts --------------------------------------------------------------------------------------------
@@ -427,10 +430,12 @@ _Measures = dict[tuple[str, str, str], xr.DataArray]
 
 @dataclass(frozen=True, eq=False)
 class _Spread:
-    """Ends of the central interval across draws of a difference, in the outcome's unit and in per cent."""
+    """Median and central interval across draws of a difference, in the outcome's unit and in per cent."""
 
+    median: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
+    median_percent: NDArray[np.float64]
     low_percent: NDArray[np.float64]
     high_percent: NDArray[np.float64]
 
@@ -442,10 +447,8 @@ def _spread(array: xr.DataArray) -> _Spread:
     base = np.abs(values[0])
     some = bool((base > _NOTHING * np.abs(values).max()).all())
     relative = 100 * difference / base if some else np.full_like(difference, np.nan)
-    ends = [(1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    low, high = np.quantile(difference, ends, axis=1)
-    low_percent, high_percent = np.quantile(relative, ends, axis=1)
-    return _Spread(low, high, low_percent, high_percent)
+    places = [0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2]
+    return _Spread(*np.quantile(difference, places, axis=1), *np.quantile(relative, places, axis=1))
 
 
 def _table(
@@ -487,7 +490,7 @@ def _table(
 
 
 def _ends(spread: _Spread | None, position: int) -> dict[str, float]:
-    names = ("low", "high", "low_percent", "high_percent")
+    names = ("median", "low", "high", "median_percent", "low_percent", "high_percent")
     return {name: float(getattr(spread, name)[position]) if spread else float("nan") for name in names}
 
 

@@ -169,7 +169,7 @@ def render(data: ReportData) -> str:
     past = _past_pictures(data)
     return template.render(
         caveat=CAVEAT,
-        level=f"{100 * LEVEL:.0f} %",
+        level=f"{100 * LEVEL:.0f}{wording.PER_CENT}",
         date=words(data.date),
         start=words(data.comparison.start),
         baseline=data.comparison.scenarios[0],
@@ -314,7 +314,7 @@ def _scenario_pictures(data: ReportData) -> list[Picture]:
             [outcome],
             baseline=chosen.baseline,
             labels=labels,
-            start="2022-01",
+            start=_year_before(data),
             mark=_mark(data),
         )
         rows = chosen.at(outcome.name, data.date)
@@ -351,7 +351,9 @@ def _summary(summary: pd.DataFrame) -> list[dict[str, str]]:
             "unit": row["unit"],
             "span": f"{row['first']} to {row['last']}" if row["number"] > 1 else row["first"],
             "number": str(row["number"]),
-            "error": f"{row['error']:,.0f} %" if math.isfinite(row["error"]) else wording.MISSING,
+            "error": f"{row['error']:,.0f}{wording.PER_CENT}"
+            if math.isfinite(row["error"])
+            else wording.MISSING,
             "bias": wording.percent(row["bias"]),
             "latest": row["latest"],
             "observed": wording.number(row["latest_observed"]),
@@ -455,12 +457,12 @@ def _rows(
 
 def _mood(row: Mapping[str, Any], outcome: Outcome) -> str:
     """``better`` or ``worse`` for those who wait or are exposed; empty where nobody can say or nothing changes."""
-    size = row["difference_percent"]
-    if outcome.better == "neither" or (math.isfinite(size) and abs(size) < 1) or row["difference"] == 0:
+    difference, relative = wording.typical(row)
+    if outcome.better == "neither" or (math.isfinite(relative) and abs(relative) < 1) or difference == 0:
         return ""
     if math.isfinite(row["low"]) and not wording.tells(row):
         return ""
-    return "better" if (row["difference"] < 0) == (outcome.better == "lower") else "worse"
+    return "better" if (difference < 0) == (outcome.better == "lower") else "worse"
 
 
 def _study(study: StudyResult, month: str, model: Any) -> dict[str, Any]:

@@ -34,6 +34,7 @@ CLOSE, FAIR, POOR = 10.0, 25.0, 50.0
 
 _SMALLEST = 2.0  # per cent: smaller changes aren't worth a sentence
 _SEEN = 0.05  # per cent: what is written as other than zero
+PER_CENT = "\N{NO-BREAK SPACE}%"
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EN DASH}"
 
@@ -68,17 +69,17 @@ def rounded(value: float) -> str:
 
 
 def percent(value: float) -> str:
-    """Write a signed per cent number, whole from ten on.
+    r"""Write a signed per cent number, whole from ten on.
 
     Examples
     --------
     >>> percent(-83.6), percent(4.31), percent(float("nan"))
-    ('−84 %', '+4.3 %', '–')
+    ('−84\xa0%', '+4.3\xa0%', '–')
     """
     if not math.isfinite(value):
         return MISSING
     text = f"{value:+,.0f}" if abs(value) >= 9.95 else f"{value:+.1f}"
-    return "0 %" if float(text.replace(",", "")) == 0 else text.replace("-", MINUS) + " %"
+    return f"0{PER_CENT}" if float(text.replace(",", "")) == 0 else text.replace("-", MINUS) + PER_CENT
 
 
 def judged(error: float) -> str:
@@ -95,12 +96,19 @@ def judged(error: float) -> str:
     return "close" if size <= CLOSE else "fair" if size <= FAIR else "poor" if size <= POOR else "bad"
 
 
+def typical(row: Mapping[str, Any]) -> tuple[float, float]:
+    """Return a difference and the same in per cent: medians across draws where there are draws."""
+    if math.isfinite(row["median"]):
+        return row["median"], row["median_percent"]
+    return row["difference"], row["difference_percent"]
+
+
 def change(row: Mapping[str, Any]) -> str:
     """Say a difference from the baseline: per cent, or in the outcome's unit where the baseline is nothing."""
-    if math.isfinite(row["difference_percent"]):
-        return percent(row["difference_percent"])
-    sign = "+" if row["difference"] > 0 else ""
-    return sign + rounded(row["difference"])
+    difference, relative = typical(row)
+    if math.isfinite(relative):
+        return percent(relative)
+    return ("+" if difference > 0 else "") + rounded(difference)
 
 
 def shown_interval(row: Mapping[str, Any]) -> str:
@@ -115,7 +123,7 @@ def shown_interval(row: Mapping[str, Any]) -> str:
 
 def tells(row: Mapping[str, Any]) -> bool:
     """Whether a difference is worth a sentence: its interval, as written, leaves out zero and it isn't tiny."""
-    size = row["difference_percent"]
+    size = typical(row)[1]
     if math.isfinite(row["low_percent"]) and math.isfinite(row["high_percent"]):
         apart = row["low_percent"] >= _SEEN or row["high_percent"] <= -_SEEN
     else:
@@ -138,7 +146,7 @@ def findings(
     comparison: Comparison,
     study: StudyResult | None,
     date: str,
-) -> list[tuple[str, list[str]]]:
+) -> list[tuple[str, str, list[str]]]:
     """Say what was found, in sentences made from the numbers.
 
     Parameters
@@ -156,18 +164,22 @@ def findings(
 
     Returns
     -------
-    list of (str, list of str)
-        Headings and their sentences.
+    list of (str, str, list of str)
+        Headings, a line below each that says how to read it, and the sentences.
     """
     found = [
-        ("How far the past is reproduced", [*_of_figures(figures), *_of_series(summary)]),
-        (f"What the scenarios change by {words(date)}", _of_scenarios(comparison, date)),
+        ("How far the past is reproduced", "", [*_of_figures(figures), *_of_series(summary)]),
+        (
+            f"What the scenarios change by {words(date)}",
+            f"Against current course: median over {comparison.draws} draws of the uncertain inputs, the same for "
+            f"all, and {100 * LEVEL:.0f}{PER_CENT} interval. A difference whose interval holds zero is not reported.",
+            _of_scenarios(comparison, date),
+        ),
     ]
     if study is not None:
-        found.append(
-            (f"What the results hang on in {words(date)}", of_study(study, date, only=(EXPOSURE, *BACKLOGS)))
-        )
-    return [(heading, sentences) for heading, sentences in found if sentences]
+        by_outcome = of_study(study, date, only=(EXPOSURE, *BACKLOGS))
+        found.append((f"What the results hang on in {words(date)}", "", by_outcome))
+    return [one for one in found if one[2]]
 
 
 def _of_figures(figures: pd.DataFrame) -> list[str]:
@@ -181,7 +193,7 @@ def _of_figures(figures: pd.DataFrame) -> list[str]:
     close, fair = int((size <= CLOSE).sum()), int(((size > CLOSE) & (size <= FAIR)).sum())
     return [
         f"{_upper(_count(len(evidence), 'figure'))} in the documents can be held against what comes out of the model: "
-        f"{_count(close)} within {CLOSE:.0f} %, {_count(fair)} within {FAIR:.0f} %, "
+        f"{_count(close)} within {CLOSE:.0f}{PER_CENT}, {_count(fair)} within {FAIR:.0f}{PER_CENT}, "
         f"{_count(len(evidence) - close - fair)} further off. The worst: {_lower(worst['figure'])}, "
         f"{number(worst['value'])} in the document and {rounded(worst['model'])} in the model "
         f"({percent(worst['error_percent'])})."
@@ -196,9 +208,9 @@ def _of_series(summary: pd.DataFrame) -> list[str]:
     best, worst = known.iloc[int(errors.argmin())], known.iloc[int(errors.argmax())]
     poor = int((errors > FAIR).sum())
     return [
-        f"Against {len(known)} observed series, the summed absolute error runs from {best['error']:,.0f} % "
-        f"({_lower(best['title'])}) to {worst['error']:,.0f} % ({_lower(worst['title'])}). It is above "
-        f"{FAIR:.0f} % for {_count(poor)} of them{'; what the model says about these deserves less trust' if poor else ''}."
+        f"Against {len(known)} observed series, the summed absolute error runs from {best['error']:,.0f}{PER_CENT} "
+        f"({_lower(best['title'])}) to {worst['error']:,.0f}{PER_CENT} ({_lower(worst['title'])}). It is above "
+        f"{FAIR:.0f}{PER_CENT} for {_count(poor)} of them."
     ]
 
 
@@ -225,7 +237,7 @@ def _of_scenario(
         row = comparison.at(outcome.name, date)[name]
         if tells(row):
             parts.append(_moves(row, SHORT.get(outcome.name, _lower(outcome.title)), "fewer", "more"))
-            shrinks = shrinks or row["difference"] < 0
+            shrinks = shrinks or typical(row)[0] < 0
     cost = comparison.at(exposure.name, date)[name] if exposure is not None else None
     told = cost is not None and tells(cost)
     if not parts and not told:
@@ -238,18 +250,19 @@ def _of_scenario(
     elif cost is not None:
         said += "; a change in exposure to harm cannot be told from zero"
     said += "."
-    if cost is not None and told and shrinks and cost["difference"] > 0:
+    if cost is not None and told and shrinks and typical(cost)[0] > 0:
         said += " A queue gets shorter while people are exposed to more harm."
     return said
 
 
 def _moves(row: Mapping[str, Any], what: str, fewer: str, more: str) -> str:
-    word = more if row["difference"] > 0 else fewer
+    difference, relative = typical(row)
+    word = more if difference > 0 else fewer
     interval = shown_interval(row)
-    behind = f" ({100 * LEVEL:.0f} % interval {interval})" if interval else ""
-    if not math.isfinite(row["difference_percent"]):
-        return f"{rounded(abs(row['difference']))} {word} {what}{behind}"
-    return f"{percent(abs(row['difference_percent'])).removeprefix('+')} {word} {what}{behind}"
+    behind = f" ({interval})" if interval else ""
+    if not math.isfinite(relative):
+        return f"{rounded(abs(difference))} {word} {what}{behind}"
+    return f"{percent(abs(relative)).removeprefix('+')} {word} {what}{behind}"
 
 
 def of_study(study: StudyResult, date: str, *, only: Sequence[str] = ()) -> list[str]:

@@ -1,0 +1,372 @@
+"""The command line: what it writes, what it says about mistakes, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import xarray as xr
+
+import flows
+from flows import cli
+from flows.compare import CAVEAT
+
+TEACUP = """{UTF-8}
+Temperature = INTEG(-cooling, 180) ~ Degree ~ |
+cooling = (Temperature - room) / time constant ~ Degree/Minute ~ |
+room = 70 ~ Degree ~ |
+time constant = 10 ~ Minute [1,60] ~ |
+INITIAL TIME = 0 ~ Minute ~ |
+FINAL TIME = 30 ~ Minute ~ |
+TIME STEP = 0.125 ~ Minute ~ |
+SAVEPER = 1 ~ Minute ~ |
+"""
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty working folder."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def teacup(folder: Path, old: str = "", new: str = "") -> Path:
+    path = folder / "teacup.mdl"
+    assert old in TEACUP
+    path.write_text(TEACUP.replace(old, new) if old else TEACUP, encoding="utf-8")
+    return path
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """Run a command that must fail as the user's mistake, and return its sentence."""
+    assert cli.main(list(arguments)) == 1
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert "Traceback" not in error
+    assert error.startswith("Error: ")
+    assert len(error.strip().splitlines()) == 1
+    assert not list(Path.cwd().rglob("*.partial"))
+    assert not list(Path.cwd().glob("outputs/*"))
+    return error
+
+
+# Runs of any model ----------------------------------------------------------------------------------
+
+
+def test_any_model_runs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacup(here)
+    assert cli.main(["run", "--model", "teacup.mdl"]) == 0
+    out, error = capsys.readouterr()
+    assert "Temperature" in out
+    assert "Degree" in out
+    assert "180" in out
+    assert "Results in outputs/teacup" in error
+    folder = here / "outputs/teacup"
+    assert {path.name for path in folder.iterdir()} == {
+        *("trajectories.csv", "trajectories.nc", "trajectories.png", "trajectories.svg"),
+        *("columns.csv", "provenance.json"),
+    }
+    table = pd.read_csv(folder / "trajectories.csv")
+    alone = flows.simulate(flows.read_vensim("teacup.mdl"))
+    assert list(table["time"]) == list(alone["time"].values)
+    assert table["Temperature"].to_numpy() == pytest.approx(alone["Temperature"].values)
+    assert "date" not in table
+    columns = pd.read_csv(folder / "columns.csv").set_index("column")
+    assert columns.loc["Temperature", "unit"] == "Degree"
+    with xr.open_dataset(folder / "trajectories.nc") as arrays:
+        assert arrays["Temperature"].attrs["units"] == "Degree"
+    record = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
+    assert record["inputs"][0]["path"] == "teacup.mdl"
+
+
+def test_settings_and_until(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacup(here)
+    assert (
+        cli.main(["run", "--model", "teacup.mdl", "--set", "ROOM=20", "--until", "10", "--out", "cold"]) == 0
+    )
+    table = pd.read_csv(here / "cold/trajectories.csv")
+    assert table["time"].iloc[-1] == 10
+    assert table["Temperature"].iloc[-1] < 90
+    assert cli.main(["run", "--model", "teacup.mdl", "--set", "temperature=20", "--out", "initial"]) == 0
+    assert pd.read_csv(here / "initial/trajectories.csv")["Temperature"].iloc[0] == 20
+
+
+def test_engines_agree(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacup(here)
+    for engine in ("compiled", "pysd"):
+        assert cli.main(["run", "--model", "teacup.mdl", "--engine", engine, "--out", engine]) == 0
+    ours, theirs = (pd.read_csv(here / name / "trajectories.csv") for name in ("compiled", "pysd"))
+    assert ours["Temperature"].to_numpy() == pytest.approx(theirs["Temperature"].to_numpy(), rel=1e-9)
+
+
+def test_a_model_with_markup_in_its_names(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = here / "odd.mdl"
+    path.write_text(
+        '"[red] $x$ /y" = INTEG(1, 0) ~ Person/Month ~ |\n'
+        "INITIAL TIME = 0 ~~|\nFINAL TIME = 2 ~~|\nTIME STEP = 1 ~~|\nSAVEPER = 1 ~~|\n",
+        encoding="utf-8",
+    )
+    assert cli.main(["run", "--model", "odd.mdl", "--units", "off"]) == 0
+    assert "[red] $x$ /y" in capsys.readouterr().out
+
+
+# Bad input ------------------------------------------------------------------------------------------
+
+
+def test_missing_file(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacup(here)
+    error = refused(capsys, "run", "--model", "teacups.mdl")
+    assert "teacups.mdl" in error
+    assert 'Did you mean "teacup.mdl"?' in error
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("rom=20", 'Did you mean "room"?'),
+        ("room=warm", "warm"),
+        ("room", "room"),
+        ("cooling=3", "cooling"),
+        ("room[Haiti]=3", "room"),
+        ("room=nan", "nan"),
+    ],
+)
+def test_bad_settings(here: Path, capsys: pytest.CaptureFixture[str], setting: str, said: str) -> None:
+    teacup(here)
+    error = refused(capsys, "run", "--model", "teacup.mdl", "--set", setting)
+    assert "--set" in error
+    assert said in error
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("- room)", "- rooom)", "rooom"),
+        ("(Temperature - room)", "((Temperature - room)", "teacup.mdl:3"),
+        ("= 70 ~", "= ~", "teacup.mdl:4"),
+        ("INTEG(-cooling, 180)", "INTEG(-cooling)", "teacup.mdl:2"),
+    ],
+)
+def test_broken_models(here: Path, capsys: pytest.CaptureFixture[str], old: str, new: str, said: str) -> None:
+    teacup(here, old, new)
+    error = refused(capsys, "run", "--model", "teacup.mdl")
+    assert said in error
+    assert "teacup.mdl:" in error
+
+
+def test_units_that_do_not_match(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacup(here, "room = 70 ~ Degree", "room = 70 ~ Person")
+    error = refused(capsys, "run", "--model", "teacup.mdl", "--units", "error")
+    assert "teacup.mdl:3" in error
+    assert "Person" in error
+    assert cli.main(["run", "--model", "teacup.mdl"]) == 0
+    assert capsys.readouterr().err.startswith("Warning: teacup.mdl:3")
+    assert cli.main(["run", "--model", "teacup.mdl", "--units", "off"]) == 0
+    assert "Warning" not in capsys.readouterr().err
+
+
+def test_until_outside_the_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacup(here)
+    assert "until" in refused(capsys, "run", "--model", "teacup.mdl", "--until", "99")
+    assert "soon" in refused(capsys, "run", "--model", "teacup.mdl", "--until", "soon")
+
+
+def test_out_that_cannot_be_written(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacup(here)
+    (here / "a-file").write_text("mine", encoding="utf-8")
+    assert "a-file" in refused(capsys, "run", "--model", "teacup.mdl", "--out", "a-file")
+    assert "a-file" in refused(capsys, "run", "--model", "teacup.mdl", "--out", "a-file/inside")
+    kept = here / "kept"
+    kept.mkdir()
+    (kept / "thesis.txt").write_text("mine", encoding="utf-8")
+    assert "kept" in refused(capsys, "run", "--model", "teacup.mdl", "--out", "kept")
+    assert (kept / "thesis.txt").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("walk",),
+        ("run", "--nonsense"),
+        ("run", "--engine", "steam"),
+        ("compare",),
+        ("study",),
+        ("study", "base", "--n", "many"),
+        ("list",),
+    ],
+)
+def test_usage_errors_are_the_users(
+    here: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]
+) -> None:
+    assert "--help" in refused(capsys, *arguments)
+
+
+def test_list_of_nothing_known(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 'Did you mean "scenarios"?' in refused(capsys, "list", "scenario")
+
+
+def test_a_mistake_of_ours(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(cli, "_read_model", lambda *_: 1 / 0)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    assert cli.main(["run", "--model", "x.mdl"]) == 2
+    error = capsys.readouterr().err
+    assert "ZeroDivisionError" in error
+    assert "Traceback" not in error
+    (kept,) = tmp_path.glob("flows-error-*.txt")
+    assert "Traceback" in kept.read_text(encoding="utf-8")
+    monkeypatch.setenv("FLOWS_DEBUG", "1")
+    assert cli.main(["run", "--model", "x.mdl"]) == 2
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_interrupted(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_read_model", interrupt)
+    assert cli.main(["run", "--model", "x.mdl"]) == 130
+    assert capsys.readouterr().err.strip() == "Interrupted."
+
+
+# The shipped files, small ones in their place --------------------------------------------------------
+
+
+def test_run_of_a_scenario(small_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", "faster", "--until", "2016-12"]) == 0
+    out = capsys.readouterr().out
+    assert "Exposure to harm (human cost)" in out
+    assert "December 2016" in out
+    assert "error %" in out
+    assert CAVEAT in " ".join(out.split())
+    folder = Path("outputs/faster")
+    table = pd.read_csv(folder / "trajectories.csv")
+    assert table["date"].iloc[-1] == "2017-01-01"
+    assert table["time"].iloc[-1] == 48
+    assert "base arrivals[Haiti]" not in table
+    assert "arrivals by origin[Haiti]" in table
+    assert (table["caveat"] == CAVEAT).all()
+    observed = pd.read_csv(folder / "observed.csv")
+    row = observed[observed["series"] == "arrivals_count"].iloc[0]
+    assert row["model"] == pytest.approx(360)
+    assert row["error_percent"] == pytest.approx(20)
+
+
+def test_scenario_names(small_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert 'Did you mean "faster"?' in refused(capsys, "run", "fastr")
+    assert "faster claims" in refused(capsys, "run", "misspelt")
+    assert "two" in refused(capsys, "run", "faster+faster")
+    assert 'Did you mean "boom"?' in refused(capsys, "compare", "faster", "bom")
+    assert cli.main(["run", "faster+boom", "--set", "waiting time=20"]) == 0
+    assert Path("outputs/faster+boom-set/provenance.json").is_file()
+
+
+def test_text_where_a_number_belongs_in_a_scenario(
+    small_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = Path("mine.toml")
+    path.write_text(
+        'title = "x"\nkind = "package"\n[[lever]]\nname = "faster claims"\nvalue = "2"\n', encoding="utf-8"
+    )
+    error = refused(capsys, "run", "mine.toml")
+    assert "mine.toml" in error
+    assert '"value"' in error
+
+
+def test_compare_writes_table_and_figure(small_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["compare", "faster", "boom"]) == 0
+    out = capsys.readouterr().out
+    assert "current-course" in out
+    assert "(human cost)" in out
+    folder = Path("outputs/compare-faster-boom")
+    assert {path.name for path in folder.iterdir()} == {
+        *("comparison.csv", "comparison.nc", "comparison.png", "comparison.svg", "provenance.json"),
+    }
+
+
+def test_study(small_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["study", "base", "--n", "32"]) == 0
+    out, error = capsys.readouterr()
+    assert "waiting time" in out
+    assert "of 128 runs" in error
+    assert Path("outputs/base/indices.csv").is_file()
+    assert Path("outputs/base/bands.png").is_file()
+    assert "power of 2" in refused_with_outputs(capsys, "study", "base", "--n", "33")
+
+
+def refused_with_outputs(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    before = sorted(Path("outputs").rglob("*"))
+    assert cli.main(list(arguments)) == 1
+    assert sorted(Path("outputs").rglob("*")) == before
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["scenarios", "levers", "outcomes", "studies"])
+def test_lists(small_root: Path, capsys: pytest.CaptureFixture[str], what: str) -> None:
+    assert cli.main(["list", what]) == 0
+    out = capsys.readouterr().out
+    assert {"scenarios": "faster", "levers": "faster claims", "outcomes": "Person", "studies": "base"}[
+        what
+    ] in out
+
+
+# As a process ----------------------------------------------------------------------------------------
+
+
+def process(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "flows", *arguments],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        timeout=300,
+        check=False,
+    )
+
+
+def test_version_and_help() -> None:
+    assert process("--version").stdout.strip() == f"flows {flows.__version__}"
+    for arguments in ((), ("--help",), ("run", "--help")):
+        done = process(*arguments)
+        assert done.returncode == 0
+        assert "Usage: flows" in done.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from flows import cli; cli.main(['--help']); "
+        "print([m for m in ('numpy', 'pandas', 'xarray', 'numba', 'matplotlib', 'pydantic') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip().endswith("[]")
+
+
+def test_a_terminal_that_knows_ascii_only(here: Path) -> None:
+    (here / "año.mdl").write_text(TEACUP.replace("Temperature", "Température"), encoding="utf-8")
+    done = process("run", "--model", "año.mdl", PYTHONIOENCODING="ascii", PYTHONUTF8="0", NO_COLOR="1")
+    assert done.returncode == 0, done.stderr
+    assert "Temp?rature" in done.stdout
+    assert "\x1b" not in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="pipes close otherwise elsewhere")
+def test_a_closed_pipe_is_no_mistake() -> None:
+    done = subprocess.run(
+        [f"{sys.executable} -m flows list outcomes | head -n 1; echo ${{PIPESTATUS[0]}}"],
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip().endswith("0")
+    assert done.stderr == ""
