@@ -85,14 +85,13 @@ def build(
     observed = tables.observed_rows(outcomes, base)
     read = [model.path, find("outcomes"), *observations.files()]
     read += [path for s in scenarios for path in s.paths] + ([plan.path] if plan.path else [])
-    entry = provenance.record(inputs=read, seed=plan.seed, started=started, extra={"quick": quick})
+    scenario_runs = len(comparison.scenarios) + len(featured.scenarios) * (featured.draws + 1)
+    extra = {"quick": quick, "scenario_runs": scenario_runs}
+    entry = provenance.record(inputs=read, seed=plan.seed, started=started, extra=extra)
     with provenance.results_folder(folder, entry=entry) as place:
         stage("Sensitivity study")
         found = study.run(plan, model=model, out=place / "study", n=QUICK_N if quick else None, progress=runs)
         stage("Figures and page")
-        entry["runs"] = (
-            found.runs + len(comparison.scenarios) + len(featured.scenarios) * (featured.draws + 1)
-        )
         data = html.ReportData(
             model=model,
             base=base,
@@ -103,7 +102,7 @@ def build(
             featured=featured,
             left_out=left_out,
             study=found,
-            record=entry,
+            record={**entry, "runs": found.runs + scenario_runs},
             quick=quick,
         )
         compare.write(comparison, place)

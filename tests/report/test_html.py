@@ -1,0 +1,242 @@
+"""The page: complete in itself, in order, honest in words, whatever the model file says."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from flows import observations, resources
+from flows.compare import CAVEAT
+from flows.report import build, wording
+
+SMALL = Path(__file__).resolve().parents[1] / "small"
+LOADED = re.compile(
+    r"\b(?:waves?|surg(?:e|es|ing)|flood(?:s|ed|ing)?|illegals?|northern triangle|rescue[sd]?)\b", re.I
+)
+VOID = {"meta", "link", "img", "br", "hr", "input", "line", "circle", "rect"}
+
+
+class Page(HTMLParser):
+    """What a test needs to know of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.open: list[str] = []
+        self.mistakes: list[str] = []
+        self.headings: list[int] = []
+        self.words: list[str] = []
+        self.cells: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+        if re.fullmatch("h[1-6]", tag):
+            self.headings.append(int(tag[1]))
+        if tag == "td":
+            self.cells.append("")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in VOID:
+            return
+        if not self.open or self.open[-1] != tag:
+            self.mistakes.append(tag)
+        else:
+            self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        if "style" not in self.open:
+            self.words.append(data)
+        if "td" in self.open:
+            self.cells[-1] += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attrs for name, attrs in self.tags if name == tag]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The quick report of the small model."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resources, "root", lambda: SMALL)
+        observations._read.cache_clear()
+        stages: list[str] = []
+        folder = tmp_path_factory.mktemp("outputs") / "report"
+        page = build.build(folder, quick=True, stage=stages.append)
+        assert page == folder / "index.html"
+        assert len(stages) >= 4
+        yield folder
+    observations._read.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def text(built: Path) -> str:
+    return (built / "index.html").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(text: str) -> Page:
+    return Page(text)
+
+
+def test_is_well_formed(page: Page, text: str) -> None:
+    assert text.startswith("<!DOCTYPE html>")
+    assert page.mistakes == []
+    assert page.open == []
+    ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    links = [attrs["href"] for attrs in page.all("a")]
+    assert {link[1:] for link in links if link and link.startswith("#")} <= set(ids)
+
+
+def test_is_complete_in_itself(page: Page, text: str) -> None:
+    assert not {"script", "link", "iframe", "object", "embed"} & {tag for tag, _ in page.tags}
+    for image in page.all("img"):
+        assert (image["src"] or "").startswith("data:image/svg+xml;base64,")
+        assert len(image["alt"] or "") > 20
+    assert len(page.all("img")) >= 6
+    assert "url(" not in text
+    assert "@import" not in text
+
+
+def test_headings_and_language(page: Page) -> None:
+    assert page.headings[0] == 1
+    assert page.headings.count(1) == 1
+    assert all(after - before <= 1 for before, after in zip(page.headings, page.headings[1:], strict=False))
+    assert page.all("html")[0]["lang"] == "en"
+
+
+def test_table_headers_have_a_scope(page: Page) -> None:
+    assert page.all("th")
+    assert all(attrs.get("scope") for attrs in page.all("th"))
+    assert len(page.all("caption")) == len(page.all("table"))
+
+
+def test_all_parts_are_there(page: Page) -> None:
+    said = " ".join(" ".join(page.words).split())
+    assert CAVEAT in said
+    for part in ("Findings", "The base run and the past", "Scenarios beside current course", "What the results hang on",
+                 "Sources", "What this model is not", "How it was made"):  # fmt: skip
+        assert part in said
+    assert "A quick report" in said
+    assert "Waiting in 2014" in said
+    assert "Outside the model." in said
+    assert "Scenarios that this version cannot run" in said
+    assert 'no lever "faster clams"' in said
+    assert "A publisher" in said
+
+
+def test_words(page: Page) -> None:
+    said = " ".join(page.words)
+    assert not LOADED.search(said)
+    assert not re.search(r"\bmonth \d+\b", said)
+
+
+def test_no_cell_is_without_a_number_or_a_word(page: Page) -> None:
+    assert page.cells
+    assert {"nan", "inf", "-inf", "None", "undefined"}.isdisjoint(cell.strip() for cell in page.cells)
+
+
+def test_nothing_of_the_files_is_read_as_markup(page: Page, text: str) -> None:
+    assert "Faster &lt;claims&gt;" in text
+    assert "A count &lt;of&gt; people" in text
+    assert "Claims pending &lt;with&gt; COMAR" in text
+    assert not {"claims", "of", "with"} & {tag for tag, _ in page.tags}
+
+
+def test_everything_behind_the_page_lies_beside_it(built: Path) -> None:
+    names = {path.relative_to(built).as_posix() for path in built.rglob("*") if path.is_file()}
+    assert {
+        "index.html",
+        "comparison.csv",
+        "comparison.nc",
+        "featured.csv",
+        "observed.csv",
+        "figures.csv",
+    } <= names
+    assert {"study/indices.csv", "study/provenance.json", "provenance.json"} <= names
+    record = json.loads((built / "provenance.json").read_text(encoding="utf-8"))
+    assert record["seed"] == 1
+    assert record["scenario_runs"] > 30
+    assert any(entry["path"].endswith("migration.mdl") for entry in record["inputs"])
+    for name in ("comparison.csv", "featured.csv", "observed.csv", "figures.csv"):
+        assert (pd.read_csv(built / name)["caveat"] == CAVEAT).all()
+
+
+def test_the_same_files_give_the_same_page(built: Path, text: str, tmp_path: Path) -> None:
+    again = build.build(tmp_path / "report", quick=True).read_text(encoding="utf-8")
+    started = r"\d{4}-\d\d-\d\dT[\d:+]+"
+    assert re.sub(started, "", again) == re.sub(started, "", text)
+
+
+# Words ----------------------------------------------------------------------------------------------
+
+
+def row(**changes: Any) -> dict[str, Any]:
+    nothing = dict.fromkeys(
+        ("median", "low", "high", "median_percent", "low_percent", "high_percent"), float("nan")
+    )
+    return {
+        "value": 90.0,
+        "baseline": 100.0,
+        "difference": -10.0,
+        "difference_percent": -10.0,
+        **nothing,
+        **changes,
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"low_percent": -20.0, "high_percent": -5.0, "median": -10.0, "median_percent": -10.0}, True),
+        ({"low_percent": -20.0, "high_percent": 1.0, "median": -10.0, "median_percent": -10.0}, False),
+        ({"low_percent": -20.0, "high_percent": -0.01, "median": -10.0, "median_percent": -10.0}, False),
+        ({"low_percent": -1.2, "high_percent": -0.8, "median": -1.0, "median_percent": -1.0}, False),
+        ({"low": 5.0, "high": 9.0, "median": 7.0, "difference_percent": float("nan")}, True),
+        ({}, False),
+    ],
+)
+def test_only_differences_whose_interval_leaves_out_zero_are_told(
+    changes: dict[str, Any], expected: bool
+) -> None:
+    assert wording.tells(row(**changes)) is expected
+
+
+def test_numbers() -> None:
+    assert wording.rounded(1_234_567.0) == "1,230,000"
+    assert wording.rounded(0.0) == "0"
+    assert wording.rounded(0.04567) == "0.0457"
+    assert wording.rounded(-9.999) == "−10.00"
+    assert wording.rounded(math.inf) == "–"
+    assert wording.number(1030.0) == "1,030"
+    assert wording.percent(0.01) == "0\xa0%"
+    assert wording.percent(-1500.0) == "−1,500\xa0%"
+    assert wording.change(row(difference=5.0, difference_percent=float("nan"))) == "+5.00"
+
+
+def test_the_worst_figure_is_named() -> None:
+    table = pd.DataFrame(
+        {
+            "figure": ["Good", "Bad", "Put in", "Silent"],
+            "value": [100.0, 100.0, 1.0, 1.0],
+            "model": [101.0, 400.0, 9.0, np.nan],
+            "error_percent": [1.0, 300.0, 800.0, np.nan],
+            "kind": ["emergent", "emergent", "input", "emergent"],
+        }
+    )
+    (said,) = wording._of_figures(table)
+    assert said.startswith("Two figures")
+    assert "one within 10\xa0%, none within 25\xa0%, one further off" in said
+    assert "bad, 100 in the document and 400 in the model (+300\xa0%)" in said
