@@ -289,6 +289,12 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
         ),
         ({"until": "2012-11"}, "until lies before the start of the run, found 2012-11, expected after January 2013."),
         ({"until": 99}, "until lies after the model's FINAL TIME, found 99, expected at most 2013-08."),
+        ({"inputs": {3: 2}}, 'inputs: the model m.mdl has no variable "3".'),
+        (
+            {"inputs": {"stay": xr.DataArray(["a", "b"], dims="draw")}},
+            'inputs: the values of "stay" are no numbers, found type <U1.',
+        ),
+        ({"inputs": {"stay": xr.DataArray([], dims="draw")}}, 'stay: the dimension "draw" is empty.'),
         ({"until": "soon"}, 'not a month, found "soon", expected year and month such as "2030-12".'),
         ({"inputs": {"TIME STEP": 0}}, "TIME STEP must be above zero, found 0."),
     ],
@@ -304,6 +310,11 @@ def test_reference(model: Model) -> None:
     assert (variable.spelling, elements) == ("Waiting", ("el salvador",))
     assert reference(model, "waiting")[1] is None
     assert reference(model, "waiting[Region]")[1] == (None,)
+
+
+def test_a_month_says_nothing_in_a_model_of_years(build: Build) -> None:
+    with pytest.raises(InputError, match="a month says nothing in a model whose time isn't in months"):
+        simulate(build("x = Time ~~|", unit="Year", final=500), until="2030-12")
 
 
 # ---------------------------------------------------------------------------------------------------- no numbers

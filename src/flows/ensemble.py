@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import re
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,12 +18,12 @@ from flows import calendar
 from flows.engine import kernel
 from flows.engine.layout import Layout, table_block
 from flows.errors import InputError, ResultError, UnsupportedError, near
-from flows.model.ir import Equation, Table, Variable, fold
+from flows.model.ir import Equation, Table, Variable
 from flows.model.model import CONTROLS, Control, Model, constant_values
+from flows.references import fold, parse_reference
 
 RESERVED = ("draw", "scenario", "time")
 Inputs = Mapping[str, Any] | xr.Dataset
-_ELEMENT = re.compile(r"(?P<name>.*?)\s*\[(?P<elements>[^\]]*)\]\s*", re.DOTALL)
 
 
 class NonFiniteWarning(UserWarning):
@@ -126,7 +125,7 @@ class _Job:
             items = list(self.inputs.items())
         pending: list[tuple[str, Variable, tuple[str | None, ...] | None, Any, xr.DataArray]] = []
         for key, value in items:
-            variable, elements = reference(self.model, key, where="inputs")
+            variable, elements = reference(self.model, str(key), where="inputs")
             if variable.name in CONTROLS:
                 self.controls[variable.name] = _number(key, value)
                 continue
@@ -151,6 +150,8 @@ class _Job:
         if name.startswith("\0"):
             return
         size = array.sizes[name]
+        if size == 0:
+            raise InputError(f'the dimension "{name}" is empty', where=key)
         if self.sizes.setdefault(name, size) != size:
             raise InputError(
                 f'the dimension "{name}" differs between inputs',
@@ -195,11 +196,17 @@ def reference(model: Model, text: str, *, where: str = "") -> tuple[Variable, tu
     InputError
         With the nearest name.
     """
-    match = _ELEMENT.fullmatch(text)
-    if match is None or fold(text) in model.variables:
+    if fold(text) in model.variables:
         return model.variable(text, where=where), None
-    variable = model.variable(match["name"], where=where)
-    names = [e.strip() for e in match["elements"].split(",")]
+    parsed = parse_reference(text, where=where)
+    if parsed.month is not None:
+        raise InputError(
+            "a date can't stand here", where=where, found=f'"{text}"', expected=f'"{parsed.key}"'
+        )
+    variable = model.variable(parsed.name, where=where)
+    if not parsed.elements:
+        return variable, None
+    names = parsed.elements
     if len(names) != len(variable.ranges):
         expected = ",".join(model.ranges[r].spelling for r in variable.ranges)
         raise InputError(
@@ -293,6 +300,10 @@ def _labelled(
                 expected=f"one number or shape {shape}; for many runs a DataArray with dimensions such as draw",
             )
         array = xr.DataArray(numbers, dims=[f"\0{d}" for d in free] if numbers.ndim else [])
+    if array.dtype.kind not in "biuf":
+        raise InputError(
+            f'the values of "{variable.spelling}" are no numbers', where="inputs", found=f"type {array.dtype}"
+        )
     if not np.isfinite(array.values.astype(float)).all():
         raise InputError(f'a value of "{variable.spelling}" is no finite number', where="inputs")
     return array
@@ -339,6 +350,13 @@ def _control(model: Model, job: _Job, save_every: float | None, until: float | s
         control = replace(control, saveper=control.time_step)
     if save_every is not None:
         control = replace(control, saveper=float(save_every))
+    if isinstance(until, str) and not _in_months(model):
+        raise InputError(
+            "a month says nothing in a model whose time isn't in months",
+            where="until",
+            found=f'"{until}"',
+            expected="a model time as a number",
+        )
     if until is not None:
         final = calendar.time_at_end(until) if isinstance(until, str) else float(until)
         if not control.initial_time < final:
@@ -365,6 +383,10 @@ def _control(model: Model, job: _Job, save_every: float | None, until: float | s
             expected=f"a multiple of TIME STEP = {control.time_step:g}",
         )
     return control
+
+
+def _in_months(model: Model) -> bool:
+    return model.variables["time step"].units.lower().rstrip("s") == "month"
 
 
 def _steps(control: Control) -> tuple[int, int]:
@@ -597,8 +619,7 @@ def _dataset(
         block = np.moveaxis(values[w.label], 1, -1).reshape([*lead_shape, *shape, len(time)])
         data[w.label] = xr.DataArray(block, dims=[*lead, *dims, "time"], attrs=attrs)
     dataset = xr.Dataset(data, coords={**coords, "time": time})
-    unit = model.variables["time step"].units.lower().rstrip("s")
-    if unit == "month" and "date" not in dataset:
+    if _in_months(model) and "date" not in dataset:
         dataset = dataset.assign_coords(date=("time", calendar.to_date(time)))
     dataset["time"].attrs["units"] = model.variables["time step"].units
     dataset.attrs["model"] = model.name

@@ -149,6 +149,14 @@ def test_reductions(build: Build) -> None:
     assert float(ds["nested"]) == 9 / 4
 
 
+def test_sums_of_one_range_nest(build: Build) -> None:
+    model = build(
+        "R : p, q ~~|\nx[R] = 1, 2 ~~|\ny = SUM(x[R!] * SUM(x[R!])) ~~|\nz = SUM(x[R!] * VMAX(x[R!]) - x[R!]) ~~|"
+    )
+    ds = simulate(model).isel(time=0)
+    assert (float(ds["y"]), float(ds["z"])) == (9, 3)
+
+
 def test_two_ranges_in_any_order_on_the_right(build: Build) -> None:
     model = build(
         "R : p, q ~~|\nS : u, v, w ~~|\nx[R,S] = 1,2,3; 4,5,6; ~~|\ny[S,R] = x[R,S] * 10 + Time ~~|\nz[R] = x[R,w] ~~|"

@@ -27,9 +27,9 @@ from flows.model.ir import (
     Table,
     Unary,
     Variable,
-    fold,
 )
 from flows.model.model import CONTROLS, Control, Model
+from flows.references import fold
 from flows.vensim import expand
 from flows.vensim.functions import FUNCTIONS
 from flows.vensim.parse import (
@@ -83,6 +83,7 @@ class _Scope:
         self.loops = loops
         self.axes = axes
         self.bound: dict[str, tuple[str, ...]] = {}
+        self.sums = 0  # how many SUMs stand around
 
 
 class _Lowering:
@@ -532,7 +533,7 @@ class _Lowering:
                     sub.at,
                     remedy=near(sub.name, self._subscript_names()),
                 )
-            index = key + "!"
+            index = key + "!" * max(scope.sums, 1)  # a range of its own in each of nested SUMs
             scope.bound[index] = self.ranges[key].elements
             return Loop(index, self.ranges[key].elements)
         if key in scope.loops:
@@ -614,9 +615,11 @@ class _Lowering:
     def _reduce(self, node: Apply, key: str, scope: _Scope, span: Span) -> Expr:
         outer = scope.bound
         scope.bound = {}
+        scope.sums += 1
         body = self._expr(node.arguments[0], scope)
         over = tuple(scope.bound.items())
         scope.bound = outer
+        scope.sums -= 1
         if not over:
             raise self._error(
                 f"{node.name} needs a range with ! in its argument",
