@@ -9,8 +9,8 @@ from flows.errors import FlowsError
 
 if TYPE_CHECKING:
     from flows.ensemble import simulate
-    from flows.model.ir import fold
     from flows.model.model import Model
+    from flows.references import fold
     from flows.vensim.read import read_vensim
 
 try:
@@ -22,7 +22,7 @@ __all__ = ["FlowsError", "Model", "__version__", "fold", "read_vensim", "simulat
 
 _HOME = {
     "Model": "flows.model.model",
-    "fold": "flows.model.ir",
+    "fold": "flows.references",
     "read_vensim": "flows.vensim.read",
     "simulate": "flows.ensemble",
 }

@@ -26,7 +26,7 @@ FILE = "provenance.json"
 
 PROGRAM = "flows"
 DISTRIBUTION = "flows-migration"
-PACKAGES = ("numpy", "scipy", "xarray", "pandas", "numba", "pysd", "SALib", "matplotlib")
+PACKAGES = ("numpy", "scipy", "xarray", "pandas", "llvmlite", "pysd", "SALib", "matplotlib")
 """Packages whose versions can move the numbers or the figures."""
 
 _ATTEMPTS = 5

@@ -18,20 +18,34 @@ from flows.errors import InputError, near
 
 T = TypeVar("T")
 
+_BLANKS = re.compile(r"[\s_\u00a0]+")
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _TOKEN = re.compile(r'\s*(?:([-+*/()])|((?:"[^"]*"|[^-+*/()"\[\]])*(?:\[[^\]]*\])?))')
 _QUOTED = re.compile(r'"([^"]*)"\s*(\[[^\]]*\])?\s*')
 
 
 def fold(name: str) -> str:
-    """Return the form under which two spellings of one name agree.
+    """Return the canonical key of a name: case, blanks and underscores fold together, quotes don't count.
+
+    Parameters
+    ----------
+    name : str
+        A name as written in a model file or typed by a person.
+
+    Returns
+    -------
+    str
+        Lower case, single blanks.
 
     Examples
     --------
-    >>> fold("Court_cases  Pending")
-    'court cases pending'
+    >>> fold("Court_cases  Pending"), fold('"U.S. border"')
+    ('court cases pending', 'u.s. border')
     """
-    return " ".join(name.strip().strip('"').replace("_", " ").lower().split())
+    name = name.strip()
+    if len(name) >= 2 and name[0] == name[-1] == '"':
+        name = name[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+    return _BLANKS.sub(" ", name).strip().lower()
 
 
 def strict_month(text: str, *, where: str = "") -> str:

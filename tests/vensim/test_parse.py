@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flows.errors import FlowsError, ModelError
-from flows.model.ir import fold
+from flows.references import fold
 from flows.vensim.parse import (
     Apply,
     Array,

@@ -14,8 +14,9 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from flows.errors import ModelError
-from flows.model.ir import Variable, fold
+from flows.model.ir import Variable
 from flows.model.model import Model
+from flows.references import fold
 
 
 def run(

@@ -22,6 +22,7 @@ from flows.model.ir import (
     Variable,
 )
 from flows.model.model import Model, flow_terms
+from flows.references import fold
 from flows.units import DIMENSIONLESS, Unit, Units
 
 _ANY = None  # a literal zero, or what can't be told: fits every unit
@@ -282,8 +283,6 @@ def conservation_findings(model: Model, *, unit: str, boundary: Mapping[str, Ite
     list of Finding
         Net flows with terms that are no plain flow, flows with no or several ends, flows that need a cloud or don't.
     """
-    from flows.model.ir import fold
-
     units = Units(model.synonyms)
     wanted = units.read(unit)
     enters: dict[str, list[Variable]] = {}

@@ -1,41 +1,14 @@
 """The typed intermediate representation of a model: immutable, independent of the file format it was read from.
 
-Every name in the representation is *folded* (see `fold`); the spelling of the file is kept beside it. Elements of
-subscript ranges are known by their folded names too, whatever ranges they belong to.
+Every name in the representation is *folded* (see `flows.references.fold`); the spelling of the file is kept beside
+it. Elements of subscript ranges are known by their folded names too, whatever ranges they belong to.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Literal
-
-_BLANKS = re.compile(r"[\s_\u00a0]+")
-
-
-def fold(name: str) -> str:
-    """Return the canonical key of a name: case, blanks and underscores fold together, quotes don't count.
-
-    Parameters
-    ----------
-    name : str
-        A name as written in a model file or typed by a person.
-
-    Returns
-    -------
-    str
-        Lower case, single blanks.
-
-    Examples
-    --------
-    >>> fold('Migrants_in  Transit'), fold('"U.S. border"')
-    ('migrants in transit', 'u.s. border')
-    """
-    name = name.strip()
-    if len(name) >= 2 and name[0] == name[-1] == '"':
-        name = name[1:-1].replace('\\"', '"').replace("\\\\", "\\")
-    return _BLANKS.sub(" ", name).strip().lower()
 
 
 @dataclass(frozen=True, slots=True)

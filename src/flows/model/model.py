@@ -10,7 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from flows.errors import InputError, near
-from flows.model.ir import Binary, Expr, Range, Ref, Unary, Variable, fold
+from flows.model.ir import Binary, Expr, Range, Ref, Unary, Variable
+from flows.references import fold
 
 CONTROLS = ("initial time", "final time", "time step", "saveper")
 LEVER_GROUP = "levers"

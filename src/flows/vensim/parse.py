@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from flows.errors import ModelError
-from flows.model.ir import Span, fold
+from flows.model.ir import Span
+from flows.references import fold
 
 # ---------------------------------------------------------------------------------------------------- syntax tree
 
