@@ -281,7 +281,7 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
         ),
         ({"outcomes": ["price"]}, 'outcomes: "price" is a lookup and has no values over time.'),
         ({"outcomes": "stay"}, 'outcomes must be a list of names, found "stay", expected "all" or ["name", …].'),
-        ({"engine": "fast"}, 'the engine is unknown, found "fast", expected "auto", "compiled" or "pysd".'),
+        ({"engine": "fast"}, 'the engine is unknown, found "fast", expected "auto", "compiled", "python" or "pysd".'),
         (
             {"save_every": 0.7},
             "save_every: values can be saved at whole time steps only, found 0.7, expected a multiple of TIME STEP = "

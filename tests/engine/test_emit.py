@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 import tokenize
 import warnings
 from collections.abc import Callable
@@ -15,10 +16,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from flows import simulate
-from flows.engine import kernel
+from flows.engine import emit_llvm, emit_python, kernel
 from flows.ensemble import NonFiniteWarning
-from flows.model.ir import fold
 from flows.model.model import Model
+from flows.references import fold
 from flows.vensim.functions import FUNCTIONS
 
 Build = Callable[..., Model]
@@ -53,6 +54,13 @@ def test_every_equation_holds_at_every_step(
                 assert values[k] == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True), v.spelling
 
 
+def sources(model: Model) -> tuple[str, str]:
+    """The Python and the assembly language of a model."""
+    p = kernel.prepare(model, method="euler")
+    python = emit_python.source(p.model, p.plan, p.layout, method=p.method)
+    return python, emit_llvm.Source(p.model, p.plan, p.layout, method=p.method, own_tables=p.own_tables).text
+
+
 HOSTILE = st.text(
     st.one_of(
         st.sampled_from(list("_().,'[]{}:;=#\\+-*/ \tabZ0é人")),
@@ -73,9 +81,7 @@ def test_no_text_of_the_model_reaches_the_source(build: Build, names: list[str])
         not {fold(n) for n in names} & {"r", "other", "time", *FUNCTIONS, "initial time", "final time", ""}
     )
     hostile = build(template.format(*names))
-    for lanes in (1, 8):
-        sources = [kernel.prepare(m, method="euler").source(lanes=lanes) for m in (plain, hostile)]
-        assert sources[0] == sources[1]
+    assert sources(hostile) == sources(plain)
 
 
 def test_the_source_is_made_of_few_names(build: Build) -> None:
@@ -83,9 +89,9 @@ def test_the_source_is_made_of_few_names(build: Build) -> None:
         '"__import__(\'os\')" = 5 ~~|\n"w[0] = 1" = INTEG("__import__(\'os\')", 0) ~~|\n"lambda" = "w[0] = 1" ~~|\n'
         "t((0,1),(2,3)) ~~|\nx = t(lambda) + EXP(lambda) ~~|\n"
     )
-    text = kernel.prepare(model, method="euler").source(lanes=8)
-    tokens = tokenize.generate_tokens(StringIO(text).readline)
-    words = {t.string for t in tokens if t.type == tokenize.NAME}
+    python, assembly = sources(model)
+    tokens = tokenize.generate_tokens(StringIO(python).readline)
+    words = {t.string for t in tokens if t.type == tokenize.NAME} | set(re.findall(r"\w+", assembly))
     assert not words & {"__import__", "os", "lambda", "import", "exec", "eval", "open", "getattr", "system"}
 
 
@@ -126,9 +132,10 @@ def test_the_source_is_made_of_few_names(build: Build) -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore::flows.ensemble.NonFiniteWarning")
-def test_values_worked_by_hand(build: Build, right: str, value: float) -> None:
+@pytest.mark.parametrize("engine", ["python", "compiled"])
+def test_values_worked_by_hand(build: Build, engine: Any, right: str, value: float) -> None:
     # 0 * Time keeps the equation among those of every step
-    y = simulate(build(f"y = 0 * Time + ({right}) ~~|"), outcomes=["y"])["y"].values
+    y = simulate(build(f"y = 0 * Time + ({right}) ~~|"), outcomes=["y"], engine=engine)["y"].values
     np.testing.assert_allclose(y, value, rtol=1e-15, atol=1e-15)
 
 
@@ -175,9 +182,10 @@ def test_lookups_are_linear_and_held_outside(build: Build, argument: float, valu
     model = build(
         f"t((0,1),(2,3),(2,6),(4,8)) ~~|\ny = t({argument}) ~~|\nw = WITH LOOKUP({argument}, ((1,5))) ~~|"
     )
-    ds = simulate(model)
-    assert ds["y"].values[0] == value
-    assert ds["w"].values[0] == 5
+    for engine in ("python", "compiled"):
+        ds = simulate(model, engine=engine)
+        assert ds["y"].values[0] == value
+        assert ds["w"].values[0] == 5
 
 
 def test_subscripted_lookups(build: Build) -> None:

@@ -93,7 +93,7 @@ SETTINGS = settings(
 )
 
 
-@settings(SETTINGS, max_examples=6)
+@settings(SETTINGS, max_examples=12)
 @given(data=st.data())
 def test_equal_to_pysd_on_random_models(
     build: Build, random_models: Any, assert_equal: Any, data: st.DataObject

@@ -20,10 +20,10 @@ from flows.model.ir import (
     Unary,
     Variable,
     children,
-    fold,
     references,
     walk,
 )
+from flows.references import fold
 
 
 @pytest.mark.parametrize(
