@@ -22,8 +22,9 @@ from matplotlib.patches import Patch
 
 from flows import observations
 from flows.calendar import label, time_at_end
+from flows.claims import read_claims
 from flows.compare import CAVEAT, HUMAN_COST, LEVEL, Comparison, words
-from flows.inputs import Outcome, Scenario
+from flows.inputs import Outcome, Scenario, find
 from flows.references import parse_reference
 from flows.report import figures, wording
 from flows.report.results import headline, study_month
@@ -36,6 +37,8 @@ DATE = "2030-12"
 """Month of the comparisons and of the indices in the text."""
 
 TEMPLATE = "report.html.jinja"
+
+_SEEN = 0.005  # an index that is written as other than zero
 
 PANEL = (4.5, 2.9)
 """Inches of one picture: narrow enough for a telephone at its natural size."""
@@ -197,7 +200,7 @@ def render(data: ReportData) -> str:
         left_out=[(s.title, s.name, why) for s, why in data.left_out],
         study=_study(study, month, data.model) if study is not None else None,
         sources=_sources(data),
-        documents=sorted({str(f.document) for f in observations.seed_figures()}),
+        documents=_documents(),
         limits=LIMITS,
         record=data.record,
         versions=sorted(data.record["versions"].items()),
@@ -339,9 +342,19 @@ def _now(data: ReportData) -> list[dict[str, str]]:
                 "unit": _unit(outcome.unit),
                 "value": wording.rounded(row["value"]),
                 "human": "yes" if outcome.name in HUMAN_COST else "",
+                "band": _band(data, outcome.name),
             }
         )
     return found
+
+
+def _band(data: ReportData, name: str) -> str:
+    """Where nine tenths of the study's runs lie, where the study has the outcome."""
+    if data.study is None or name not in data.study.bands["outcome"].values:
+        return ""
+    at = data.study.bands["value"].sel(outcome=name).sel(time=time_at_end(data.date), method="nearest")
+    low, high = (wording.rounded(float(at.sel(quantile=q))) for q in (0.05, 0.95))
+    return f"{low} to {high}"
 
 
 def _summary(summary: pd.DataFrame) -> list[dict[str, str]]:
@@ -360,7 +373,7 @@ def _summary(summary: pd.DataFrame) -> list[dict[str, str]]:
             "model": wording.rounded(row["latest_model"]),
             "latest_error": wording.percent(row["latest_error"]),
             "judged": wording.judged(row["error"]),
-            "source": _some_sources(row["source"]),
+            "source": wording.displayed(_some_sources(row["source"])),
         }
         for row in summary.to_dict("records")
     ]
@@ -481,14 +494,10 @@ def _study(study: StudyResult, month: str, model: Any) -> dict[str, Any]:
                     "total": f"{value:.2f}".replace("-0.00", "0.00")
                     if math.isfinite(value)
                     else wording.MISSING,
-                    "interval": f"{float(cell['ST_low']):.2f} to {float(cell['ST_high']):.2f}".replace(
-                        "-0.00", "0.00"
-                    )
-                    if math.isfinite(value)
+                    "interval": f"{_index(cell['ST_low'])} to {_index(cell['ST_high'])}"
+                    if value >= _SEEN
                     else "",
-                    "first": f"{float(cell['S1']):.2f}".replace("-0.00", "0.00").replace("-", wording.MINUS)
-                    if math.isfinite(value)
-                    else "",
+                    "first": _index(cell["S1"]),
                     "shade": f"{min(max(value, 0.0), 1.0):.2f}" if math.isfinite(value) else "0",
                 }
             )
@@ -516,6 +525,13 @@ def _study(study: StudyResult, month: str, model: Any) -> dict[str, Any]:
         "over_time": over_time,
         "legend": _joint_legend(over_time),
     }
+
+
+def _index(value: Any) -> str:
+    """Write a Sobol index to two decimals."""
+    if not math.isfinite(float(value)):
+        return wording.MISSING
+    return f"{float(value):.2f}".replace("-0.00", "0.00").replace("-", wording.MINUS)
 
 
 def _uncertainty(uncertainty: Any, model: Any) -> dict[str, str]:
@@ -579,7 +595,7 @@ def _sources(data: ReportData) -> list[dict[str, str]]:
         address = str(row["url"])
         found.append(
             {
-                "title": str(row["title"]),
+                "title": wording.displayed(str(row["title"])),
                 "publisher": str(row["publisher"]),
                 "year": str(row["year"]),
                 "url": address if address.startswith(("https://", "http://")) else "",
@@ -588,6 +604,13 @@ def _sources(data: ReportData) -> list[dict[str, str]]:
             }
         )
     return found
+
+
+def _documents() -> list[str]:
+    """Documents whose figures and claims are used."""
+    if find("claims").is_file():
+        return sorted({claim.document for claim in read_claims()})
+    return sorted({str(figure.document) for figure in observations.seed_figures()})
 
 
 def _assumptions(model: Any) -> tuple[int, int]:

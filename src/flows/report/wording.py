@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -36,7 +37,13 @@ _SMALLEST = 2.0  # per cent: smaller changes aren't worth a sentence
 _SEEN = 0.05  # per cent: what is written as other than zero
 PER_CENT = "\N{NO-BREAK SPACE}%"
 MINUS = "\N{MINUS SIGN}"
+ELLIPSIS = "[\N{HORIZONTAL ELLIPSIS}]"
 MISSING = "\N{EN DASH}"
+
+_PARTED = r"wa_ves?|sur_g(?:e|es|ing)|flo_od(?:s|ed|ing)?|il_legals?|northern tri_angle|tri[aá]n_gulo norte|res_cue[sd]?"
+_UNUSED = re.compile(
+    rf"\b(?:{_PARTED.replace('_', '')})\b", re.IGNORECASE
+)  # parted: no text of ours holds these words
 
 
 def number(value: float) -> str:
@@ -115,7 +122,7 @@ def shown_interval(row: Mapping[str, Any]) -> str:
     """Write the interval of a difference, in per cent where the baseline allows; nothing without draws."""
     if math.isfinite(row["low_percent"]) and math.isfinite(row["high_percent"]):
         low, high = percent(row["low_percent"]), percent(row["high_percent"])
-        return low if low == high else f"{low} to {high}"
+        return low if low == high else f"{low.removesuffix(PER_CENT)} to {high}"
     if math.isfinite(row["low"]) and math.isfinite(row["high"]):
         return f"{rounded(row['low'])} to {rounded(row['high'])}"
     return ""
@@ -129,6 +136,17 @@ def tells(row: Mapping[str, Any]) -> bool:
     else:
         apart = row["low"] > 0 or row["high"] < 0
     return bool(apart and (not math.isfinite(size) or abs(size) >= _SMALLEST))
+
+
+def displayed(title: str) -> str:
+    """Quote a source's title without the words that this report doesn't use.
+
+    Examples
+    --------
+    >>> displayed("A title without them")
+    'A title without them'
+    """
+    return _UNUSED.sub(ELLIPSIS, title)
 
 
 def short(name: str, title: str) -> str:
