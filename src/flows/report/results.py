@@ -13,6 +13,7 @@ import xarray as xr
 from matplotlib.figure import Figure
 
 from flows import compare, provenance
+from flows.calendar import month_of, time_at_end
 from flows.compare import CAVEAT, HUMAN_COST, Comparison
 from flows.inputs import Outcome
 from flows.report import figures
@@ -157,7 +158,8 @@ def stocks_figure(dataset: xr.Dataset, model: Any, *, title: str) -> Figure:
         if not dated:
             axis.set_xlabel(f"time ({unit_of_time})" if unit_of_time else "time", fontsize=8.5)
         axis.margins(x=0)
-        axis.tick_params(labelsize=8, rotation=30 if dated else 0, axis="x")
+        axis.tick_params(labelsize=8)
+        axis.tick_params(rotation=30 if dated else 0, axis="x")
         axis.grid(axis="y", color="#D9D9D9", linewidth=0.6)
         for side in ("top", "right"):
             axis.spines[side].set_visible(False)
@@ -186,6 +188,7 @@ def comparison_figures(comparison: Comparison, folder: Path) -> list[Path]:
         headline(comparison.outcomes),
         baseline=comparison.baseline,
         labels=labels,
+        title=f"Scenarios beside “{comparison.scenarios[0].title}”",
         source=SOURCE,
         mark=_mark(comparison.start),
         start=_shown_from(comparison),
@@ -222,8 +225,6 @@ def study_figures(result: StudyResult, folder: Path, *, at: str = "2030-12") -> 
 
 def study_month(result: StudyResult, at: str) -> str:
     """Return the month at which a study's indices are read: ``at``, or the last one where it lies outside."""
-    from flows.calendar import month_of, time_at_end
-
     times = result.indices["time"].values
     return at if times[0] < time_at_end(at) <= times[-1] else month_of(float(times[-1]) - 1)
 
@@ -235,8 +236,8 @@ def _mark(start: str) -> tuple[str, str]:
     return start, "levers act"
 
 
-def _shown_from(comparison: Comparison, years: int = 6) -> str | None:
-    """First month of the pictures: some years before the levers act, where the run goes back so far."""
+def _shown_from(comparison: Comparison, years: int = 1) -> str | None:
+    """First month of the pictures: a year or more before the levers act, where the run goes back so far."""
     year, month = comparison.start.split("-")
     first = f"{int(year) - years}-{month}"
     begins = (

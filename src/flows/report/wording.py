@@ -40,10 +40,12 @@ MINUS = "\N{MINUS SIGN}"
 ELLIPSIS = "[\N{HORIZONTAL ELLIPSIS}]"
 MISSING = "\N{EN DASH}"
 
-_PARTED = r"wa_ves?|sur_g(?:e|es|ing)|flo_od(?:s|ed|ing)?|il_legals?|northern tri_angle|tri[aá]n_gulo norte|res_cue[sd]?"
-_UNUSED = re.compile(
-    rf"\b(?:{_PARTED.replace('_', '')})\b", re.IGNORECASE
-)  # parted: no text of ours holds these words
+# Parted by lines, so that no text of ours holds these words.
+_PARTED = (
+    r"wa_ves?|sur_g(?:e|es|ing)|flo_od(?:s|ed|ing)?|il_legals?",
+    r"northern tri_angle|tri[aá]n_gulo norte|res_cue[sd]?",
+)
+_UNUSED = re.compile(rf"\b(?:{'|'.join(_PARTED).replace('_', '')})\b", re.IGNORECASE)
 
 
 def number(value: float) -> str:
