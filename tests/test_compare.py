@@ -12,7 +12,7 @@ import xarray as xr
 import flows
 from flows import compare
 from flows.calendar import time_at_end
-from flows.errors import InputError
+from flows.errors import InputError, ResultError
 from flows.inputs import read_scenario, scenario_inputs
 from flows.model.model import Model
 
@@ -134,6 +134,18 @@ def test_scenarios_that_change_nothing_still_have_their_dimension(model: Model) 
     found = compare.compare(model, [same])
     assert found.values["exposure index"].dims == ("scenario", "time")
     assert (found.table["difference"] == 0).all()
+
+
+def test_what_is_no_number_is_named(model: Model) -> None:
+    def simulate(*args: object, **options: object) -> xr.Dataset:
+        found = flows.simulate(*args, **options)  # type: ignore[arg-type]
+        found["exposure index"].loc[{"scenario": "boom", "time": 30.0}] = np.nan
+        return found
+
+    with pytest.raises(
+        ResultError, match=r'scenario boom, July 2015: "exposure index" is not a finite number'
+    ):
+        compare.compare(model, ["faster", "boom"], simulate=simulate)
 
 
 def test_slashes_in_names_are_written(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from flows import provenance
 from flows.calendar import label as month_label
 from flows.calendar import month_of, time_at_end
 from flows.ensemble import simulate as run_model
-from flows.errors import InputError, near
+from flows.errors import InputError, ResultError, near
 from flows.inputs import Outcome, Scenario, read_outcomes, read_scenario, scenario_inputs
 from flows.references import fold, parse_reference
 
@@ -98,6 +98,11 @@ class Comparison:
     draws: int = 0
 
     @property
+    def runs(self) -> int:
+        """Number of model runs behind it."""
+        return len(self.scenarios) * (1 + self.draws)
+
+    @property
     def baseline(self) -> str:
         """Name of the scenario that the others are compared with."""
         return self.scenarios[0].name
@@ -155,6 +160,8 @@ def compare(
     ------
     InputError
         A name isn't known, a value leaves its range, two scenarios have the same name.
+    ResultError
+        An outcome is not a finite number.
     """
     base = baseline if isinstance(baseline, Scenario) else read_scenario(baseline)
     others = [s if isinstance(s, Scenario) else read_scenario(s) for s in scenarios]
@@ -173,6 +180,7 @@ def compare(
         simulate(model, inputs, outcomes=wanted, save_every=1), [s.name for s in chosen]
     )
     values = _values(measured, dataset)
+    _refuse_non_finite(values)
     start = _start(base, model, dataset)
     kept = _dates(dates, dataset)
     spreads: dict[tuple[str, str, str], _Spread] = {}
@@ -188,6 +196,7 @@ def compare(
         needed = list(dict.fromkeys(name for outcome in measured for name in outcome.variables))
         many = simulate(model, {**inputs, **free}, outcomes=needed, save_every=1)
         many_values = _values(measured, many.assign_coords(scenario=[s.name for s in chosen]))
+        _refuse_non_finite(many_values)
         measures = _measures(many_values, start=start, dates=kept)
         spreads = {key: _spread(array) for key, array in measures.items()}
     table = _table(chosen, measured, _measures(values, start=start, dates=kept), spreads)
@@ -372,6 +381,19 @@ def _values(outcomes: Sequence[Outcome], dataset: xr.Dataset) -> xr.Dataset:
             units=outcome.unit, title=outcome.title or outcome.name, better=outcome.better
         )
     return xr.Dataset(found)
+
+
+def _refuse_non_finite(values: xr.Dataset) -> None:
+    """Name the first value that is no number: outcome, scenario and date."""
+    for name, array in values.data_vars.items():
+        bad = ~np.isfinite(array.values)
+        if bad.any():
+            time = int(np.argmax(bad.any(axis=tuple(range(bad.ndim - 1)))))
+            run = int(np.argmax(bad[..., time].reshape(bad.shape[0], -1).any(axis=1)))
+            raise ResultError(
+                f'"{name}" is not a finite number',
+                where=f"scenario {array['scenario'].values[run]}, {month_label(float(array['time'].values[time]))}",
+            )
 
 
 def _start(base: Scenario, model: Any, dataset: xr.Dataset) -> float:

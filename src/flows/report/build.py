@@ -74,24 +74,26 @@ def build(
     scenarios, left_out = runnable(list_scenarios(), model)
     outcomes = compare.outcomes_of(model)
 
-    stage(f"Running {len(scenarios)} scenarios")
-    comparison = compare.compare(model, scenarios, outcomes=outcomes, extra=observations.figure_variables())
-    chosen = [s for name in FEATURED for s in scenarios if s.name == name] or list(scenarios[:6])
-    count = QUICK_DRAWS if quick else DRAWS
-    stage(f"Running {len(chosen)} of them with {count} draws of the uncertain inputs")
-    featured = compare.compare(model, chosen, outcomes=outcomes, draws=sample(plan, count))
-
-    base = comparison.dataset.sel(scenario=comparison.baseline, drop=True)
-    observed = tables.observed_rows(outcomes, base)
+    chosen = [s for name in FEATURED for s in scenarios if s.name == name] or list(scenarios[1:7])
+    draws = sample(plan, QUICK_DRAWS if quick else DRAWS)
     read = [model.path, find("outcomes"), *observations.files()]
     read += [path for s in scenarios for path in s.paths] + ([plan.path] if plan.path else [])
-    scenario_runs = len(comparison.scenarios) + len(featured.scenarios) * (featured.draws + 1)
-    extra = {"quick": quick, "scenario_runs": scenario_runs}
-    entry = provenance.record(inputs=read, seed=plan.seed, started=started, extra=extra)
+    entry = provenance.record(inputs=read, seed=plan.seed, started=started, extra={"quick": quick})
+
     with provenance.results_folder(folder, entry=entry) as place:
+        stage(f"Running {len(scenarios)} scenarios")
+        comparison = compare.compare(
+            model, scenarios, outcomes=outcomes, extra=observations.figure_variables()
+        )
+        stage(
+            f"Running {len(chosen)} of them with {len(next(iter(draws.values())))} draws of the uncertain inputs"
+        )
+        featured = compare.compare(model, chosen, outcomes=outcomes, draws=draws)
         stage("Sensitivity study")
         found = study.run(plan, model=model, out=place / "study", n=QUICK_N if quick else None, progress=runs)
         stage("Figures and page")
+        base = comparison.dataset.sel(scenario=comparison.baseline, drop=True)
+        observed = tables.observed_rows(outcomes, base)
         data = html.ReportData(
             model=model,
             base=base,
@@ -102,7 +104,7 @@ def build(
             featured=featured,
             left_out=left_out,
             study=found,
-            record={**entry, "runs": found.runs + scenario_runs},
+            record={**entry, "runs": found.runs + comparison.runs + featured.runs},
             quick=quick,
         )
         compare.write(comparison, place)
