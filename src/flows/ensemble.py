@@ -432,7 +432,8 @@ def _by_kernel(
 ) -> dict[str, NDArray[np.float64]]:
     model = _with_tables(job)
     steps, save_steps = _steps(control)
-    program = kernel.prepare(model, method=method, own_tables=_varying(job))
+    names = None if len(wanted) == len(model.variables) else frozenset(w.variable.name for w in wanted)
+    program = kernel.prepare(model, method=method, own_tables=_varying(job), wanted=names)
     places = program.layout
     index: list[int] = []
     columns: list[NDArray[np.float64]] = []

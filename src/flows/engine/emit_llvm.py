@@ -39,7 +39,7 @@ class Source:
     shared : tuple of tuple of int
         For each group of time-only equations the slots that decide whether lanes may share it. The driver hands one
         whole number a group to the kernel (after the lanes' table offsets): 1 if these slots are equal in all lanes,
-        else the number of lanes.
+        else 0.
     """
 
     def __init__(self, model: Model, plan: Plan, places: Layout, *, method: str, own_tables: bool) -> None:
@@ -125,31 +125,32 @@ class _Function:
     def shared_group(
         self, source: Source, group: Group, indices: dict[str, str], *, initial: bool, net: bool
     ) -> None:
-        """Lane after lane, or lane 0 alone and copies of its values."""
+        """All lanes at once, or lane 0 alone and copies of its values."""
         lines = self.lines
         assert group.shared is not None
         number = source.groups.setdefault(group.shared, len(source.groups))
         pointer = lines.op(f"getelementptr i64, ptr %info, i64 {LANES + number}")
-        needed = lines.op(f"load i64, ptr {pointer}")
-        loop = lines.open_loop(needed)
-        body = LlvmBody(source, lines, indices, loop.counter)
+        equal = lines.op(f"load i64, ptr {pointer}")
+        alone = lines.op(f"icmp eq i64 {equal}, 1")
+        once, each, after = lines.label(), lines.label(), lines.label()
+        lines.add(f"br i1 {alone}, label %{once}, label %{each}")
+        lines.begin(once)
+        body = LlvmBody(source, lines, indices, "0")
         stored = [body.assign(node, initial=initial, net=net) for node in group.nodes]
-        lines.close_loop(loop)
-        alone = lines.op(f"icmp eq i64 {needed}, 1")
-        copying, after = lines.label(), lines.label()
-        lines.add(f"br i1 {alone}, label %{copying}, label %{after}")
-        lines.begin(copying)
         whole = LlvmBody(source, lines, indices, None)
         for address in stored:
-            place = whole.pointer(address)
-            first = lines.op(f"load double, ptr {place}")
-            whole.store(place, lines.splat(first))
+            whole.store(whole.pointer(address), lines.splat(body.values[address]))
+        lines.add(f"br label %{after}")
+        lines.begin(each)
+        body = LlvmBody(source, lines, indices, None)
+        for node in group.nodes:
+            body.assign(node, initial=initial, net=net)
         lines.add(f"br label %{after}")
         lines.begin(after)
 
 
 class LlvmBody(Body):
-    """Values are SSA names or constants: vectors of all lanes, or scalars when `lane` names one lane's counter."""
+    """Values are SSA names or constants: vectors of all lanes, or scalars of the lane that `lane` names."""
 
     def __init__(self, source: Source, lines: Lines, indices: dict[str, str], lane: str | None) -> None:
         super().__init__(source.model, source.places)

@@ -57,42 +57,64 @@ def exogenous(variables: Mapping[str, Variable]) -> dict[str, frozenset[str]]:
         For each such auxiliary the constants that it depends on, directly or not.
     """
     causes: dict[str, set[str]] = {}
-    closed: dict[str, bool] = {}
+    users: dict[str, list[str]] = {}
+    open_names: list[str] = []
     for v in variables.values():
         if v.kind == "auxiliary":
-            causes[v.name] = {
+            refs = {
                 n.name
                 for eq in v.equations
                 if eq.expr is not None
                 for n in walk(eq.expr)
                 if isinstance(n, Ref)
             }
-            closed[v.name] = all(eq.initial is None for eq in v.equations)
-    changed = True
-    while changed:
-        changed = False
-        for name, refs in causes.items():
-            if closed[name] and not all(_closed(variables, closed, r) for r in refs):
-                closed[name] = False
-                changed = True
-    result: dict[str, set[str]] = {name: set() for name, ok in closed.items() if ok}
-    for name, needs in result.items():
-        stack, seen = [name], {name}
-        while stack:
-            for r in causes[stack.pop()]:
-                if r in causes and r not in seen:
-                    seen.add(r)
-                    stack.append(r)
-                elif r in variables and variables[r].kind == "constant":
-                    needs.add(r)
-    return {name: frozenset(needs) for name, needs in result.items()}
+            causes[v.name] = refs
+            for name in refs:
+                users.setdefault(name, []).append(v.name)
+            if any(eq.initial is not None for eq in v.equations):
+                open_names.append(v.name)
+        elif v.kind not in ("constant", "lookup"):
+            open_names.append(v.name)
+    moved = set(open_names)
+    while open_names:
+        for user in users.get(open_names.pop(), ()):
+            if user not in moved:
+                moved.add(user)
+                open_names.append(user)
+    result: dict[str, frozenset[str]] = {}
+    for name in causes:
+        if name not in moved:
+            _constants_of(name, causes, variables, result)
+    return result
 
 
-def _closed(variables: Mapping[str, Variable], closed: Mapping[str, bool], name: str) -> bool:
-    if name == "time":
-        return True
-    kind = variables[name].kind
-    return kind in ("constant", "lookup") or closed.get(name, False)
+def _constants_of(
+    name: str,
+    causes: Mapping[str, set[str]],
+    variables: Mapping[str, Variable],
+    result: dict[str, frozenset[str]],
+) -> None:
+    """Fill in the constants that a variable depends on, its causes' first (without recursion)."""
+    stack = [name]
+    waiting: set[str] = set()
+    while stack:
+        top = stack[-1]
+        if top in result:
+            stack.pop()
+            continue
+        missing = [c for c in causes[top] if c in causes and c not in result and c not in waiting]
+        if missing:
+            waiting.add(top)
+            stack.extend(missing)
+            continue
+        found: set[str] = set()
+        for cause in causes[top]:
+            if cause in result:
+                found |= result[cause]
+            elif cause in variables and variables[cause].kind == "constant":
+                found.add(cause)
+        result[top] = frozenset(found)
+        stack.pop()
 
 
 def hoist(model: Model) -> Model:

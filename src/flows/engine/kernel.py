@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -57,7 +59,7 @@ class Job:
         return len(self.values), self.steps // self.save_steps + 1, len(self.slots)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Program:
     """A model made ready for the engine: time-only work taken out, equations ordered, slots given.
 
@@ -85,8 +87,23 @@ class Program:
         return np.array(self.layout.template)
 
 
-def prepare(model: Model, *, method: str, own_tables: bool = False) -> Program:
-    """Make a model ready for the engine; `own_tables` lets each run have lookup points of its own.
+_programs: weakref.WeakKeyDictionary[Model, dict[tuple[object, ...], Program]] = weakref.WeakKeyDictionary()
+
+
+def prepare(
+    model: Model, *, method: str, own_tables: bool = False, wanted: frozenset[str] | None = None
+) -> Program:
+    """Make a model ready for the engine; a model that was asked for the same before is not made ready again.
+
+    Parameters
+    ----------
+    model : Model
+    method : str
+        Integration method.
+    own_tables : bool
+        Let each run have lookup points of its own.
+    wanted : frozenset of str, optional
+        Folded names of the variables whose values are asked for; default: all.
 
     Raises
     ------
@@ -102,8 +119,12 @@ def prepare(model: Model, *, method: str, own_tables: bool = False) -> Program:
             expected=" or ".join(METHODS),
             remedy="Choose it with method= or in the file's settings",
         )
-    model = hoist(model)
-    return Program(model, plan(model), layout(model), method, own_tables)
+    known = _programs.setdefault(model, {})
+    key = (method, own_tables, wanted)
+    if key not in known:
+        hoisted = hoist(model)
+        known[key] = Program(hoisted, plan(hoisted, wanted), layout(hoisted), method, own_tables)
+    return known[key]
 
 
 def interpret(program: Program, job: Job) -> Floats:
@@ -152,20 +173,25 @@ def compute(program: Program, job: Job, *, threads: int = 1) -> Floats:
     from flows.engine import native
     from flows.engine.emit_llvm import LANES
 
-    run_block = native.kernel(program)
+    code = native.kernel(program)
     out = np.empty(job.shape)
-    blocks = range(0, len(job.values), LANES)
-    threads = min(threads, len(blocks))
-    parts = [blocks[k::threads] for k in range(threads)] if threads > 1 else [blocks]
+    blocks = iter(range(0, len(job.values), LANES))
+    lock = threading.Lock()
 
-    def work(part: range) -> None:
-        worker = run_block.worker(job)
-        for first in part:
-            worker(first, out)
+    def work() -> None:
+        run_block = code.worker(job)
+        while True:
+            with lock:  # a thread that is held up leaves blocks to the others
+                first = next(blocks, None)
+            if first is None:
+                return
+            run_block(first, out)
 
-    if len(parts) == 1:
-        work(parts[0])
+    threads = min(threads, -(-len(job.values) // LANES))
+    if threads <= 1:
+        work()
     else:
-        with ThreadPoolExecutor(len(parts)) as pool:
-            list(pool.map(work, parts))
+        with ThreadPoolExecutor(threads) as pool:
+            for future in [pool.submit(work) for _ in range(threads)]:
+                future.result()
     return out

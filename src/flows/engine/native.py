@@ -10,6 +10,7 @@ import os
 import sys
 import tempfile
 import threading
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -34,6 +35,7 @@ _SIGNATURE = ctypes.CFUNCTYPE(
 )
 _lock = threading.Lock()
 _loaded: dict[str, Kernel] = {}
+_kernels: weakref.WeakKeyDictionary[Program, Kernel] = weakref.WeakKeyDictionary()
 
 
 @dataclass(frozen=True)
@@ -82,7 +84,7 @@ class Kernel:
             for k, group in enumerate(shared):
                 block = workspace[group]
                 same = not own_tables and bool((block == block[:, :1]).all())
-                info[LANES + k] = 1 if same else LANES
+                info[LANES + k] = same
             self.run(*pointers, n_slots, job.start, job.step, job.steps, job.save_steps)
             last = min(first + LANES, runs)
             out[first:last] = np.moveaxis(saved, 2, 0)[: last - first]
@@ -116,6 +118,8 @@ def kernel(program: Program) -> Kernel:
     the version of LLVM. A broken file in the cache is compiled anew; files are renamed into place, so that two
     processes may write at once.
     """
+    if program in _kernels:
+        return _kernels[program]
     source = Source(
         program.model, program.plan, program.layout, method=program.method, own_tables=program.own_tables
     )
@@ -130,8 +134,9 @@ def kernel(program: Program) -> Kernel:
                 _write(path, code)
             _loaded[digest] = Kernel(program, *_link(code, source))
         known = _loaded[digest]
-    # Values of constants are no part of the code: the same code serves every template.
-    return known if known.program is program else Kernel(program, known.run, known.shared, known.engine)
+        # Values of constants are no part of the code: the same code serves every template.
+        _kernels[program] = Kernel(program, known.run, known.shared, known.engine)
+    return _kernels[program]
 
 
 def _digest(source: Source, machine: Any) -> str:

@@ -66,8 +66,14 @@ class Plan:
     stocks: tuple[Node, ...]
 
 
-def plan(model: Model) -> Plan:
+def plan(model: Model, wanted: Iterable[str] | None = None) -> Plan:
     """Order a model's equations.
+
+    Parameters
+    ----------
+    model : Model
+    wanted : iterable of str, optional
+        Folded names of the variables whose values are asked for: what they don't depend on is left out.
 
     Raises
     ------
@@ -75,6 +81,9 @@ def plan(model: Model) -> Plan:
         If equations depend on each other in a circle without a stock between; the circle is spelt out.
     """
     variables = model.variables
+    if wanted is not None:
+        needed = _causes(variables, wanted)
+        variables = {name: v for name, v in variables.items() if name in needed}
     static = static_variables(variables)
     dynamic = [
         Node(v, eq, eq.expr)
@@ -91,7 +100,7 @@ def plan(model: Model) -> Plan:
         if eq.expr is not None
     )
     candidates: list[Node] = []
-    wanted: list[str] = []
+    settled: list[str] = []
     for v in variables.values():
         if v.kind in ("constant", "lookup"):
             continue
@@ -100,14 +109,29 @@ def plan(model: Model) -> Plan:
             assert expr is not None
             candidates.append(Node(v, eq, expr))
         if v.kind in ("stock", "initial") or v.name in static:
-            wanted.append(v.name)
-    needed = _ancestors(candidates, wanted)
+            settled.append(v.name)
+    needed = _ancestors(candidates, settled)
     initial = [n for n in candidates if n.variable.name in needed]
     return Plan(
         initial=tuple(_sorted(model, initial)),
         dynamic=tuple(_sorted(model, dynamic)),
         stocks=stocks,
     )
+
+
+def _causes(variables: Mapping[str, Variable], wanted: Iterable[str]) -> set[str]:
+    """Everything that variables depend on, over time or at the start."""
+    found: set[str] = set()
+    queue = list(wanted)
+    while queue:
+        name = queue.pop()
+        if name not in found and name in variables:
+            found.add(name)
+            for eq in variables[name].equations:
+                for expr in (eq.expr, eq.initial):
+                    if expr is not None:
+                        queue.extend(ref.name for ref in references(expr))
+    return found
 
 
 def static_variables(variables: Mapping[str, Variable]) -> frozenset[str]:
