@@ -370,3 +370,27 @@ def test_a_closed_pipe_is_no_mistake() -> None:
     )
     assert done.stdout.strip().endswith("0")
     assert done.stderr == ""
+
+
+# The shipped model -----------------------------------------------------------------------------------
+
+
+def test_shipped_model_runs_for_two_years(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["run", "--until", "2014-12"]) == 0
+    out = capsys.readouterr().out
+    assert "(human cost)" in out
+    assert "end of December 2014" in out
+    observed = pd.read_csv("outputs/current-course/observed.csv")
+    assert observed["error_percent"].notna().any()
+    assert (observed["period_end"] < "2015").all()
+
+
+@pytest.mark.slow
+def test_shipped_report(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["report", "--quick"]) == 0
+    out, error = capsys.readouterr()
+    assert out.strip() == "outputs/report/index.html"
+    assert "Sensitivity study" in error
+    text = Path("outputs/report/index.html").read_text(encoding="utf-8")
+    for name in ("protection-reform", "us-tightening", "containment-plus", "mpp-return", "title42-return"):
+        assert name in text

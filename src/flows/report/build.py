@@ -30,7 +30,7 @@ FEATURED = (
 """Scenarios in the pictures and with intervals."""
 
 STUDY = "base"
-DRAWS, QUICK_DRAWS = 96, 16
+DRAWS, QUICK_DRAWS = 256, 16
 QUICK_N = 16
 
 
