@@ -55,8 +55,10 @@ def small_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     shutil.copytree(Path(__file__).parent / "small", root)
     monkeypatch.setattr(resources, "root", lambda: root)
     observations._read.cache_clear()
+    observations._typed.cache_clear()
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
     yield root
     observations._read.cache_clear()
+    observations._typed.cache_clear()

@@ -13,7 +13,7 @@ import flows
 from flows import compare
 from flows.calendar import time_at_end
 from flows.errors import InputError, ResultError
-from flows.inputs import read_scenario, scenario_inputs
+from flows.inputs import ConstantChange, Outcome, read_scenario, scenario_inputs
 from flows.model.model import Model
 
 
@@ -134,6 +134,24 @@ def test_scenarios_that_change_nothing_still_have_their_dimension(model: Model) 
     found = compare.compare(model, [same])
     assert found.values["exposure index"].dims == ("scenario", "time")
     assert (found.table["difference"] == 0).all()
+
+
+def test_sums_from_different_dates_are_not_compared(model: Model) -> None:
+    earlier = read_scenario("boom").model_copy(
+        update={
+            "name": "earlier",
+            "constants": (ConstantChange(name="policy start time", value=12.0),),
+        }
+    )
+    outcome = Outcome(
+        name="x", expression="people waiting in Mexico", unit="Person*Month", kind="person", better="lower"
+    )
+    found = compare.compare(model, ["boom", earlier], outcomes=[outcome])
+    rows = found.at("x", found.table["date"].iloc[-1])
+    assert np.isfinite(rows["boom"]["difference_percent"])
+    assert np.isfinite(rows["earlier"]["value"])
+    assert np.isnan(rows["earlier"]["difference"])
+    assert np.isnan(rows["earlier"]["difference_percent"])
 
 
 def test_what_is_no_number_is_named(model: Model) -> None:

@@ -13,7 +13,7 @@ import tempfile
 import time as clock
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -419,9 +419,7 @@ def _print_comparison(comparison: Any) -> None:
         cells = [_number(rows[names[0]]["value"])]
         for name in names[1:]:
             row = rows[name]
-            percent = row["difference_percent"]
-            change = f"{_signed(percent)} %" if percent == percent else f"{row['difference']:+,.4g}"
-            cells.append(f"{_number(row['value'])} ({change})")
+            cells.append(_number(row["value"]) + _change(row))
         mark = " (human cost)" if outcome.name in HUMAN_COST else ""
         table.add_row((outcome.title or outcome.name) + mark, outcome.unit, *cells)
     _console().print(table)
@@ -462,6 +460,14 @@ def _number(value: float | None) -> str:
     if abs(value) >= 1000:
         return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3g}"
     return f"{value:.4g}"
+
+
+def _change(row: Mapping[str, Any]) -> str:
+    """Say a difference in brackets: per cent, else in the unit; nothing where the two aren't comparable."""
+    percent, difference = row["difference_percent"], row["difference"]
+    if percent == percent:
+        return f" ({_signed(percent)} %)"
+    return f" ({difference:+,.4g})" if difference == difference else ""
 
 
 def _signed(value: float) -> str:

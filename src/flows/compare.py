@@ -181,7 +181,8 @@ def compare(
     )
     values = _values(measured, dataset)
     _refuse_non_finite(values)
-    start = _start(base, model, dataset)
+    starts = [_start(s, model, dataset) for s in chosen]
+    start = starts[0]
     kept = _dates(dates, dataset)
     spreads: dict[tuple[str, str, str], _Spread] = {}
     count = 0
@@ -199,7 +200,7 @@ def compare(
         _refuse_non_finite(many_values)
         measures = _measures(many_values, start=start, dates=kept)
         spreads = {key: _spread(array) for key, array in measures.items()}
-    table = _table(chosen, measured, _measures(values, start=start, dates=kept), spreads)
+    table = _table(chosen, measured, _measures(values, start=start, dates=kept), spreads, starts)
     return Comparison(chosen, measured, dataset, values, table, month_of(start), count)
 
 
@@ -396,9 +397,9 @@ def _refuse_non_finite(values: xr.Dataset) -> None:
             )
 
 
-def _start(base: Scenario, model: Any, dataset: xr.Dataset) -> float:
-    """Model time from which the baseline's levers act; the start of the run where the model has no such thing."""
-    for change in base.constants:
+def _start(scenario: Scenario, model: Any, dataset: xr.Dataset) -> float:
+    """Model time from which a scenario's levers act; the start of the run where the model has no such thing."""
+    for change in scenario.constants:
         if fold(change.name) == _POLICY_START:
             return change.value
     if _POLICY_START in model.constants:
@@ -420,7 +421,7 @@ def _measures(
     found = {}
     for name, array in values.data_vars.items():
         rate = str(array.attrs["units"]).replace(" ", "").endswith("/Month")
-        running = "Month" in str(array.attrs["units"]) and "*" in str(array.attrs["units"])
+        running = _adds_up(str(array.attrs["units"]))
         total = xr.DataArray(_running_integral(array.values, times), dims=array.dims, coords=array.coords)
         for date in dates:
             end = time_at_end(date)
@@ -435,6 +436,11 @@ def _measures(
             else:
                 found[str(name), date, MEAN] = _mean(total, start, end)
     return found
+
+
+def _adds_up(unit: str) -> bool:
+    """Whether an outcome is itself a sum over time, such as person-months."""
+    return "Month" in unit and "*" in unit
 
 
 def _running_integral(values: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -478,6 +484,7 @@ def _table(
     outcomes: Sequence[Outcome],
     measures: _Measures,
     spreads: Mapping[tuple[str, str, str], _Spread],
+    starts: Sequence[float],
 ) -> pd.DataFrame:
     by_name = {outcome.name: outcome for outcome in outcomes}
     rows = []
@@ -487,6 +494,9 @@ def _table(
             outcome = by_name[name]
             value, base = float(array.values[position]), float(array.values[0])
             unit = outcome.unit
+            like = not _adds_up(unit) or starts[position] == starts[0]
+            if not like:  # added up from another date: nothing to compare with
+                base = float("nan")
             if measure == TOTAL:
                 unit = outcome.unit.replace(" ", "").removesuffix("/Month")
             rows.append(
@@ -502,7 +512,7 @@ def _table(
                     "baseline": base,
                     "difference": value - base,
                     "difference_percent": _percent(value, base),
-                    **_ends(spreads.get(key), position),
+                    **_ends(spreads.get(key) if like else None, position),
                     "human_cost": name in HUMAN_COST,
                     "better": outcome.better,
                     "caveat": CAVEAT,

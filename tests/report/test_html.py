@@ -72,6 +72,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resources, "root", lambda: SMALL)
         observations._read.cache_clear()
+        observations._typed.cache_clear()
         stages: list[str] = []
         folder = tmp_path_factory.mktemp("outputs") / "report"
         page = build.build(folder, quick=True, stage=stages.append)
@@ -79,6 +80,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert len(stages) >= 4
         yield folder
     observations._read.cache_clear()
+    observations._typed.cache_clear()
 
 
 @pytest.fixture(scope="module")

@@ -471,7 +471,11 @@ def _rows(
 def _mood(row: Mapping[str, Any], outcome: Outcome) -> str:
     """``better`` or ``worse`` for those who wait or are exposed; empty where nobody can say or nothing changes."""
     difference, relative = wording.typical(row)
-    if outcome.better == "neither" or (math.isfinite(relative) and abs(relative) < 1) or difference == 0:
+    if (
+        outcome.better == "neither"
+        or (math.isfinite(relative) and abs(relative) < 1)
+        or not abs(difference) > 0
+    ):
         return ""
     if math.isfinite(row["low"]) and not wording.tells(row):
         return ""

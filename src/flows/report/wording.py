@@ -117,6 +117,8 @@ def change(row: Mapping[str, Any]) -> str:
     difference, relative = typical(row)
     if math.isfinite(relative):
         return percent(relative)
+    if not math.isfinite(difference):
+        return ""
     return ("+" if difference > 0 else "") + rounded(difference)
 
 
