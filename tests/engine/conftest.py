@@ -134,7 +134,7 @@ class Walker:
             case Ref():
                 return self.variable(expr, at)
             case Position():
-                return float(at[expr.index] + 1)
+                return float(expr.positions[at[expr.index]])
             case Unary():
                 operand = self.value(expr.operand, at)
                 return -operand if expr.operator == "-" else float(not operand)

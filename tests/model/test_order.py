@@ -95,8 +95,8 @@ def test_substitute_puts_elements_for_loops() -> None:
     loop = Loop("r", ("p", "q"))
     expr = Ref("x", (loop, Loop("s", ("u",)), Fixed("k")))
     assert substitute(expr, {"r": 1}) == Ref("x", (Fixed("q"), Loop("s", ("u",)), Fixed("k")))
-    assert substitute(Position("r"), {"r": 1}) == Number(2)
-    assert substitute(Position("s"), {"r": 1}) == Position("s")
+    assert substitute(Position("r", (1, 2)), {"r": 1}) == Number(2)
+    assert substitute(Position("s", (1,)), {"r": 1}) == Position("s", (1,))
 
 
 def test_order_of_the_file_changes_no_value(build: Build) -> None:

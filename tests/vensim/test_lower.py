@@ -167,7 +167,7 @@ def test_subscripts_are_bound_to_loops_elements_mappings_and_sums(build: Build) 
     assert isinstance(expr["total"], Reduce)
     ((_, over),) = expr["total"].over
     assert over == coast and expr["total"].function == "sum"
-    assert expr["position"] == Position("region")
+    assert expr["position"] == Position("region", (1, 2, 3))
     assert expr["element"] == Number(3)
     assert expr["size"] == Number(2)
 

@@ -23,6 +23,7 @@ from flows.model.ir import (
     LookupCall,
     Number,
     Position,
+    Previous,
     Reduce,
     Ref,
     Subscript,
@@ -81,8 +82,8 @@ class Body(ABC):
         """Store a slot; returns the value as an operand to use again."""
 
     @abstractmethod
-    def counter(self, index: str) -> str:
-        """The 1-based position in a loop, as a value."""
+    def counter(self, address: Address) -> str:
+        """A position that moves with a loop, as a value."""
 
     @abstractmethod
     def arithmetic(self, operator: str, left: str, right: str) -> str:
@@ -177,15 +178,18 @@ class Body(ABC):
                 if expr.value != expr.value or abs(expr.value) == float("inf"):
                     raise UnsupportedError("a number in the model is too large", found=repr(expr.value))
                 return self.number(expr.value)
-            case Ref():
+            case Ref() | Previous():
                 if expr.name == "time":
                     return self.time()
                 variable = self.model.variables[expr.name]
                 return self.load(self.address(self.places.base[expr.name], variable, expr.subscripts))
             case Position():
                 if expr.index in self.bound:
-                    return self.number(float(self.bound[expr.index] + 1))
-                return self.counter(expr.index)
+                    return self.number(float(expr.positions[self.bound[expr.index]]))
+                first, n = expr.positions[0], len(expr.positions)
+                if expr.positions == tuple(range(first, first + n)):
+                    return self.counter(Address(first, ((1, expr.index, None),)))
+                return self.counter(Address(0, ((1, expr.index, expr.positions),)))
             case Unary():
                 return self.negative(self.value(expr.operand)) if expr.operator == "-" else self.truth(expr)
             case Binary():

@@ -211,11 +211,10 @@ class LlvmBody(Body):
         """Bytes: a workspace begins at a multiple of 64."""
         return 8 * LANES if self.lane is None else 8
 
-    def counter(self, index: str) -> str:
-        """The 1-based position in a loop."""
-        number = self.lines.op(f"uitofp i64 {self.indices[index]} to double")
-        one = self.lines.op(f"fadd double {number}, 1.0")
-        return self.lines.splat(one) if self.lane is None else one
+    def counter(self, address: Address) -> str:
+        """A position that moves with a loop."""
+        number = self.lines.op(f"uitofp i64 {self.offset(address, 1)} to double")
+        return self.lines.splat(number) if self.lane is None else number
 
     def arithmetic(self, operator: str, left: str, right: str) -> str:
         """``+ - * /``."""

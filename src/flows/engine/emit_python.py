@@ -153,9 +153,9 @@ class PythonBody(Body):
         self.lines.append(f"{name} = w[{self.index_text(address)}] = {value}")
         return name
 
-    def counter(self, index: str) -> str:
-        """The 1-based position in a loop."""
-        return f"({self.names[index]} + 1.0)"
+    def counter(self, address: Address) -> str:
+        """A position that moves with a loop."""
+        return f"float({self.index_text(address)})"
 
     def arithmetic(self, operator: str, left: str, right: str) -> str:
         """``+ - * /``."""

@@ -20,6 +20,7 @@ from flows.model.ir import (
     Loop,
     Number,
     Position,
+    Previous,
     Reduce,
     Ref,
     Unary,
@@ -190,14 +191,14 @@ def _replace(
 
 
 def _is_exogenous(expr: Expr, closed: frozenset[str]) -> bool:
-    return all(node.name in closed for node in walk(expr) if isinstance(node, Ref))
+    return all(node.name in closed for node in walk(expr) if isinstance(node, Ref | Previous))
 
 
 def _loops(expr: Expr) -> set[str]:
     used: set[str] = set()
     bound: set[str] = set()
     for node in walk(expr):
-        if isinstance(node, Ref):
+        if isinstance(node, Ref | Previous):
             used |= {s.index for s in node.subscripts if isinstance(s, Loop)}
         elif isinstance(node, Position):
             used.add(node.index)

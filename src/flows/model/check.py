@@ -15,6 +15,7 @@ from flows.model.ir import (
     LookupCall,
     Number,
     Position,
+    Previous,
     Reduce,
     Ref,
     Span,
@@ -168,6 +169,8 @@ class _UnitCheck:
             case Ref():
                 if expr.name == "time":
                     return self.time_unit
+                return self.declared.get(expr.name)
+            case Previous():
                 return self.declared.get(expr.name)
             case Position():
                 return DIMENSIONLESS

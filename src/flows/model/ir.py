@@ -59,9 +59,19 @@ class Ref:
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """A range name used as a value: the 1-based position of the current element."""
+    """A range name used as a value: the 1-based position of the current element among all of its kind."""
 
     index: str
+    positions: tuple[int, ...]
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """The value that a variable had a step before (its initial value at the start)."""
+
+    name: str
+    subscripts: tuple[Subscript, ...] = ()
     span: Span = field(default=NOWHERE, compare=False)
 
 
@@ -117,7 +127,7 @@ class Reduce:
     span: Span = field(default=NOWHERE, compare=False)
 
 
-Expr = Number | Ref | Position | Unary | Binary | Call | LookupCall | Reduce
+Expr = Number | Ref | Previous | Position | Unary | Binary | Call | LookupCall | Reduce
 
 Kind = Literal["stock", "auxiliary", "constant", "lookup", "initial"]
 

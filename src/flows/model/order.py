@@ -21,6 +21,7 @@ from flows.model.ir import (
     Loop,
     Number,
     Position,
+    Previous,
     Reduce,
     Ref,
     Unary,
@@ -108,7 +109,10 @@ def plan(model: Model, wanted: Iterable[str] | None = None) -> Plan:
             expr = eq.initial if eq.initial is not None else eq.expr
             assert expr is not None
             candidates.append(Node(v, eq, expr))
-        if v.kind in ("stock", "initial") or v.name in static:
+        remembers = any(
+            isinstance(n, Previous) for eq in v.equations if eq.expr is not None for n in walk(eq.expr)
+        )
+        if v.kind in ("stock", "initial") or v.name in static or remembers:
             settled.append(v.name)
     needed = _ancestors(candidates, settled)
     initial = [n for n in candidates if n.variable.name in needed]
@@ -278,14 +282,14 @@ def _split(node: Node) -> list[Node]:
 def substitute(expr: Expr, at: Mapping[str, int]) -> Expr:
     """Replace loops by the element at a position of each."""
     match expr:
-        case Ref():
+        case Ref() | Previous():
             subscripts = tuple(
                 Fixed(s.elements[at[s.index]]) if isinstance(s, Loop) and s.index in at else s
                 for s in expr.subscripts
             )
             return replace(expr, subscripts=subscripts)
         case Position():
-            return Number(float(at[expr.index] + 1), expr.span) if expr.index in at else expr
+            return Number(float(expr.positions[at[expr.index]]), expr.span) if expr.index in at else expr
         case Unary():
             return replace(expr, operand=substitute(expr.operand, at))
         case Binary():

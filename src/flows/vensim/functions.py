@@ -97,6 +97,16 @@ _TABLE = (
     ("delay1i", "input, time, initial", "memory", "First-order material delay with initial output."),
     ("delay3", "input, time", "memory", "Third-order material delay: three stocks of time / 3."),
     ("delay3i", "input, time, initial", "memory", "Third-order material delay with initial output."),
+    ("smooth n", "input, time, initial, order", "memory", "Information delay of any order."),
+    ("delay n", "input, time, initial, order", "memory", "Material delay of any order."),
+    ("trend", "input, time, initial trend", "memory", "Relative growth against a smooth of the input."),
+    ("forecast", "input, time, horizon", "memory", "The input carried on at its trend over a horizon."),
+    (
+        "sample if true",
+        "condition, input, initial",
+        "memory",
+        "The input while a condition holds, else the last.",
+    ),
     ("integ", "net flow, initial", "top", "Stock: integral of its net flow."),
     ("active initial", "x, initial", "top", "x, but `initial` while initial values are worked out."),
 )

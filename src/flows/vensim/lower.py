@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
@@ -36,6 +38,7 @@ from flows.vensim.parse import (
     Apply,
     Array,
     Definition,
+    MacroDefinition,
     ModelText,
     Name,
     Node,
@@ -84,15 +87,19 @@ class _Scope:
         self.axes = axes
         self.bound: dict[str, tuple[str, ...]] = {}
         self.sums = 0  # how many SUMs stand around
+        self.locals: dict[str, Ref] | None = None  # names of a macro that is being expanded
+        self.depth = 0  # macros within macros
 
 
 class _Lowering:
     def __init__(self, source: ModelText) -> None:
         self.source = source
         self.ranges: dict[str, Range] = {}
-        self.mappings: dict[tuple[str, str], tuple[str, ...]] = {}
+        self.mappings: dict[tuple[str, str], dict[str, str]] = {}
+        self.macros = {fold(m.name): m for m in source.macros}
         self.element_spelling: dict[str, str] = {}
         self.hidden: dict[str, Variable] = {}
+        self.calls = 0  # macros expanded so far
         self.by_name: dict[str, list[Definition]] = {}
         self.dimensions: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {}
 
@@ -225,7 +232,7 @@ class _Lowering:
         own = self.ranges[key].elements
         if definition.equivalent:
             other = fold(definition.equivalent)
-            self.mappings[key, other] = self.mappings[other, key] = own
+            self.mappings[key, other] = self.mappings[other, key] = {e: e for e in own}
         for target, items in definition.mappings:
             target_key = fold(target)
             if target_key not in self.ranges:
@@ -243,20 +250,20 @@ class _Lowering:
                         found=f"{len(own)} and {len(image)} elements",
                         expected="as many on both sides",
                     )
-                self.mappings[key, target_key] = image
-                self.mappings[target_key, key] = own
+                self.mappings[key, target_key] = dict(zip(own, image, strict=True))
+                self.mappings[target_key, key] = dict(zip(image, own, strict=True))
                 continue
             images: list[tuple[str, ...]] = [
                 self.ranges[fold(i.name)].elements if fold(i.name) in self.ranges else (fold(i.name),)
                 for i in items
             ]
             if len(images) == len(own) and all(len(i) == 1 for i in images):
-                self.mappings[key, target_key] = tuple(i[0] for i in images)
+                self.mappings[key, target_key] = dict(zip(own, (i[0] for i in images), strict=True))
             elif len(images) == self.ranges[target_key].elements.__len__():
                 inverse = {
                     e: t for t, i in zip(self.ranges[target_key].elements, images, strict=True) for e in i
                 }
-                self.mappings[key, target_key] = tuple(inverse[e] for e in own if e in inverse)
+                self.mappings[key, target_key] = inverse
             else:
                 raise UnsupportedError(
                     f'the mapping of "{definition.name}" to "{target}" isn\'t understood',
@@ -339,21 +346,25 @@ class _Lowering:
             )
         if name == "time":
             raise self._error("Time needs no equation", first.at, remedy="Remove this block")
-        pairs = [self._equation(d) for d in definitions]
+        pairs = [pair for d in definitions for pair in self._equations(d)]
         kinds = {kind for kind, _ in pairs}
         kind: Kind
         if len(kinds) == 1:
             kind = next(iter(kinds))
         elif kinds == {"auxiliary", "constant"}:
             kind = "auxiliary"
-            pairs = [("auxiliary", _constant_as_expression(eq) if k == "constant" else eq) for k, eq in pairs]
+            pairs = [
+                ("auxiliary", piece)
+                for k, eq in pairs
+                for piece in (_expressions(eq) if k == "constant" else [eq])
+            ]
         else:
             raise self._error(
                 f'"{first.name}" is {" here and ".join(sorted(kinds))} there',
                 first.at,
                 expected="one kind of equation",
             )
-        self._defined_once(first.name, definitions, [eq for _, eq in pairs])
+        self._defined_once(first.name, [eq for _, eq in pairs])
         ranges, elements = self.dimensions[name]
         return Variable(
             name=name,
@@ -369,23 +380,34 @@ class _Lowering:
             comment=next((d.comment for d in definitions if d.comment), ""),
         )
 
-    def _defined_once(self, name: str, definitions: list[Definition], equations: list[Equation]) -> None:
+    def _defined_once(self, name: str, equations: list[Equation]) -> None:
         for i, later in enumerate(equations):
             for earlier in equations[:i]:
                 if all(set(a) & set(b) for (_, a), (_, b) in zip(earlier.axes, later.axes, strict=True)):
-                    raise self._error(
+                    raise ModelError(
                         f'"{name}" is defined twice',
-                        definitions[i].at,
+                        where=self._where(later.span),
                         found=f"the first definition on line {earlier.span.line}",
                         remedy="Remove one of the two",
                     )
 
-    def _equation(self, definition: Definition) -> tuple[Kind, Equation]:
+    def _equations(self, definition: Definition) -> list[tuple[Kind, Equation]]:
+        """One equation, or several where :EXCEPT: leaves no rectangle of elements."""
         axes = self._axes(definition)
+        boxes = [axes]
+        for exception in definition.exceptions:
+            hole = [set(elements) for _, elements in self._axes(replace(definition, subscripts=exception))]
+            if len(hole) != len(axes):
+                raise self._error(
+                    f'an exception of "{definition.name}" has another number of subscripts than the left side',
+                    definition.at,
+                )
+            boxes = [rest for box in boxes for rest in _without(box, hole)]
+        return [self._equation(definition, box, axes) for box in boxes]
+
+    def _equation(self, definition: Definition, axes: Axes, whole: Axes) -> tuple[Kind, Equation]:
         span = self.source.span(definition.at)
         node = definition.expression
-        if definition.exceptions:
-            raise self._unsupported(":EXCEPT:", definition.at)
         if definition.operator in ("", ":IS:", ":=") or definition.keyword:
             if definition.operator == "" and not definition.keyword:
                 raise self._error(
@@ -403,9 +425,14 @@ class _Lowering:
                 size *= len(elements)
             return "constant", Equation(axes, values=(node.value,) * size, span=span)
         if isinstance(node, Array):
+            if axes != whole:
+                raise self._unsupported("a list of values with :EXCEPT:", definition.at)
             return "constant", Equation(axes, values=self._array(definition, node, axes), span=span)
         loops = {index: elements for index, elements in axes if index is not None}
-        scope = _Scope(definition, loops, axes)
+        return self._right_side(node, _Scope(definition, loops, axes), span)
+
+    def _right_side(self, node: Node, scope: _Scope, span: Span) -> tuple[Kind, Equation]:
+        axes = scope.axes
         if isinstance(node, Apply) and fold(node.name) in ("integ", "active initial"):
             function = fold(node.name)
             self._arity(node)
@@ -477,17 +504,25 @@ class _Lowering:
 
     def _name(self, node: Name, scope: _Scope, span: Span) -> Expr:
         key = fold(node.name)
+        if scope.locals is not None:
+            if node.name.endswith("$"):
+                key = fold(node.name[:-1])
+            elif key in scope.locals:
+                return scope.locals[key]
         if key == "time" and not node.subscripts:
             return Ref("time", (), span)
         if key in self.by_name:
             return Ref(key, self._subscripts(node.name, key, node.subscripts, scope, node.at), span)
         if not node.subscripts and key in scope.loops:
-            return Position(key, span)
+            return Position(key, tuple(self._position(e) for e in scope.loops[key]), span)
         if not node.subscripts and key in self.element_spelling:
-            for r in self.ranges.values():
-                if key in r.elements:
-                    return Number(float(r.elements.index(key) + 1), span)
+            return Number(float(self._position(key)), span)
         raise self._undefined(node.name, node.at, scope)
+
+    def _position(self, element: str) -> int:
+        """1-based position of an element in the largest range that holds it."""
+        holders = [r.elements for r in self.ranges.values() if element in r.elements]
+        return max(holders, key=len).index(element) + 1
 
     def _undefined(self, name: str, at: int, scope: _Scope) -> FlowsError:
         names = [d.name for d in self.source.definitions]
@@ -543,8 +578,8 @@ class _Lowering:
         if key in self.ranges:
             for index in scope.loops:
                 image = self.mappings.get((index, key))
-                if image is not None:
-                    return Loop(index, image)
+                if image is not None and all(e in image for e in scope.loops[index]):
+                    return Loop(index, tuple(image[e] for e in scope.loops[index]))
             raise self._error(
                 f'the range "{sub.name}" isn\'t on the left side of "{scope.definition.name}"',
                 sub.at,
@@ -571,6 +606,8 @@ class _Lowering:
             return LookupCall(table, self._expr(node.arguments[0], scope), span)
         if key == "with lookup":
             return self._with_lookup(node, scope, span)
+        if key in self.macros:
+            return self._macro(node, self.macros[key], scope, span)
         function = FUNCTIONS.get(key)
         if function is None:
             if definitions:
@@ -609,6 +646,8 @@ class _Lowering:
         if function.kind == "memory":
             if scope.bound:
                 raise self._unsupported(f"{node.name} inside a SUM over ! ranges", node.at)
+            if key in ("delay n", "smooth n") and not isinstance(arguments[3], Number):
+                raise self._unsupported(f"{node.name} with an order that is no number", node.at)
             return self._memory(key, arguments, scope, span)
         return Call(key, arguments, span)
 
@@ -642,6 +681,50 @@ class _Lowering:
         self.hidden[table.name] = table
         return LookupCall(Ref(table.name, (), span), self._expr(argument, scope), span)
 
+    def _macro(self, node: Apply, macro: MacroDefinition, scope: _Scope, span: Span) -> Expr:
+        """Expand a macro's call: its variables become hidden ones over the loops of the calling equation."""
+        if len(node.arguments) != len(macro.inputs):
+            raise self._error(
+                f'the macro "{macro.name}" takes {len(macro.inputs)} arguments ({", ".join(macro.inputs)})',
+                node.at,
+                found=str(len(node.arguments)),
+            )
+        if scope.bound:
+            raise self._unsupported(f'the macro "{macro.name}" inside a SUM over ! ranges', node.at)
+        if scope.depth > 20:
+            raise self._error(f'the macro "{macro.name}" calls itself', node.at)
+        axes: Axes = tuple((index, elements) for index, elements in scope.axes if index is not None)
+        subscripts = tuple(Loop(index, elements) for index, elements in axes if index is not None)
+        self.calls += 1
+        stem = f"#{fold(scope.definition.name)} MACRO {self.calls}"
+        names: dict[str, Ref] = {}
+        for name in (*macro.inputs, *(d.name for d in macro.definitions)):
+            names[fold(name)] = Ref(f"{stem} {fold(name)}", subscripts, span)
+
+        def add(name: str, kind: Kind, equation: Equation, at: Span) -> None:
+            self.hidden[f"{stem} {fold(name)}"] = Variable(
+                name=f"{stem} {fold(name)}",
+                spelling=f"{name} of {macro.name}",
+                kind=kind,
+                equations=(equation,),
+                ranges=tuple(index for index, _ in axes if index is not None),
+                elements=tuple(elements for _, elements in axes),
+                span=at,
+                hidden=True,
+            )
+
+        for name, argument in zip(macro.inputs, node.arguments, strict=True):
+            add(name, "auxiliary", Equation(axes, expr=self._expr(argument, scope), span=span), span)
+        for definition in macro.definitions:
+            if definition.subscripts or definition.operator not in ("=", "=="):
+                raise self._unsupported("a macro with subscripts, data or lookups of its own", definition.at)
+            inner = _Scope(definition, scope.loops, axes)
+            inner.locals, inner.depth = names, scope.depth + 1
+            at = self.source.span(definition.at)
+            assert definition.expression is not None
+            add(definition.name, *self._right_side(definition.expression, inner, at), at)
+        return names[fold(macro.name)]
+
     def _memory(self, key: str, arguments: tuple[Expr, ...], scope: _Scope, span: Span) -> Expr:
         """Rewrite a function with memory as hidden variables over the loops of its equation."""
         axes: Axes = tuple((index, elements) for index, elements in scope.axes if index is not None)
@@ -662,7 +745,9 @@ class _Lowering:
             self.hidden[variable.name] = variable
             return Ref(variable.name, subscripts, span)
 
-        reference = lambda suffix: Ref(f"{stem}{suffix}", subscripts, span)  # noqa: E731
+        def reference(suffix: str) -> Ref:
+            return Ref(f"{stem}{suffix}", subscripts, span)
+
         return expand.memory(key, arguments, add, reference)
 
     def _arity(self, node: Apply) -> None:
@@ -688,7 +773,26 @@ class _Lowering:
         return UnsupportedError(f"{what} isn't supported yet", where=self.source.where(at))
 
 
-def _constant_as_expression(equation: Equation) -> Equation:
-    if len(set(equation.values)) > 1:
-        raise UnsupportedError("a list of values beside equations for other elements isn't supported yet")
-    return Equation(equation.axes, expr=Number(equation.values[0], equation.span), span=equation.span)
+def _expressions(equation: Equation) -> list[Equation]:
+    """A constant's equation as expressions: one if all values are equal, else one for each element."""
+    if len(set(equation.values)) == 1:
+        return [Equation(equation.axes, expr=Number(equation.values[0], equation.span), span=equation.span)]
+    elements = itertools.product(*(elements for _, elements in equation.axes))
+    return [
+        Equation(tuple((None, (e,)) for e in picked), expr=Number(value, equation.span), span=equation.span)
+        for picked, value in zip(elements, equation.values, strict=True)
+    ]
+
+
+def _without(box: Axes, hole: list[set[str]]) -> list[Axes]:
+    """What is left of a box of elements without a hole, as boxes."""
+    if not all(set(elements) & gap for (_, elements), gap in zip(box, hole, strict=True)):
+        return [box]
+    rest: list[Axes] = []
+    inside: list[tuple[str | None, tuple[str, ...]]] = []
+    for d, ((index, elements), gap) in enumerate(zip(box, hole, strict=True)):
+        outside = tuple(e for e in elements if e not in gap)
+        if outside:
+            rest.append((*inside, (index, outside), *box[d + 1 :]))
+        inside.append((index, tuple(e for e in elements if e in gap)))
+    return rest

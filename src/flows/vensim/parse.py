@@ -143,6 +143,17 @@ class Group:
     at: int
 
 
+@dataclass(frozen=True, slots=True)
+class MacroDefinition:
+    """``:MACRO: name(inputs : outputs)`` and its equations."""
+
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    definitions: tuple[Definition, ...]
+    at: int
+
+
 @dataclass(frozen=True)
 class ModelText:
     """A parsed model file. Offsets (`at`) count characters of `text`; `where` turns them into places."""
@@ -152,6 +163,7 @@ class ModelText:
     definitions: tuple[Definition, ...]
     ranges: tuple[RangeDefinition, ...]
     groups: tuple[Group, ...]
+    macros: tuple[MacroDefinition, ...]
     sketch: str
     settings: str
     lines: tuple[int, ...] = field(repr=False)
@@ -594,6 +606,7 @@ def parse(text: str, path: str = "<text>") -> ModelText:
     definitions: list[Definition] = []
     ranges: list[RangeDefinition] = []
     groups: list[Group] = []
+    macros: list[MacroDefinition] = []
     group, at = "", 0
     while True:
         at = _skip(source, body, at)
@@ -611,8 +624,9 @@ def parse(text: str, path: str = "<text>") -> ModelText:
             groups.append(Group(group, match["comment"].strip(), at))
             at = match.end()
             continue
-        if body[at] == ":" and re.match(r":\s*MACRO\s*:", body[at : at + 20], re.IGNORECASE):
-            raise source.error("macros aren't supported yet", at, remedy="Write the macro's equations out")
+        if body[at] == ":" and (match := _MACRO.match(body, at)):
+            at = _macro(source, body, match, macros)
+            continue
         at = _block(source, body, at, group, definitions, ranges)
     return ModelText(
         path=path,
@@ -620,10 +634,40 @@ def parse(text: str, path: str = "<text>") -> ModelText:
         definitions=tuple(definitions),
         ranges=tuple(ranges),
         groups=tuple(groups),
+        macros=tuple(macros),
         sketch=text[sketch_at:settings_at],
         settings=text[settings_at:],
         lines=source.lines,
     )
+
+
+_MACRO = re.compile(
+    r":\s*MACRO\s*:(?P<name>[^(]*)\((?P<inputs>[^):]*)(?::(?P<outputs>[^)]*))?\)", re.IGNORECASE
+)
+_MACRO_END = re.compile(r":\s*END\s+OF\s+MACRO\s*:", re.IGNORECASE)
+
+
+def _macro(source: _Source, body: str, match: re.Match[str], macros: list[MacroDefinition]) -> int:
+    """Read a macro with its equations; returns where it ends."""
+    end = _MACRO_END.search(body, match.end())
+    if end is None:
+        raise source.error(
+            "this macro is never ended", match.start(), expected=":END OF MACRO: after its equations"
+        )
+    definitions: list[Definition] = []
+    ranges: list[RangeDefinition] = []
+    at = _skip(source, body, match.end())
+    while at < end.start():
+        at = _skip(source, body, _block(source, body, at, "", definitions, ranges))
+    names = [
+        [_plain(n.strip()) for n in (match[part] or "").split(",") if n.strip()]
+        for part in ("inputs", "outputs")
+    ]
+    name = _plain(_BLANKS.sub(" ", match["name"]).strip())
+    if not any(fold(d.name) == fold(name) for d in definitions):
+        raise source.error(f'the macro "{name}" has no equation for its own name', match.start())
+    macros.append(MacroDefinition(name, tuple(names[0]), tuple(names[1]), tuple(definitions), match.start()))
+    return end.end()
 
 
 def _line_start(text: str, mark: str) -> int:

@@ -1,0 +1,186 @@
+"""Constructs of the language run end to end, against values worked by hand; both target languages must give them."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+import pytest
+from tests.conftest import small_model
+
+from flows import simulate
+from flows.errors import ModelError, UnsupportedError
+
+ENGINES: tuple[Literal["compiled", "python"], ...] = ("compiled", "python")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_macro_with_a_stock_and_the_models_own_time_step(engine: Literal["compiled", "python"]) -> None:
+    model = small_model(
+        """
+        :MACRO: KEEP(inflow, rate)
+        KEEP = INTEG(inflow - leak, 10) ~ Person ~ |
+        leak = KEEP * rate * TIME STEP$ / TIME STEP$ ~ Person ~ |
+        :END OF MACRO:
+        :MACRO: TWICE(x)
+        TWICE = 2 * KEEP(x, 0.5) ~ ~ |
+        :END OF MACRO:
+        a = KEEP(1, 0.5) ~ Person ~ |
+        b = TWICE(3) ~ Person ~ |
+        """,
+        final=2,
+    )
+    ds = simulate(model, engine=engine)
+    # k(t+1) = k(t) + in - k(t)/2 from 10
+    np.testing.assert_allclose(ds["a"], [10, 6, 4])
+    np.testing.assert_allclose(ds["b"], [20, 16, 14])
+
+
+def test_a_macro_over_subscripts_has_a_stock_for_each_element() -> None:
+    model = small_model(
+        """
+        r: p, q ~~|
+        :MACRO: FILL(flow)
+        FILL = INTEG(flow, 0) ~~|
+        :END OF MACRO:
+        speed[r] = 1, 5 ~~|
+        level[r] = FILL(speed[r]) ~~|
+        """,
+        final=3,
+    )
+    ds = simulate(model)
+    np.testing.assert_allclose(ds["level"].isel(time=-1), [3, 15])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (":MACRO: M(a)\nM = a ~~|\n", "this macro is never ended"),
+        (":MACRO: M(a)\nx = a ~~|\n:END OF MACRO:\n", 'the macro "M" has no equation for its own name'),
+        (
+            ":MACRO: M(a)\nM = a ~~|\n:END OF MACRO:\ny = M(1, 2) ~~|\n",
+            'the macro "M" takes 1 arguments (a), found 2',
+        ),
+        (":MACRO: M(a)\nM = M(a) ~~|\n:END OF MACRO:\ny = M(1) ~~|\n", 'the macro "M" calls itself'),
+    ],
+)
+def test_mistakes_in_macros_are_named(text: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message.replace("(", r"\(").replace(")", r"\)")):
+        small_model(text)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_except_leaves_elements_to_other_equations(engine: Literal["compiled", "python"]) -> None:
+    model = small_model(
+        """
+        r: a, b, c ~~|
+        s: x, y ~~|
+        m[r, s] :EXCEPT: [b, y], [c, s] = Time + 1 ~~|
+        m[b, y] = 10 ~~|
+        m[c, s] = 20 ~~|
+        k[r] :EXCEPT: [b] = 1 ~~|
+        k[b] = 7 ~~|
+        """,
+        final=1,
+    )
+    ds = simulate(model, engine=engine)
+    np.testing.assert_allclose(ds["m"].isel(time=1), [[2, 2], [2, 10], [20, 20]])
+    np.testing.assert_allclose(ds["k"], [1, 7, 1])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_list_beside_equations(engine: Literal["compiled", "python"]) -> None:
+    model = small_model(
+        """
+        r: a, b, c ~~|
+        first: a, b ~~|
+        m[first] = 3, 4 ~~|
+        m[c] = Time ~~|
+        """,
+        final=2,
+    )
+    np.testing.assert_allclose(simulate(model, engine=engine)["m"].isel(time=2), [3, 4, 2])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_element_counts_among_all_of_its_kind(engine: Literal["compiled", "python"]) -> None:
+    model = small_model(
+        """
+        r: a, b, c, d ~~|
+        late: d, b ~~|
+        place[late] = late + 0 * Time ~~|
+        same[r, late] = IF THEN ELSE(r = late, 1, 0) ~~|
+        third = c + 0 * Time ~~|
+        """
+    )
+    ds = simulate(model, engine=engine)
+    np.testing.assert_allclose(ds["place"].isel(time=0), [4, 2])
+    np.testing.assert_allclose(ds["same"].isel(time=0), [[0, 0], [0, 1], [0, 0], [1, 0]])
+    assert float(ds["third"][0]) == 3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_sample_if_true_takes_the_input_in_the_same_step_and_keeps_it(
+    engine: Literal["compiled", "python"],
+) -> None:
+    model = small_model(
+        """
+        x = SAMPLE IF TRUE(Time = 0 :OR: Time = 3, Time + 5, 1) ~~|
+        y = SAMPLE IF TRUE(Time > 2, Time, 1) ~~|
+        """,
+        final=5,
+    )
+    ds = simulate(model, engine=engine)
+    np.testing.assert_allclose(ds["x"], [5, 5, 5, 8, 8, 8])
+    np.testing.assert_allclose(ds["y"], [1, 1, 1, 3, 4, 5])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_trend_and_forecast_of_exponential_growth(engine: Literal["compiled", "python"]) -> None:
+    # An input that grows by g a step: the smooth that starts in step with it keeps the ratio 1 + g T exactly.
+    model = small_model(
+        """
+        input = INTEG(0.1 * input, 100) ~~|
+        growth = TREND(input, 4, 0.1) ~~|
+        ahead = FORECAST(input, 4, 3) ~~|
+        """,
+        final=6,
+    )
+    ds = simulate(model, engine=engine)
+    np.testing.assert_allclose(ds["growth"], 0.1, rtol=1e-12)
+    assert float(ds["ahead"][0]) == 100  # no trend is known at the start
+    average, value = 100.0, 100.0
+    for k in range(6):
+        average, value = average + (value - average) / 4, value * 1.1
+        expected = value * (1 + (value - average) / (average * 4) * 3)
+        assert math.isclose(float(ds["ahead"][k + 1]), expected, rel_tol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_delays_and_smooths_of_any_order(engine: Literal["compiled", "python"]) -> None:
+    model = small_model(
+        """
+        input = STEP(12, 1) ~~|
+        one = DELAY N(input, 3, 0, 1) ~~|
+        three = DELAY N(input, 6, 0, 3) ~~|
+        same three = DELAY3I(input, 6, 0) ~~|
+        two = SMOOTH N(input, 4, 2, 2) ~~|
+        """,
+        final=40,
+    )
+    ds = simulate(model, engine=engine)
+    np.testing.assert_allclose(ds["one"][:4], [0, 0, 4, 4 + 8 / 3])
+    np.testing.assert_allclose(ds["three"], ds["same three"], rtol=1e-14)
+    first, second, values = 2.0, 2.0, [2.0]
+    for k in range(6):
+        first, second = first + ((12.0 if k >= 1 else 0.0) - first) / 2, second + (first - second) / 2
+        values.append(second)
+    np.testing.assert_allclose(ds["two"][:7], values)
+    assert abs(float(ds["three"][-1]) - 12) < 0.01
+    assert abs(float(ds["two"][-1]) - 12) < 0.01
+
+
+def test_an_order_that_is_no_number_is_refused_by_name() -> None:
+    with pytest.raises(UnsupportedError, match="DELAY N with an order that is no number"):
+        small_model("n = Time ~~|\nx = DELAY N(1, 3, 0, n) ~~|\n")
