@@ -198,7 +198,7 @@ def render(data: ReportData) -> str:
         units={outcome.name: _unit(outcome.unit) for outcome in data.comparison.outcomes},
         scenarios=_scenarios(data),
         left_out=[(s.title, s.name, why) for s, why in data.left_out],
-        study=_study(study, month, data.model) if study is not None else None,
+        study=_study(study, month, data.model, data.observed) if study is not None else None,
         sources=_sources(data),
         documents=_documents(),
         limits=LIMITS,
@@ -482,7 +482,7 @@ def _mood(row: Mapping[str, Any], outcome: Outcome) -> str:
     return "better" if (difference < 0) == (outcome.better == "lower") else "worse"
 
 
-def _study(study: StudyResult, month: str, model: Any) -> dict[str, Any]:
+def _study(study: StudyResult, month: str, model: Any, observed: pd.DataFrame) -> dict[str, Any]:
     one = study.indices.sel(time=time_at_end(month), method="nearest")
     names = [str(name) for name in one["outcome"].values]
     total = one["ST"].transpose("uncertainty", "outcome")
@@ -508,6 +508,7 @@ def _study(study: StudyResult, month: str, model: Any) -> dict[str, Any]:
         rows.append({"name": str(one["uncertainty"].values[position]), "cells": cells})
     reach = {str(u.name): u for u in study.study.uncertainties}
     over_time = _over_time(study, names)
+    bands = _bands(study, names, month, observed)
     return {
         "title": study.study.title or study.study.name,
         "month": words(month),
@@ -525,9 +526,10 @@ def _study(study: StudyResult, month: str, model: Any) -> dict[str, Any]:
         "rows": rows,
         "sentences": wording.of_study(study, month),
         "ranges": [_uncertainty(reach[row["name"]], model) for row in rows if row["name"] in reach],
-        "bands": _bands(study, names, month),
+        "bands": bands,
         "over_time": over_time,
         "legend": _joint_legend(over_time),
+        "legend_bands": _joint_legend(bands),
     }
 
 
@@ -551,7 +553,7 @@ def _uncertainty(uncertainty: Any, model: Any) -> dict[str, str]:
     }
 
 
-def _bands(study: StudyResult, names: Sequence[str], month: str) -> list[Picture]:
+def _bands(study: StudyResult, names: Sequence[str], month: str, observed: pd.DataFrame) -> list[Picture]:
     found = []
     for name in names:
         one = study.bands.sel(outcome=name)
@@ -559,7 +561,8 @@ def _bands(study: StudyResult, names: Sequence[str], month: str) -> list[Picture
         at = one["value"].sel(time=time_at_end(month), method="nearest")
         low, high = (wording.rounded(float(at.sel(quantile=q))) for q in (0.05, 0.95))
         alt = f"{title}, {unit}: median and bands of the runs. {words(month)}: nine tenths between {low} and {high}."
-        found.append(picture(figures.fan(study.bands, name), title=title, unit=unit, alt=alt))
+        figure = figures.fan(study.bands, name, observed=observed)
+        found.append(picture(figure, title=title, unit=unit, alt=alt))
     return found
 
 
