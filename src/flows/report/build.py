@@ -78,6 +78,7 @@ def build(
     draws = sample(plan, QUICK_DRAWS if quick else DRAWS)
     read = [model.path, find("outcomes"), *observations.files()]
     read += [path for s in scenarios for path in s.paths] + ([plan.path] if plan.path else [])
+    read += [find("claims")] if find("claims").is_file() else []
     entry = provenance.record(inputs=read, seed=plan.seed, started=started, extra={"quick": quick})
 
     with provenance.results_folder(folder, entry=entry) as place:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import io
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -528,7 +529,7 @@ def _study(study: StudyResult, month: str, model: Any, observed: pd.DataFrame) -
         "ranges": [_uncertainty(reach[row["name"]], model) for row in rows if row["name"] in reach],
         "bands": bands,
         "over_time": over_time,
-        "legend": _joint_legend(over_time),
+        "legend": _legend_of_inputs(over_time, [row["name"] for row in rows]),
         "legend_bands": _joint_legend(bands),
     }
 
@@ -586,6 +587,15 @@ def _over_time(study: StudyResult, names: Sequence[str]) -> list[Picture]:
                     layer.set_facecolor(colours[said])
         found.append(picture(figure, title=title, unit="share of the variance", alt=alt))
     return found
+
+
+def _legend_of_inputs(pictures: Sequence[Picture], ranked: Sequence[str]) -> Legend:
+    """One legend for all inputs, the most important first; whatever has no colour of its own last."""
+    entries = {
+        re.sub(r"^\d+ other inputs?$", "other inputs", e.words): e for e in _joint_legend(pictures).legend
+    }
+    order = [*(name for name in ranked if name in entries), *(name for name in entries if name not in ranked)]
+    return Legend(tuple(replace(entries[name], words=name) for name in order))
 
 
 def _tint(colour: str) -> str:
