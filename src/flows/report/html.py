@@ -529,7 +529,7 @@ def _study(study: StudyResult, month: str, model: Any, observed: pd.DataFrame) -
         "ranges": [_uncertainty(reach[row["name"]], model) for row in rows if row["name"] in reach],
         "bands": bands,
         "over_time": over_time,
-        "legend": _legend_of_inputs(over_time, [row["name"] for row in rows]),
+        "legend": _legend_of_inputs(over_time, [str(row["name"]) for row in rows]),
         "legend_bands": _joint_legend(bands),
     }
 
