@@ -167,7 +167,9 @@ def columns(dataset: xr.Dataset) -> Columns:
     result: Columns = {}
     for name, array in dataset.data_vars.items():
         dims = [d for d in array.dims if d != "time"]
-        stacked = array.transpose(*dims, ...).values.reshape(-1, *([dataset.sizes["time"]] if "time" in array.dims else []))
+        stacked = array.transpose(*dims, ...).values.reshape(
+            -1, *([dataset.sizes["time"]] if "time" in array.dims else [])
+        )
         labels: list[tuple[str, ...]] = [()]
         for d in dims:
             labels = [(*row, fold(str(e))) for row in labels for e in dataset.coords[d].values]
@@ -197,17 +199,19 @@ def read_output(path: str | Path) -> tuple[NDArray[np.float64], Columns]:
     except UnicodeDecodeError:
         text = raw.decode("cp1252", errors="replace")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    first = text.split("\n", 1)[0]
+    tabs = path.suffix.lower() == ".tab" or "," not in text.split("\n", 1)[0]
     table = [
         [cell.strip() for cell in row]
-        for row in csv.reader(io.StringIO(text), delimiter="\t" if first.count("\t") >= first.count(",") else ",")
+        for row in csv.reader(io.StringIO(text), delimiter="\t" if tabs else ",")
         if any(cell.strip() for cell in row)
     ]
     if len(table) < 2 or len(table[0]) < 2:
         raise InputError("this is no table of a run", where=str(path), expected="a header row and values")
     if _is_number(table[0][1]) or (len(table[0]) > 2 and _is_number(table[0][2])):
         width = max(map(len, table))
-        table = [list(column) for column in zip(*[row + [""] * (width - len(row)) for row in table], strict=True)]
+        table = [
+            list(column) for column in zip(*[row + [""] * (width - len(row)) for row in table], strict=True)
+        ]
     head, rows = table[0], table[1:]
     values = np.array(
         [[_number(cell) for cell in row] + [np.nan] * (len(head) - len(row)) for row in rows], dtype=float

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from flows import calendar
 from flows.engine import kernel
 from flows.engine.layout import Layout, table_block
-from flows.errors import InputError, ResultError, UnsupportedError, near
+from flows.errors import InputError, UnsupportedError, near
 from flows.model.ir import Equation, Table, Variable
 from flows.model.model import CONTROLS, Control, Model, constant_values
 from flows.references import fold, parse_reference
@@ -589,8 +589,10 @@ def _dataset(
         free = [d for d in range(len(v.ranges)) if w.elements is None or w.elements[d] is None]
         dims = [model.ranges[v.ranges[d]].spelling for d in free]
         shape = [len(v.elements[d]) for d in free]
-        if len(set(dims)) < len(dims):
-            raise ResultError(f'"{v.spelling}" has the same range twice among its subscripts')
+        # A range that stands twice needs two names: xarray has one dimension of a name.
+        dims = [
+            dim if dim not in dims[:k] else f"{dim} {dims[:k].count(dim) + 1}" for k, dim in enumerate(dims)
+        ]
         clash = set(dims) & set(RESERVED)
         if clash:
             raise InputError(

@@ -7,6 +7,7 @@ from typing import Literal
 
 import numpy as np
 import pytest
+import xarray as xr
 from tests.conftest import small_model
 
 from flows import simulate
@@ -184,3 +185,69 @@ def test_delays_and_smooths_of_any_order(engine: Literal["compiled", "python"]) 
 def test_an_order_that_is_no_number_is_refused_by_name() -> None:
     with pytest.raises(UnsupportedError, match="DELAY N with an order that is no number"):
         small_model("n = Time ~~|\nx = DELAY N(1, 3, 0, n) ~~|\n")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_delay_fixed_counts_whole_steps_half_up_and_one_at_least(
+    engine: Literal["compiled", "python"],
+) -> None:
+    model = small_model(
+        """
+        r: p, q ~~|
+        input = Time ~~|
+        up = DELAY FIXED(input, 1.5, -1) ~~|
+        down = DELAY FIXED(input, 1.2, -1) ~~|
+        least = DELAY FIXED(input, 0, -1) ~~|
+        wait[r] = 1, 3 ~~|
+        each[r] = DELAY FIXED(input * wait[r], wait[r], wait[r]) ~~|
+        loop = DELAY FIXED(loop + 1, 2, 0) ~~|
+        """,
+        final=5,
+    )
+    ds = simulate(model, engine=engine)
+    np.testing.assert_allclose(ds["up"], [-1, -1, 0, 1, 2, 3])
+    np.testing.assert_allclose(ds["down"], [-1, 0, 1, 2, 3, 4])
+    np.testing.assert_allclose(ds["least"], ds["down"])
+    np.testing.assert_allclose(ds["each"].sel(r="p"), [1, 0, 1, 2, 3, 4])
+    np.testing.assert_allclose(ds["each"].sel(r="q"), [3, 3, 3, 0, 3, 6])
+    np.testing.assert_allclose(ds["loop"], [0, 0, 1, 1, 2, 2])
+
+
+def test_delay_fixed_may_differ_from_run_to_run() -> None:
+    model = small_model("wait = 1 ~~|\nx = DELAY FIXED(Time, wait, 9) ~~|\n", final=4)
+    ds = simulate(model, {"wait": xr.DataArray([1.0, 2.0, 3.0], dims="draw")})
+    np.testing.assert_allclose(ds["x"], [[9, 0, 1, 2, 3], [9, 9, 0, 1, 2], [9, 9, 9, 0, 1]])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_order_of_a_delay_is_cut_where_a_stage_would_be_shorter_than_a_step(
+    engine: Literal["compiled", "python"],
+) -> None:
+    model = small_model(
+        """
+        input = STEP(6, 1) ~~|
+        cut = DELAY N(input, 2.5, 0, 3) ~~|
+        two = DELAY N(input, 2.5, 0, 2) ~~|
+        """,
+        final=10,
+    )
+    ds = simulate(model, engine=engine)
+    np.testing.assert_allclose(ds["cut"], ds["two"], rtol=1e-14)
+
+
+def test_points_of_a_lookup_may_stand_in_any_order() -> None:
+    model = small_model("t((4,0),(0,2),(2,1)) ~~|\nx = t(Time) ~~|\n", final=4)
+    np.testing.assert_allclose(simulate(model)["x"], [2, 1.5, 1, 0.5, 0])
+
+
+def test_a_range_that_stands_twice_becomes_two_dimensions() -> None:
+    model = small_model("r: p, q ~~|\nm[p, r] = 1, 2 ~~|\nm[q, r] = 3, 4 ~~|\n")
+    assert simulate(model)["m"].dims == ("r", "r 2")
+
+
+def test_named_reality_checks_are_kept_but_not_run() -> None:
+    model = small_model(
+        "r: p, q ~~|\nx[r] = Time ~~|\ncheck[r] :THE CONDITION: zero[r] :IMPLIES: x[r] <= 1 ~~|\n"
+        "zero[r] :TEST INPUT: x[r] = 0 ~~|\n"
+    )
+    assert model.names[:1] == ("x",)

@@ -222,17 +222,6 @@ MISTAKES = [
     ),
     ("t((0,1),(1,2)) ~~|\nb = t(1, 2) ~~|", 'm.mdl:2:5: the lookup "t" takes one argument, found 2.'),
     ("b = 'word' ~~|", "m.mdl:1:5: a text can't stand in this expression, found 'word'."),
-    # lookups
-    (
-        "t((0,1),(2,2),(1,3)) ~~|",
-        'm.mdl:1:2: the points of the lookup "t" are out of order, found x = 1 after 2, expected x rising. Sort the '
-        "points by x.",
-    ),
-    (
-        "b = WITH LOOKUP(Time, ((5,1),(2,2))) ~~|",
-        'm.mdl:1:23: the points of the lookup "b" are out of order, found x = 2 after 5, expected x rising. Sort the '
-        "points by x.",
-    ),
     # subscripts
     (
         "R : x, y ~~|\na[R] = 1, 2, 3 ~~|",

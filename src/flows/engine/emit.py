@@ -22,6 +22,7 @@ from flows.model.ir import (
     Fixed,
     LookupCall,
     Number,
+    Past,
     Position,
     Previous,
     Reduce,
@@ -119,6 +120,14 @@ class Body(ABC):
     ) -> str:
         """Interpolation in a lookup: see `lookup`."""
 
+    @abstractmethod
+    def record(self, address: Address, value: str) -> None:
+        """Keep a value in a column of the history, in this step's row."""
+
+    @abstractmethod
+    def recall(self, address: Address, lag: str, otherwise: str) -> str:
+        """A column of the history `lag` steps ago, or another value while the run is younger."""
+
     def keep(self, value: str) -> str:
         """An operand that may be used twice without being evaluated twice."""
         return value
@@ -158,6 +167,10 @@ class Body(ABC):
         """Evaluate a node and store it; returns where."""
         variable, places = node.variable, self.places
         subscripts = own_subscripts(node)
+        if variable.kind == "history":
+            address = self.address(places.histories[variable.name], variable, subscripts)
+            self.record(address, self.value(node.expr))
+            return address
         base = places.base[variable.name]
         if net:
             base += places.net_flows - places.stocks
@@ -183,6 +196,10 @@ class Body(ABC):
                     return self.time()
                 variable = self.model.variables[expr.name]
                 return self.load(self.address(self.places.base[expr.name], variable, expr.subscripts))
+            case Past():
+                variable = self.model.variables[expr.name]
+                address = self.address(self.places.histories[expr.name], variable, expr.subscripts)
+                return self.recall(address, self.value(expr.lag), self.value(expr.otherwise))
             case Position():
                 if expr.index in self.bound:
                     return self.number(float(expr.positions[self.bound[expr.index]]))

@@ -20,8 +20,11 @@ from flows.model.model import Model
 from flows.model.order import Node, Plan
 
 LANES = 8
-_PARAMETERS = "ptr noalias %w, ptr noalias readonly %tab, ptr noalias readonly %info, double %t, double %dt"
-_ARGUMENTS = "ptr %w, ptr %tab, ptr %info, double {t}, double %dt"
+_PARAMETERS = (
+    "ptr noalias %w, ptr noalias readonly %tab, ptr noalias readonly %info, ptr noalias %past, i64 %n, "
+    "double %t, double %dt"
+)
+_ARGUMENTS = "ptr %w, ptr %tab, ptr %info, ptr %past, i64 {n}, double {t}, double %dt"
 _COMPARE = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
 _ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
 _SHORT_TABLE = 32
@@ -81,7 +84,7 @@ class Source:
             if not functions or len(functions[-1].lines.texts) > 6 * STATEMENTS:
                 functions.append(_Function(f"{name}_{len(functions)}"))
             functions[-1].group(self, group, initial=initial, net=net)
-        calls = "\n".join(f"  call void @{f.name}({_ARGUMENTS.format(t='%t')})" for f in functions)
+        calls = "\n".join(f"  call void @{f.name}({_ARGUMENTS.format(n='%n', t='%t')})" for f in functions)
         whole = f"define internal void @{name}({_PARAMETERS}) {{\n{calls}\n  ret void\n}}"
         return "\n".join([*(f.text() for f in functions), whole])
 
@@ -210,6 +213,36 @@ class LlvmBody(Body):
     def alignment(self) -> int:
         """Bytes: a workspace begins at a multiple of 64."""
         return 8 * LANES if self.lane is None else 8
+
+    def history(self, row: str, address: Address, lane: str) -> str:
+        """Pointer into a row of the history."""
+        columns = self.source.places.n_histories
+        at = self.lines.op(f"mul i64 {row}, {columns}")
+        at = self.lines.op(f"add i64 {at}, {self.offset(address, 1)}")
+        at = self.lines.op(f"mul i64 {at}, {LANES}")
+        at = self.lines.op(f"add i64 {at}, {lane}")
+        return self.lines.op(f"getelementptr double, ptr %past, i64 {at}")
+
+    def record(self, address: Address, value: str) -> None:
+        """Keep a value in a column of the history."""
+        self.lines.add(
+            f"store {self.type} {value}, ptr {self.history('%n', address, self.lane or '0')}, align 8"
+        )
+
+    def recall(self, address: Address, lag: str, otherwise: str) -> str:
+        """A column of the history some steps ago, which may differ from lane to lane."""
+        result = "poison"
+        for k in range(LANES):
+            steps = self.lines.op(f"extractelement {self.type} {lag}, i64 {k}")
+            steps = self.lines.op(f"fptosi double {steps} to i64")
+            row = self.lines.op(f"sub i64 %n, {steps}")
+            young = self.lines.op(f"icmp slt i64 {row}, 0")
+            row = self.lines.op(f"select i1 {young}, i64 0, i64 {row}")
+            value = self.lines.op(f"load double, ptr {self.history(row, address, str(k))}, align 8")
+            before = self.lines.op(f"extractelement {self.type} {otherwise}, i64 {k}")
+            value = self.lines.op(f"select i1 {young}, double {before}, double {value}")
+            result = self.lines.op(f"insertelement {self.type} {result}, double {value}, i64 {k}")
+        return result
 
     def counter(self, address: Address) -> str:
         """A position that moves with a loop."""
@@ -381,7 +414,8 @@ def _lane_lookup() -> str:
 _LANE_LOOKUP = _lane_lookup()
 
 _RUN = (
-    "define void @run(ptr noalias %w, ptr noalias readonly %tab, ptr noalias readonly %info, ptr noalias %saved, "
+    "define void @run(ptr noalias %w, ptr noalias readonly %tab, ptr noalias readonly %info, ptr noalias %past, "
+    "ptr noalias %saved, "
     "ptr noalias readonly %slots, i64 %n_slots, double %t0, double %dt, i64 %steps, i64 %save_steps) {\nb0:\n"
 )
 
@@ -390,14 +424,14 @@ def _euler(places: Layout) -> str:
     """Euler's method, as `flows.engine.integrate.euler`; saved values lie as (times, slots, lanes)."""
     vector = f"<{LANES} x double>"
     lines = Lines()
-    arguments = _ARGUMENTS.format(t="%t0")
+    arguments = _ARGUMENTS.format(n=0, t="%t0")
     lines.add(f"call void @initialize({arguments})")
     points = lines.op("add i64 %steps, 1")
     loop = lines.open_loop(points)
     count = lines.op(f"uitofp i64 {loop.counter} to double")
     elapsed = lines.op(f"fmul double {count}, %dt")
     time = lines.op(f"fadd double %t0, {elapsed}")
-    lines.add(f"call void @auxiliaries({_ARGUMENTS.format(t=time)})")
+    lines.add(f"call void @auxiliaries({_ARGUMENTS.format(n=loop.counter, t=time)})")
     left_over = lines.op(f"urem i64 {loop.counter}, %save_steps")
     due = lines.op(f"icmp eq i64 {left_over}, 0")
     saving, saved = lines.label(), lines.label()
@@ -422,7 +456,7 @@ def _euler(places: Layout) -> str:
     stepping, stepped = lines.label(), lines.label()
     lines.add(f"br i1 {last}, label %{stepped}, label %{stepping}")
     lines.begin(stepping)
-    lines.add(f"call void @net_flows({_ARGUMENTS.format(t=time)})")
+    lines.add(f"call void @net_flows({_ARGUMENTS.format(n=loop.counter, t=time)})")
     step = lines.splat("%dt")
     inner = lines.open_loop(str(places.n_stocks), may_be_empty=True)
     at = lines.op(f"mul i64 {inner.counter}, {LANES}")

@@ -11,7 +11,7 @@ from flows.engine.schedule import STATEMENTS, Group, groups
 from flows.model.model import Model
 from flows.model.order import Node, Plan
 
-_ARGUMENTS = "w, tab, t, dt"
+_ARGUMENTS = "w, tab, past, n, t, dt"
 
 
 def source(model: Model, plan: Plan, places: Layout, *, method: str, safe: bool = False) -> str:
@@ -152,6 +152,15 @@ class PythonBody(Body):
         name = f"x{len(self.lines)}"
         self.lines.append(f"{name} = w[{self.index_text(address)}] = {value}")
         return name
+
+    def record(self, address: Address, value: str) -> None:
+        """Keep a value in a column of the history."""
+        self.lines.append(f"past[{self.index_text(address)}].append({value})")
+
+    def recall(self, address: Address, lag: str, otherwise: str) -> str:
+        """A column of the history some steps ago."""
+        lag = self.keep(lag)
+        return f"(past[{self.index_text(address)}][n - int({lag})] if n >= {lag} else {otherwise})"
 
     def counter(self, address: Address) -> str:
         """A position that moves with a loop."""

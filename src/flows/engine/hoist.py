@@ -19,6 +19,7 @@ from flows.model.ir import (
     LookupCall,
     Loop,
     Number,
+    Past,
     Position,
     Previous,
     Reduce,
@@ -72,7 +73,8 @@ def exogenous(variables: Mapping[str, Variable]) -> dict[str, frozenset[str]]:
             causes[v.name] = refs
             for name in refs:
                 users.setdefault(name, []).append(v.name)
-            if any(eq.initial is not None for eq in v.equations):
+            remembers = any(eq.initial is not None or (eq.expr and _remembers(eq.expr)) for eq in v.equations)
+            if remembers:
                 open_names.append(v.name)
         elif v.kind not in ("constant", "lookup"):
             open_names.append(v.name)
@@ -133,7 +135,7 @@ def hoist(model: Model) -> Model:
     made: dict[tuple[Expr, tuple[tuple[str, tuple[str, ...]], ...]], Variable] = {}
     variables = dict(model.variables)
     for v in model.variables.values():
-        if v.kind not in ("auxiliary", "stock") or v.name in static:
+        if v.kind not in ("auxiliary", "stock", "history") or v.name in static:
             continue
         equations = []
         for eq in v.equations:
@@ -191,7 +193,12 @@ def _replace(
 
 
 def _is_exogenous(expr: Expr, closed: frozenset[str]) -> bool:
-    return all(node.name in closed for node in walk(expr) if isinstance(node, Ref | Previous))
+    return not _remembers(expr) and all(node.name in closed for node in walk(expr) if isinstance(node, Ref))
+
+
+def _remembers(expr: Expr) -> bool:
+    """True for an expression that uses values of earlier steps."""
+    return any(isinstance(node, Past | Previous) for node in walk(expr))
 
 
 def _loops(expr: Expr) -> set[str]:

@@ -159,7 +159,10 @@ def _interpret(program: Program, job: Job, out: Floats, *, safe: bool) -> None:
         def save(w: list[float], rows: list[list[float]] = rows) -> None:
             rows.append([w[k] for k in slots])
 
-        namespace[program.method](workspace, tables, job.start, job.step, job.steps, job.save_steps, save)
+        past: list[list[float]] = [[] for _ in range(program.layout.n_histories)]
+        namespace[program.method](
+            workspace, tables, past, job.start, job.step, job.steps, job.save_steps, save
+        )
         out[run] = np.array(rows).reshape(out.shape[1:])
 
 

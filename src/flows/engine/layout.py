@@ -29,6 +29,10 @@ class Layout:
         The table array, see `table_block`.
     stocks, n_stocks, net_flows : int
         First slot of the stocks, their number, first slot of their net flows.
+    histories : dict of str to int
+        First column of each history variable's elements; a row is recorded at every step.
+    n_histories : int
+        Number of columns.
     """
 
     base: dict[str, int]
@@ -39,6 +43,8 @@ class Layout:
     stocks: int
     n_stocks: int
     net_flows: int
+    histories: dict[str, int]
+    n_histories: int
 
 
 def layout(model: Model) -> Layout:
@@ -86,7 +92,23 @@ def layout(model: Model) -> Layout:
             table_values.extend(table_block(x, y).tolist())
             for position in flat_positions(v, eq.axes):
                 tables[v.name][position] = (start, n)
-    return Layout(base, overrides, tables, tuple(template), tuple(table_values), first, n_stocks, net_flows)
+    histories: dict[str, int] = {}
+    n_histories = 0
+    for v in by_kind.get("history", ()):
+        histories[v.name] = n_histories
+        n_histories += v.size
+    return Layout(
+        base,
+        overrides,
+        tables,
+        tuple(template),
+        tuple(table_values),
+        first,
+        n_stocks,
+        net_flows,
+        histories,
+        n_histories,
+    )
 
 
 def table_block(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:

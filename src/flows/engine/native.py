@@ -26,7 +26,7 @@ from flows.engine.kernel import Job, Program
 
 _SIGNATURE = ctypes.CFUNCTYPE(
     None,
-    *[ctypes.c_void_p] * 5,
+    *[ctypes.c_void_p] * 6,
     ctypes.c_int64,
     ctypes.c_double,
     ctypes.c_double,
@@ -73,8 +73,9 @@ class Kernel:
         own_tables = len(tables) > 1
         shared = [np.array(group, np.int64) for group in self.shared]
         wanted = np.ascontiguousarray(job.slots)
-        pointers = [a.ctypes.data for a in (workspace, tables, info, saved, wanted)]
-        held = (memory, tables, info, saved, wanted)
+        past = np.empty(((job.steps + 1) * program.layout.n_histories + 1) * LANES)
+        pointers = [a.ctypes.data for a in (workspace, tables, info, past, saved, wanted)]
+        held = (memory, tables, info, past, saved, wanted)
 
         def work(first: int, out: NDArray[np.float64]) -> None:
             lanes = np.minimum(np.arange(first, first + LANES), runs - 1)  # idle lanes repeat the last run

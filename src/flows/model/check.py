@@ -14,6 +14,7 @@ from flows.model.ir import (
     Expr,
     LookupCall,
     Number,
+    Past,
     Position,
     Previous,
     Reduce,
@@ -172,6 +173,9 @@ class _UnitCheck:
                 return self.declared.get(expr.name)
             case Previous():
                 return self.declared.get(expr.name)
+            case Past():
+                what = "the input and the initial value of DELAY FIXED differ in units"
+                return self.same(self.declared.get(expr.name), self.unit(expr.otherwise), expr.span, what)
             case Position():
                 return DIMENSIONLESS
             case Unary():

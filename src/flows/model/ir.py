@@ -76,6 +76,17 @@ class Previous:
 
 
 @dataclass(frozen=True, slots=True)
+class Past:
+    """What a history variable took in `lag` steps ago, or `otherwise` before the run is that old."""
+
+    name: str
+    subscripts: tuple[Subscript, ...]
+    lag: Expr
+    otherwise: Expr
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Unary:
     """``-x`` or ``:NOT: x``; operator is ``-`` or ``not``."""
 
@@ -127,9 +138,9 @@ class Reduce:
     span: Span = field(default=NOWHERE, compare=False)
 
 
-Expr = Number | Ref | Previous | Position | Unary | Binary | Call | LookupCall | Reduce
+Expr = Number | Ref | Previous | Past | Position | Unary | Binary | Call | LookupCall | Reduce
 
-Kind = Literal["stock", "auxiliary", "constant", "lookup", "initial"]
+Kind = Literal["stock", "auxiliary", "constant", "lookup", "initial", "history"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,6 +247,8 @@ def children(expr: Expr) -> tuple[Expr, ...]:
             return (expr.table, expr.argument)
         case Reduce():
             return (expr.body,)
+        case Past():
+            return (expr.lag, expr.otherwise)
         case _:
             return ()
 

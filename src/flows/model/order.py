@@ -20,6 +20,7 @@ from flows.model.ir import (
     LookupCall,
     Loop,
     Number,
+    Past,
     Position,
     Previous,
     Reduce,
@@ -59,7 +60,7 @@ class Plan:
     dynamic : tuple of Node
         Evaluated at every step: auxiliaries that change over time.
     stocks : tuple of Node
-        Net flows of the stocks, in the order of the file.
+        Net flows of the stocks and what histories take in, in the order of the file.
     """
 
     initial: tuple[Node, ...]
@@ -96,14 +97,14 @@ def plan(model: Model, wanted: Iterable[str] | None = None) -> Plan:
     stocks = tuple(
         Node(v, eq, eq.expr)
         for v in variables.values()
-        if v.kind == "stock"
+        if v.kind in ("stock", "history")
         for eq in v.equations
         if eq.expr is not None
     )
     candidates: list[Node] = []
     settled: list[str] = []
     for v in variables.values():
-        if v.kind in ("constant", "lookup"):
+        if v.kind in ("constant", "lookup", "history"):
             continue
         for eq in v.equations:
             expr = eq.initial if eq.initial is not None else eq.expr
@@ -134,7 +135,7 @@ def _causes(variables: Mapping[str, Variable], wanted: Iterable[str]) -> set[str
             for eq in variables[name].equations:
                 for expr in (eq.expr, eq.initial):
                     if expr is not None:
-                        queue.extend(ref.name for ref in references(expr))
+                        queue.extend(n.name for n in walk(expr) if isinstance(n, Ref | Past))
     return found
 
 
@@ -155,7 +156,9 @@ def static_variables(variables: Mapping[str, Variable]) -> frozenset[str]:
                     if isinstance(node, Ref):
                         users.setdefault(node.name, []).append(v.name)
                         active |= node.name == "time"
-                    elif isinstance(node, Call) and node.function in TIME_FUNCTIONS:
+                    elif isinstance(node, Past) or (
+                        isinstance(node, Call) and node.function in TIME_FUNCTIONS
+                    ):
                         active = True
             if active and v.name not in moving:
                 moving.add(v.name)
@@ -302,5 +305,12 @@ def substitute(expr: Expr, at: Mapping[str, int]) -> Expr:
             return replace(expr, table=table, argument=substitute(expr.argument, at))
         case Reduce():
             return replace(expr, body=substitute(expr.body, at))
+        case Past():
+            subscripts = tuple(
+                Fixed(s.elements[at[s.index]]) if isinstance(s, Loop) and s.index in at else s
+                for s in expr.subscripts
+            )
+            lag, otherwise = substitute(expr.lag, at), substitute(expr.otherwise, at)
+            return replace(expr, subscripts=subscripts, lag=lag, otherwise=otherwise)
         case _:
             return expr

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flows.model.ir import Binary, BinaryOperator, Call, Expr, Kind, Number, Previous, Ref
+from flows.model.ir import Binary, BinaryOperator, Call, Expr, Kind, Number, Past, Previous, Ref
 
 Add = Callable[[str, Kind, Expr, Expr | None], Ref]
 """Adds a hidden variable: suffix, kind, expression (net flow), initial value → its reference."""
@@ -33,6 +33,7 @@ def memory(function: str, arguments: tuple[Expr, ...], add: Add, reference: Call
     Expr
         What stands in the place of the call.
     """
+    cut: Ref | None = None
     match function:
         case "initial":
             return add("", "initial", arguments[0], None)
@@ -47,15 +48,33 @@ def memory(function: str, arguments: tuple[Expr, ...], add: Add, reference: Call
             held = reference("")
             kept = Call("if then else", (condition, value, Previous(held.name, held.subscripts)))
             return add("", "auxiliary", kept, initial)
+        case "delay fixed":
+            return _delay_fixed(*arguments, add=add, reference=reference)
         case "smooth n" | "delay n":
             source, time, initial, order = arguments
             assert isinstance(order, Number)
             stages = round(order.value)
+            # Vensim cuts the order where a stage would be shorter than a time step.
+            whole = Call("integer", (_op("*", _op("/", time, Ref("time step")), Number(1.0 + 1e-6)),))
+            kept = Call("max", (Number(1.0), Call("min", (Number(float(stages)), whole))))
+            cut = add(" order", "initial", kept, None)
         case _:
             source, time = arguments[0], arguments[1]
             initial = arguments[2] if len(arguments) > 2 else source
             stages = 3 if "3" in function else 1
-    return _chain(function, source, time, initial, stages, add=add, reference=reference)
+    return _chain(function, source, time, initial, stages, cut, add=add, reference=reference)
+
+
+def _delay_fixed(
+    source: Expr, time: Expr, initial: Expr, *, add: Add, reference: Callable[[str], Ref]
+) -> Expr:
+    """The input a whole number of steps ago: time / TIME STEP, half up, one at least (help page fn_delay_fixed)."""
+    ratio = _op("/", time, Ref("time step"))
+    steps = Call("max", (Number(1.0), Call("integer", (_op("+", ratio, Number(0.5)),))))
+    lag = add(" lag", "initial", steps, None)
+    first = add(" initial", "initial", initial, None)
+    taken = add(" input", "history", source, None)
+    return add("", "auxiliary", Past(taken.name, taken.subscripts, lag, first), first)
 
 
 def _trend(source: Expr, time: Expr, initial: Expr, *, add: Add, reference: Callable[[str], Ref]) -> Expr:
@@ -71,21 +90,28 @@ def _chain(
     time: Expr,
     initial: Expr,
     stages: int,
+    cut: Ref | None,
     *,
     add: Add,
     reference: Callable[[str], Ref],
 ) -> Expr:
-    """Stages in a row: of information (smooths) or of material (delays)."""
-    stage_time = time if stages == 1 else _op("/", time, Number(float(stages)))
+    """Stages in a row: of information (smooths) or of material (delays); stages beyond a cut order pass on."""
+    number: Expr = Number(float(stages)) if cut is None else cut
+    stage_time = time if stages == 1 else _op("/", time, number)
     flow = source
     for stage in range(stages):
         suffix = f" stage {stage + 1}"
         if function.startswith("smooth"):
             # d(stage)/dt = (input - stage) / stage time
-            flow = add(suffix, "stock", _op("/", _op("-", flow, reference(suffix)), stage_time), initial)
+            output: Expr = add(
+                suffix, "stock", _op("/", _op("-", flow, reference(suffix)), stage_time), initial
+            )
         else:
             # d(stage)/dt = inflow - stage / stage time; the content starts at initial * stage time
-            outflow = _op("/", reference(suffix), stage_time)
-            add(suffix, "stock", _op("-", flow, outflow), _op("*", initial, stage_time))
-            flow = outflow
+            output = _op("/", reference(suffix), stage_time)
+            add(suffix, "stock", _op("-", flow, output), _op("*", initial, stage_time))
+        if cut is None or stage == 0:
+            flow = output
+        else:
+            flow = Call("if then else", (_op("<=", Number(stage + 1.0), cut), output, flow))
     return flow

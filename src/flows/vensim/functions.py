@@ -99,6 +99,7 @@ _TABLE = (
     ("delay3i", "input, time, initial", "memory", "Third-order material delay with initial output."),
     ("smooth n", "input, time, initial, order", "memory", "Information delay of any order."),
     ("delay n", "input, time, initial, order", "memory", "Material delay of any order."),
+    ("delay fixed", "input, time, initial", "memory", "The input a fixed time ago, in whole steps, half up."),
     ("trend", "input, time, initial trend", "memory", "Relative growth against a smooth of the input."),
     ("forecast", "input, time, horizon", "memory", "The input carried on at its trend over a horizon."),
     (

@@ -464,16 +464,9 @@ class _Lowering:
     def _table(self, definition: Definition, points: Points) -> Table:
         if not points.x:
             raise self._error(f'the lookup "{definition.name}" has no points', points.at)
-        for i in range(1, len(points.x)):
-            if points.x[i] < points.x[i - 1]:
-                raise self._error(
-                    f'the points of the lookup "{definition.name}" are out of order',
-                    points.at,
-                    found=f"x = {points.x[i]:g} after {points.x[i - 1]:g}",
-                    expected="x rising",
-                    remedy="Sort the points by x",
-                )
-        return Table(points.x, points.y)
+        # Vensim takes points in any order and sorts them; a descending list means the same curve.
+        order = sorted(range(len(points.x)), key=lambda i: points.x[i])
+        return Table(tuple(points.x[i] for i in order), tuple(points.y[i] for i in order))
 
     # ------------------------------------------------------------------------------------------------ expressions
 
@@ -646,6 +639,8 @@ class _Lowering:
         if function.kind == "memory":
             if scope.bound:
                 raise self._unsupported(f"{node.name} inside a SUM over ! ranges", node.at)
+            if key in ("delay n", "smooth n"):
+                arguments = (*arguments[:3], self._literal(arguments[3]))
             if key in ("delay n", "smooth n") and not isinstance(arguments[3], Number):
                 raise self._unsupported(f"{node.name} with an order that is no number", node.at)
             return self._memory(key, arguments, scope, span)
@@ -680,6 +675,14 @@ class _Lowering:
         )
         self.hidden[table.name] = table
         return LookupCall(Ref(table.name, (), span), self._expr(argument, scope), span)
+
+    def _literal(self, expr: Expr) -> Expr:
+        """The number behind a constant's name, where a number must be known before the run."""
+        if isinstance(expr, Ref) and not expr.subscripts and expr.name in self.by_name:
+            value = self.by_name[expr.name][0].expression
+            if isinstance(value, Num):
+                return Number(value.value, expr.span)
+        return expr
 
     def _macro(self, node: Apply, macro: MacroDefinition, scope: _Scope, span: Span) -> Expr:
         """Expand a macro's call: its variables become hidden ones over the loops of the calling equation."""

@@ -597,7 +597,8 @@ def parse(text: str, path: str = "<text>") -> ModelText:
         At the first block that can't be read, with its place, what was found and what was expected.
     """
     source = _Source(path, text)
-    sketch_at = _line_start(text, "\\\\\\---///")
+    sketch = _SKETCH.search(text)
+    sketch_at = -1 if sketch is None else sketch.start()
     settings = _SETTINGS.search(text)
     settings_at = len(text) if settings is None else settings.start() + 1
     sketch_at = settings_at if sketch_at < 0 else sketch_at
@@ -641,6 +642,7 @@ def parse(text: str, path: str = "<text>") -> ModelText:
     )
 
 
+_SKETCH = re.compile(r"(?<![^\r\n])\\{2,3}---///")
 _MACRO = re.compile(
     r":\s*MACRO\s*:(?P<name>[^(]*)\((?P<inputs>[^):]*)(?::(?P<outputs>[^)]*))?\)", re.IGNORECASE
 )
@@ -668,13 +670,6 @@ def _macro(source: _Source, body: str, match: re.Match[str], macros: list[MacroD
         raise source.error(f'the macro "{name}" has no equation for its own name', match.start())
     macros.append(MacroDefinition(name, tuple(names[0]), tuple(names[1]), tuple(definitions), match.start()))
     return end.end()
-
-
-def _line_start(text: str, mark: str) -> int:
-    at = text.find(mark)
-    while at > 0 and text[at - 1] not in "\r\n":
-        at = text.find(mark, at + 1)
-    return at
 
 
 def _skip(source: _Source, body: str, at: int) -> int:
@@ -745,6 +740,8 @@ def _block(
     source.subject = f'"{_plain(name.text)}"'
     if reader.token.kind == "keyword" and reader.token.text in ("THE CONDITION", "TEST INPUT"):
         return block_end + 1  # reality checks are kept in the text, not run
+    if any(t.kind == "keyword" and t.text in ("THE CONDITION", "TEST INPUT") for t in reader.tokens[:12]):
+        return block_end + 1  # a named reality check
     if reader.at_symbol(":", "<->"):
         ranges.append(_range(reader, name, group))
     else:
