@@ -63,10 +63,17 @@ def test_both_engines_run_each_case_and_progress_is_told(tmp_path: Path) -> None
 def test_tables_with_times_across_and_commas_in_names(tmp_path: Path) -> None:
     path = tmp_path / "output.tab"
     path.write_text('Time\t0\t1\n"m[p,q]"\t3\t4\nc\t7\t\n', encoding="utf-8")
-    times, columns = read_output(path)
+    times, columns, digits = read_output(path)
     np.testing.assert_array_equal(times, [0, 1])
     np.testing.assert_array_equal(columns["m", ("p", "q")], [3, 4])
     np.testing.assert_array_equal(columns["c", ()], [7, 7])
+    assert not digits["c", ()].any()
+
+
+def test_the_last_digit_printed_is_not_held_against_a_model(tmp_path: Path) -> None:
+    path = tmp_path / "output.csv"
+    path.write_text("Time,x\n0,1.25\n1,2.5e-3\n", encoding="utf-8")
+    np.testing.assert_allclose(read_output(path)[2]["x", ()], [0.005, 0.00005])
 
 
 @pytest.mark.parametrize(

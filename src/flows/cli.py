@@ -7,6 +7,7 @@ imported inside the commands, so that ``flows --help`` answers at once.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 import tempfile
@@ -306,6 +307,46 @@ def list_(
             f'nothing to list under "{what}"', expected="one of " + ", ".join(lists), remedy=near(what, lists)
         )
     _console().print(lists[what]())
+
+
+@app.command()
+def conform(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Folder of .mdl files beside output.csv or output.tab.")
+    ],
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write every verdict to a JSON file.")
+    ] = None,
+    reference: Annotated[
+        bool, typer.Option("--reference/--no-reference", help="Run each model through PySD too.")
+    ] = True,
+) -> None:
+    """Run models with canonical output and compare; exit code 1 if the compiled engine differs from one."""
+    from flows.conform import WIDER, conform_folder
+    from flows.provenance import atomic_write
+
+    with _progress("Conformance") as progress:
+        verdicts = conform_folder(folder, reference=reference, progress=progress)
+    shown = [v for v in verdicts if v.status != "agrees" or v.reason]
+    table = _table("model", "engine", "verdict", ">difference", "where or why")
+    for v in shown:
+        table.add_row(
+            v.model, v.engine, v.status, f"{v.worst:.1e}" if v.worst else "", v.variable or v.reason
+        )
+    if shown:
+        _console().print(table)
+    for engine in dict.fromkeys(v.engine for v in verdicts):
+        own = [v.status for v in verdicts if v.engine == engine]
+        counts = ", ".join(f"{own.count(s)} {s}" for s in dict.fromkeys(own))
+        print(f"{engine}: {len(own)} models, {counts}")
+    for name, (tolerance, why) in WIDER.items():
+        if any(v.model.endswith(name) for v in verdicts):
+            print(f"wider tolerance {tolerance:g} for {name}: {why}")
+    if json_file is not None:
+        text = json.dumps([v.as_dict() for v in verdicts], indent=1, ensure_ascii=False)
+        atomic_write(json_file, text + "\n")
+    if any(v.status == "differs" and v.engine == "compiled" for v in verdicts):
+        raise typer.Exit(1)
 
 
 # Lists --------------------------------------------------------------------------------------------
