@@ -194,6 +194,8 @@ class Variable:
         For each dimension the elements of that range, in order.
     hidden : bool
         True for stocks made by expansion (SMOOTH, DELAY …), which no file names.
+    series : str
+        For a data variable the name of the hidden lookup that holds its points over time.
     """
 
     name: str
@@ -208,6 +210,7 @@ class Variable:
     group: str = ""
     span: Span = NOWHERE
     hidden: bool = False
+    series: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:

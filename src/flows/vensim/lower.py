@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 from flows.errors import FlowsError, ModelError, UnsupportedError, near
 from flows.model.ir import (
@@ -32,7 +34,7 @@ from flows.model.ir import (
 )
 from flows.model.model import CONTROLS, Control, Model
 from flows.references import fold
-from flows.vensim import expand
+from flows.vensim import expand, external
 from flows.vensim.functions import FUNCTIONS
 from flows.vensim.parse import (
     Apply,
@@ -56,13 +58,15 @@ _METHODS = {0: "euler", 1: "rk4 auto", 2: "difference", 3: "rk2 auto", 4: "rk2",
 _BINARY = {"AND": "and", "OR": "or"}
 
 
-def lower(source: ModelText) -> Model:
+def lower(source: ModelText, data: tuple[str | Path, ...] = ()) -> Model:
     """Turn a parsed model file into a model.
 
     Parameters
     ----------
     source : ModelText
         The syntax tree.
+    data : tuple of paths
+        Data sets beside those that the settings name.
 
     Returns
     -------
@@ -75,7 +79,7 @@ def lower(source: ModelText) -> Model:
     UnsupportedError
         For constructs that are valid Vensim but not supported, by name.
     """
-    return _Lowering(source).model()
+    return _Lowering(source, data).model()
 
 
 class _Scope:
@@ -92,13 +96,16 @@ class _Scope:
 
 
 class _Lowering:
-    def __init__(self, source: ModelText) -> None:
+    def __init__(self, source: ModelText, data: tuple[str | Path, ...]) -> None:
         self.source = source
+        self.files = external.Files(Path(source.path).parent, external.tags(source.settings))
+        self.data = data
         self.ranges: dict[str, Range] = {}
         self.mappings: dict[tuple[str, str], dict[str, str]] = {}
         self.macros = {fold(m.name): m for m in source.macros}
         self.element_spelling: dict[str, str] = {}
         self.hidden: dict[str, Variable] = {}
+        self.tables: dict[str, list[tuple[Axes, list[Table]]]] = {}  # of data variables and external lookups
         self.calls = 0  # macros expanded so far
         self.by_name: dict[str, list[Definition]] = {}
         self.dimensions: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {}
@@ -114,6 +121,20 @@ class _Lowering:
         variables: dict[str, Variable] = {}
         for name, definitions in self.by_name.items():
             variables[name] = self._variable(name, definitions)
+        for name in [n for n in self.tables if n.startswith("#")]:
+            owner = variables[name[1:].removesuffix(" DATA")]
+            variables[owner.name] = replace(owner, series=name)
+            self.hidden[name] = Variable(
+                name=name,
+                spelling=f"data of {owner.spelling}",
+                kind="lookup",
+                equations=self._table_equations(self.tables[name]),
+                ranges=owner.ranges,
+                elements=owner.elements,
+                units=owner.units,
+                span=owner.span,
+                hidden=True,
+            )
         variables |= self.hidden
         path = Path(self.source.path)
         return Model(
@@ -201,6 +222,9 @@ class _Lowering:
                         remedy=near(other, [r.name for r in self.source.ranges]),
                     )
                 elements.extend(resolve(other, (*chain, key)))
+            if definition.source:
+                names = self._external(definition.at, external.elements, self.files, definition.source)
+                elements.extend((fold(e), e) for e in names)
             for item in definition.items:
                 if item.last:
                     elements.extend((fold(e), e) for e in self._sequence(item.name, item.last, item.at))
@@ -364,6 +388,11 @@ class _Lowering:
                 first.at,
                 expected="one kind of equation",
             )
+        if name in self.tables:
+            plain = [
+                eq for kind, eq in pairs if eq.table and (eq.axes not in [a for a, _ in self.tables[name]])
+            ]
+            pairs = [("lookup", eq) for eq in (*plain, *self._table_equations(self.tables[name]))]
         self._defined_once(first.name, [eq for _, eq in pairs])
         ranges, elements = self.dimensions[name]
         return Variable(
@@ -378,6 +407,14 @@ class _Lowering:
             span=self.source.span(first.at),
             units=next((d.units for d in definitions if d.units), ""),
             comment=next((d.comment for d in definitions if d.comment), ""),
+        )
+
+    def _table_equations(self, parts: list[tuple[Axes, list[Table]]]) -> tuple[Equation, ...]:
+        """One equation for each element's table."""
+        return tuple(
+            Equation(tuple((None, (e,)) for e in picked), table=table)
+            for axes, tables in parts
+            for picked, table in zip(itertools.product(*(e for _, e in axes)), tables, strict=True)
         )
 
     def _defined_once(self, name: str, equations: list[Equation]) -> None:
@@ -408,15 +445,15 @@ class _Lowering:
     def _equation(self, definition: Definition, axes: Axes, whole: Axes) -> tuple[Kind, Equation]:
         span = self.source.span(definition.at)
         node = definition.expression
-        if definition.operator in ("", ":IS:", ":=") or definition.keyword:
-            if definition.operator == "" and not definition.keyword:
-                raise self._error(
-                    f'"{definition.name}" has no equation',
-                    definition.at,
-                    expected="= and an expression after the name",
-                )
-            raise self._unsupported("a data or string variable", definition.at)
-        assert node is not None
+        if definition.operator == ":IS:":
+            raise self._unsupported("a string variable", definition.at)
+        if node is None:
+            return "auxiliary", self._from_data_set(definition, axes, span)
+        external_kind = _external_kind(node)
+        if external_kind is not None:
+            return self._from_file(definition, node, external_kind, axes, span)
+        if definition.operator == ":=" or definition.keyword:
+            raise self._unsupported("a data variable with an expression", definition.at)
         if isinstance(node, Points):
             return "lookup", Equation(axes, table=self._table(definition, node), span=span)
         if isinstance(node, Num):
@@ -443,6 +480,90 @@ class _Lowering:
             self._arity(node)
             return "initial", Equation(axes, expr=self._expr(node.arguments[0], scope), span=span)
         return "auxiliary", Equation(axes, expr=self._expr(node, scope), span=span)
+
+    def _from_file(
+        self, definition: Definition, node: Node, kind: str, axes: Axes, span: Span
+    ) -> tuple[Kind, Equation]:
+        """GET XLS or GET DIRECT CONSTANTS, DATA and LOOKUPS."""
+        assert isinstance(node, Apply)
+        if not all(isinstance(a, Text) for a in node.arguments):
+            raise self._error(f"{node.name} takes texts in single quotes", node.at)
+        arguments = tuple(a.value for a in node.arguments if isinstance(a, Text))
+        shape = tuple(len(elements) for index, elements in axes if index is not None)
+        if kind == "constants":
+            values = self._external(node.at, external.constants, self.files, arguments, shape)
+            return "constant", Equation(axes, values=tuple(float(v) for v in values.reshape(-1)), span=span)
+        steps = kind == "lookups"
+        x, y = self._external(node.at, external.series, self.files, arguments, shape, steps=steps)
+        tables = [_table(x, row) for row in y.reshape(-1, len(x))]
+        if kind == "lookups":
+            self.tables.setdefault(fold(definition.name), []).append((axes, tables))
+            return "lookup", Equation(axes, table=tables[0], span=span)
+        return "auxiliary", self._series(definition, axes, tables, span)
+
+    def _from_data_set(self, definition: Definition, axes: Axes, span: Span) -> Equation:
+        """A data variable without equation: its points come from a data set."""
+        key = fold(definition.name)
+        tables = []
+        for picked in itertools.product(*(elements for _, elements in axes)):
+            points = self.data_sets.get((key, picked))
+            if points is None:
+                label = definition.name + (
+                    f"[{','.join(self.element_spelling[e] for e in picked)}]" if picked else ""
+                )
+                files = ", ".join(str(p) for p in self.data_files) or "none"
+                raise self._error(
+                    f'"{label}" has no equation and no data set holds it',
+                    definition.at,
+                    found=f"data sets read: {files}",
+                    remedy="Add = and an expression after the name, or a data set with data=",
+                )
+            tables.append(_table(*points))
+        return self._series(definition, axes, tables, span)
+
+    def _series(self, definition: Definition, axes: Axes, tables: list[Table], span: Span) -> Equation:
+        """A data variable as a lookup of time, in the way that its keyword says."""
+        step = 1e-6
+        tables = [_timed(table, definition.keyword, step) for table in tables]
+        name = f"#{fold(definition.name)} DATA"
+        self.tables.setdefault(name, []).append((axes, tables))
+        subscripts = tuple(
+            Loop(index, elements) if index is not None else Fixed(elements[0]) for index, elements in axes
+        )
+        return Equation(
+            axes, expr=LookupCall(Ref(name, subscripts, span), Ref("time", (), span), span), span=span
+        )
+
+    def _external(self, at: int, read: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        """Call a reader of external files; its refusals name the equation too."""
+        try:
+            return read(*arguments, **options)
+        except FlowsError as error:
+            raise ModelError(
+                f"the external file can't be used: {error}", where=self.source.where(at)
+            ) from None
+
+    @cached_property
+    def data_files(self) -> list[Path]:
+        """Data sets of the settings that are there as text, then those given."""
+        folder = Path(self.source.path).parent
+        named = re.findall(r"^13:([^\r\n]*)", self.source.settings, re.MULTILINE)
+        found = []
+        for name in (n.strip() for line in named for n in line.split(",") if n.strip()):
+            stem = re.sub(r"\.vdfx?$", "", name.replace("\\", "/"), flags=re.IGNORECASE)
+            candidates = [name, *(stem + suffix for suffix in (".tab", ".csv", ".dat"))]
+            found += [
+                folder / c for c in candidates if Path(c).suffix.lower() in _DATA and (folder / c).is_file()
+            ][:1]
+        return [*found, *(Path(d) for d in self.data)]
+
+    @cached_property
+    def data_sets(self) -> dict[tuple[str, tuple[str, ...]], tuple[Any, Any]]:
+        """All series of all data sets; a later file wins."""
+        series: dict[tuple[str, tuple[str, ...]], tuple[Any, Any]] = {}
+        for path in self.data_files:
+            series |= external.dataset(path)
+        return series
 
     def _array(self, definition: Definition, node: Array, axes: Axes) -> tuple[float, ...]:
         shape = [len(elements) for index, elements in axes if index is not None] or [1]
@@ -590,7 +711,7 @@ class _Lowering:
     def _apply(self, node: Apply, scope: _Scope, span: Span) -> Expr:
         key = fold(node.name)
         definitions = self.by_name.get(key)
-        if definitions and definitions[0].operator == "(":
+        if definitions and (definitions[0].operator == "(" or _is_lookups(definitions[0].expression)):
             if len(node.arguments) != 1:
                 raise self._error(
                     f'the lookup "{node.name}" takes one argument', node.at, found=str(len(node.arguments))
@@ -774,6 +895,49 @@ class _Lowering:
 
     def _unsupported(self, what: str, at: int) -> UnsupportedError:
         return UnsupportedError(f"{what} isn't supported yet", where=self.source.where(at))
+
+
+_DATA = (".tab", ".csv", ".dat", ".xlsx", ".xls", ".txt")
+
+
+def _external_kind(node: Node) -> str | None:
+    """``constants``, ``data`` or ``lookups`` for a GET XLS or GET DIRECT function."""
+    if not isinstance(node, Apply):
+        return None
+    match = re.fullmatch(r"get (?:xls|direct|123|vdf) (constants|data|lookups)", fold(node.name))
+    return match[1] if match else None
+
+
+def _is_lookups(node: Node | None) -> bool:
+    return node is not None and _external_kind(node) == "lookups"
+
+
+def _table(x: Any, y: Any) -> Table:
+    """Points without the gaps."""
+    pairs = [(float(a), float(b)) for a, b in zip(x, y, strict=True) if b == b]
+    return Table(tuple(a for a, _ in pairs), tuple(b for _, b in pairs))
+
+
+def _timed(table: Table, keyword: str, near: float) -> Table:
+    """Points of a data variable so that linear interpolation does what its keyword says (help page 22145)."""
+    x, y = table.x, table.y
+    points: list[tuple[float, float]] = []
+    match keyword:
+        case "HOLD BACKWARD":  # the last value until a new one
+            for k in range(len(x)):
+                points += [(x[k], y[k - 1]), (x[k], y[k])] if k else [(x[k], y[k])]
+        case "LOOK FORWARD":  # the next value, from just after a point on
+            for k in range(len(x)):
+                points.append((x[k], y[k]))
+                if k + 1 < len(x):
+                    points.append((x[k] + near, y[k + 1]))
+        case "RAW":  # nothing but at the points
+            nothing = -(2.0**109)
+            for a, b in zip(x, y, strict=True):
+                points += [(a - near, nothing), (a - near, b), (a + near, b), (a + near, nothing)]
+        case _:
+            return table
+    return Table(tuple(a for a, _ in points), tuple(b for _, b in points))
 
 
 def _expressions(equation: Equation) -> list[Equation]:

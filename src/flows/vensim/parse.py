@@ -124,7 +124,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class RangeDefinition:
-    """``name : items -> mappings`` or ``name <-> other``."""
+    """``name : items -> mappings`` or ``name <-> other``; `source` holds the arguments of GET … SUBSCRIPT."""
 
     name: str
     items: tuple[Item, ...]
@@ -132,6 +132,7 @@ class RangeDefinition:
     equivalent: str
     group: str
     at: int
+    source: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -822,7 +823,11 @@ def _definition(
         operator, expression = ":IS:", reader.operand()
     elif reader.at_symbol("(") and not keyword:
         opened = reader.take()
-        operator, expression = "(", reader.points(opened.at)
+        if reader.token.kind == "name":  # GET XLS LOOKUPS(…) in parentheses
+            operator, expression = "(", reader.expression()
+            reader.closing(opened)
+        else:
+            operator, expression = "(", reader.points(opened.at)
     elif reader.token.kind != "end":
         if not reader.at_symbol("=", "==", ":="):
             raise reader.wrong('"=" after the name', "Check that the block before it ends with |")
@@ -852,7 +857,12 @@ def _range(reader: _Reader, name: Token, group: str) -> RangeDefinition:
     if reader.take().text == "<->":
         other = reader.name("the name of the equivalent range")
         return RangeDefinition(_plain(name.text), (), (), _plain(other.text), group, name.at)
-    items = _items(reader)
+    source: tuple[str, ...] = ()
+    items: tuple[Item, ...] = ()
+    if fold(reader.token.text) in ("get xls subscript", "get direct subscript"):
+        source = _texts(reader)
+    else:
+        items = _items(reader)
     mappings: list[tuple[str, tuple[Item, ...]]] = []
     if reader.at_symbol("->"):
         reader.take()
@@ -868,7 +878,15 @@ def _range(reader: _Reader, name: Token, group: str) -> RangeDefinition:
             if not reader.at_symbol(","):
                 break
             reader.take()
-    return RangeDefinition(_plain(name.text), items, tuple(mappings), "", group, name.at)
+    return RangeDefinition(_plain(name.text), items, tuple(mappings), "", group, name.at, source)
+
+
+def _texts(reader: _Reader) -> tuple[str, ...]:
+    """Read ``FUNCTION('text', 'text', …)``; returns the texts."""
+    call = reader.operand()
+    if not isinstance(call, Apply) or not all(isinstance(a, Text) for a in call.arguments):
+        raise reader.wrong("texts in single quotes")
+    return tuple(a.value for a in call.arguments if isinstance(a, Text))
 
 
 def _items(reader: _Reader) -> tuple[Item, ...]:

@@ -44,9 +44,7 @@ def read_vensim(
     """
     if units not in ("warn", "error", "off"):
         raise InputError("units= is unknown", found=repr(units), expected='"warn", "error" or "off"')
-    if data:
-        raise InputError("data sets can't be read yet", where="data=")
-    model = lower(parse(read_text(path), str(path)))
+    model = lower(parse(read_text(path), str(path)), data)
     if units != "off":
         findings = unit_findings(model)
         if findings and units == "error":

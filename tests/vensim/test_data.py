@@ -1,0 +1,112 @@
+"""Data variables, data sets and external files, run end to end."""
+
+from __future__ import annotations
+
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import openpyxl
+import pytest
+
+import flows
+from flows.errors import ModelError
+
+CONTROL = """
+INITIAL TIME = 0 ~~|
+FINAL TIME = 4 ~~|
+TIME STEP = 0.5 ~~|
+SAVEPER = TIME STEP ~~|
+"""
+
+
+def _write(folder: Path, text: str, settings: str = "") -> Path:
+    path = folder / "m.mdl"
+    path.write_text(textwrap.dedent(text) + CONTROL + settings, encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Path:
+    """A workbook: times across in row 1, two series below, a constant matrix, names of elements."""
+    workbook = openpyxl.Workbook()
+    sheet = workbook.active
+    assert sheet is not None
+    sheet.title = "S"
+    for row in (
+        ["time", 0, 1, 3],
+        ["first", 10, 20, 40],
+        ["second", 1, None, 7],
+        ["names", "p", "q"],
+        ["matrix", 1.5, 2.5],
+        ["", 3.5, 4.5],
+    ):
+        sheet.append(row)
+    workbook.save(tmp_path / "book.xlsx")
+    return tmp_path
+
+
+def test_series_constants_lookups_and_elements_of_a_workbook(book: Path) -> None:
+    path = _write(
+        book,
+        """
+        r: GET DIRECT SUBSCRIPT('book.xlsx', 'S', 'B4', 'C4', '') ~~|
+        s: u, v ~~|
+        x[r] := GET DIRECT DATA('book.xlsx', 'S', '1', 'B2') ~~|
+        m[r, s] = GET XLS CONSTANTS('book.xlsx', 'S', 'B5') ~~|
+        t(GET DIRECT LOOKUPS('book.xlsx', 'S', '1', 'B2')) ~~|
+        y = t(Time * 2) ~~|
+        twice[r] = 2 * x[r] ~~|
+        """,
+    )
+    ds = flows.simulate(flows.read_vensim(path, units="off"))
+    np.testing.assert_allclose(ds["x"].sel(r="p")[::2], [10, 20, 30, 40, 40])  # held beyond the last point
+    np.testing.assert_allclose(ds["x"].sel(r="q")[::2], [1, 3, 5, 7, 7])  # its own points only
+    np.testing.assert_allclose(ds["twice"], 2 * ds["x"])
+    np.testing.assert_allclose(ds["m"], [[1.5, 2.5], [3.5, 4.5]])
+    np.testing.assert_allclose(ds["y"][:3], [10, 20, 30])
+
+
+@pytest.mark.parametrize(
+    ("keyword", "values"),
+    [
+        ("", [0, 5, 10, 12.5, 15, 17.5, 20, 20, 20]),
+        (":INTERPOLATE:", [0, 5, 10, 12.5, 15, 17.5, 20, 20, 20]),
+        (":HOLD BACKWARD:", [0, 0, 10, 10, 10, 10, 20, 20, 20]),
+        (":LOOK FORWARD:", [0, 10, 10, 20, 20, 20, 20, 20, 20]),
+        (":RAW:", [0, None, 10, None, None, None, 20, None, None]),
+    ],
+)
+def test_a_data_set_beside_the_model_and_what_lies_between_its_points(
+    tmp_path: Path, keyword: str, values: list[float | None]
+) -> None:
+    (tmp_path / "given.tab").write_text("Time\tx\n0\t0\n1\t10\n3\t20\n", encoding="utf-8")
+    path = _write(tmp_path, f"x {keyword} ~~|", ":L\x7f<%^E!@\n13:given.vdf\n")
+    got = flows.simulate(flows.read_vensim(path, units="off"))["x"].values
+    for value, expected in zip(got, values, strict=True):
+        assert value == pytest.approx(-(2.0**109) if expected is None else expected)
+
+
+def test_data_sets_can_be_given_and_the_later_one_wins(tmp_path: Path) -> None:
+    for name, value in (("a.csv", 1), ("b.csv", 2)):
+        (tmp_path / name).write_text(f"Time,x\n0,{value}\n4,{value}\n", encoding="utf-8")
+    path = _write(tmp_path, "x ~~|\n")
+    model = flows.read_vensim(path, units="off", data=(tmp_path / "a.csv", tmp_path / "b.csv"))
+    np.testing.assert_allclose(flows.simulate(model)["x"], 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x ~~|\n", r'm.mdl:1:1: "x" has no equation and no data set holds it, found data sets read: none'),
+        (
+            "x := GET DIRECT DATA('none.xlsx', 'S', '1', 'B2') ~~|\n",
+            r"m.mdl:1:6: the external file can't be used: .*none.xlsx",
+        ),
+        ("x := GET DIRECT DATA(1, 2) ~~|\n", "GET DIRECT DATA takes texts in single quotes"),
+        ("n = 1 ~~|\nx := n * 2 ~~|\n", "a data variable with an expression isn't supported yet"),
+    ],
+)
+def test_mistakes_with_data_are_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        flows.read_vensim(_write(tmp_path, text), units="off")
