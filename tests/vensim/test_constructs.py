@@ -251,3 +251,41 @@ def test_named_reality_checks_are_kept_but_not_run() -> None:
         "zero[r] :TEST INPUT: x[r] = 0 ~~|\n"
     )
     assert model.names[:1] == ("x",)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_runge_kutta_of_an_exponential_decay(engine: Literal["compiled", "python"]) -> None:
+    model = small_model("x = INTEG(-x, 1) ~~|\n", final=3, step=0.5)
+    factor = 1 - 0.5 + 0.5**2 / 2 - 0.5**3 / 6 + 0.5**4 / 24
+    ds = simulate(model, engine=engine, method="rk4")
+    np.testing.assert_allclose(ds["x"], factor ** np.arange(7), rtol=1e-14)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_comes_from_outside_is_held_over_a_runge_kutta_step(
+    engine: Literal["compiled", "python"],
+) -> None:
+    model = small_model(
+        """
+        held = INTEG(RAMP(1, 0, 10), 0) ~~|
+        moving = INTEG(Time, 0) ~~|
+        """,
+        final=2,
+    )
+    ds = simulate(model, engine=engine, method="rk4")
+    np.testing.assert_allclose(ds["held"], [0, 0, 1])  # as Euler's method has it
+    np.testing.assert_allclose(ds["moving"], [0, 0.5, 2])  # exact
+
+
+def test_the_files_settings_choose_the_method() -> None:
+    model = small_model("x = INTEG(-x, 1) ~~|\n", step=0.5, settings=":L\x7f<%^E!@\n15:0,0,0,5,0,0\n")
+    assert model.method == "rk4"
+    assert float(simulate(model)["x"][1]) == pytest.approx(
+        1 - 0.5 + 0.125 - 0.125 / 6 + 0.0625 / 24, rel=1e-14
+    )
+
+
+@pytest.mark.parametrize("method", ["rk2", "difference"])
+def test_a_method_that_is_not_compiled_is_refused_by_name(method: str) -> None:
+    with pytest.raises(UnsupportedError, match=method):
+        simulate(small_model("x = INTEG(-x, 1) ~~|\n"), method=method)

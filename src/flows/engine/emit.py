@@ -16,6 +16,7 @@ from flows.errors import UnsupportedError
 from flows.model.ir import (
     COMPARISONS,
     LOGICAL,
+    STEP_START,
     Binary,
     Call,
     Expr,
@@ -69,6 +70,10 @@ class Body(ABC):
     @abstractmethod
     def time(self) -> str:
         """Model time."""
+
+    @abstractmethod
+    def step_start(self) -> str:
+        """Model time at the start of the step: what comes from outside is held over a Runge-Kutta step."""
 
     @abstractmethod
     def half_step(self) -> str:
@@ -194,6 +199,8 @@ class Body(ABC):
             case Ref() | Previous():
                 if expr.name == "time":
                     return self.time()
+                if expr.name == STEP_START:
+                    return self.step_start()
                 variable = self.model.variables[expr.name]
                 return self.load(self.address(self.places.base[expr.name], variable, expr.subscripts))
             case Past():
@@ -306,8 +313,8 @@ class Body(ABC):
         return self.choose(zero, otherwise, self.arithmetic("/", a, b))
 
     def next_half(self) -> str:
-        """Time and half a step."""
-        return self.keep(self.arithmetic("+", self.time(), self.half_step()))
+        """Time at the start of the step and half a step."""
+        return self.keep(self.arithmetic("+", self.step_start(), self.half_step()))
 
     def at_least_a_step(self, width: str) -> str:
         """A width of zero means one step."""
@@ -334,7 +341,7 @@ class Body(ABC):
 
     def ramp(self, slope: str, start: str, end: str) -> str:
         """0, then a slope from start to end, then constant."""
-        time = self.time()
+        time = self.step_start()
         until = self.choose(self.compare("<", time, end), time, end)
         rise = self.arithmetic("*", slope, self.arithmetic("-", until, start))
         return self.choose(self.compare(">", time, start), rise, self.number(0.0))

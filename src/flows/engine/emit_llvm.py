@@ -9,7 +9,7 @@ computes.
 from __future__ import annotations
 
 import struct
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from flows.engine.emit import Address, Body
 from flows.engine.hoist import exogenous
@@ -22,9 +22,9 @@ from flows.model.order import Node, Plan
 LANES = 8
 _PARAMETERS = (
     "ptr noalias %w, ptr noalias readonly %tab, ptr noalias readonly %info, ptr noalias %past, i64 %n, "
-    "double %t, double %dt"
+    "double %start, double %t, double %dt"
 )
-_ARGUMENTS = "ptr %w, ptr %tab, ptr %info, ptr %past, i64 {n}, double {t}, double %dt"
+_ARGUMENTS = "ptr %w, ptr %tab, ptr %info, ptr %past, i64 {n}, double {start}, double {t}, double %dt"
 _COMPARE = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
 _ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
 _SHORT_TABLE = 32
@@ -54,7 +54,8 @@ class Source:
             self._phase("initialize", plan.initial, {}, initial=True),
             self._phase("auxiliaries", plan.dynamic, self.time_only),
             self._phase("net_flows", plan.stocks, self.time_only, net=True),
-            _LOOPS[method](places),
+            self._phase("record", plan.histories, self.time_only, net=True),
+            _Loop(places).text(_STEPS[method]),
         ]
         positions = [
             f"@{name} = private constant [{len(values)} x i64] [{', '.join(f'i64 {v}' for v in values)}]"
@@ -84,7 +85,9 @@ class Source:
             if not functions or len(functions[-1].lines.texts) > 6 * STATEMENTS:
                 functions.append(_Function(f"{name}_{len(functions)}"))
             functions[-1].group(self, group, initial=initial, net=net)
-        calls = "\n".join(f"  call void @{f.name}({_ARGUMENTS.format(n='%n', t='%t')})" for f in functions)
+        calls = "\n".join(
+            f"  call void @{f.name}({_ARGUMENTS.format(n='%n', start='%start', t='%t')})" for f in functions
+        )
         whole = f"define internal void @{name}({_PARAMETERS}) {{\n{calls}\n  ret void\n}}"
         return "\n".join([*(f.text() for f in functions), whole])
 
@@ -99,9 +102,11 @@ class _Function:
     def text(self) -> str:
         vector = f"<{LANES} x double>"
         return (
-            f"define internal void @{self.name}({_PARAMETERS}) noinline {{\nstart:\n"
+            f"define internal void @{self.name}({_PARAMETERS}) noinline {{\nentry:\n"
             f"  %ta = insertelement {vector} poison, double %t, i64 0\n"
             f"  %tv = shufflevector {vector} %ta, {vector} poison, <{LANES} x i32> zeroinitializer\n"
+            f"  %sa = insertelement {vector} poison, double %start, i64 0\n"
+            f"  %sv = shufflevector {vector} %sa, {vector} poison, <{LANES} x i32> zeroinitializer\n"
             "  %half = fmul double %dt, 0.5\n"
             f"  %ha = insertelement {vector} poison, double %half, i64 0\n"
             f"  %hv = shufflevector {vector} %ha, {vector} poison, <{LANES} x i32> zeroinitializer\n"
@@ -170,6 +175,10 @@ class LlvmBody(Body):
     def time(self) -> str:
         """Model time."""
         return "%tv" if self.lane is None else "%t"
+
+    def step_start(self) -> str:
+        """Model time at the start of the step."""
+        return "%sv" if self.lane is None else "%start"
 
     def half_step(self) -> str:
         """Half a time step."""
@@ -420,60 +429,138 @@ _RUN = (
 )
 
 
-def _euler(places: Layout) -> str:
-    """Euler's method, as `flows.engine.integrate.euler`; saved values lie as (times, slots, lanes)."""
+class _Loop:
+    """The loop over time, as `flows.engine.integrate` has it; saved values lie as (times, slots, lanes)."""
+
     vector = f"<{LANES} x double>"
-    lines = Lines()
-    arguments = _ARGUMENTS.format(n=0, t="%t0")
-    lines.add(f"call void @initialize({arguments})")
-    points = lines.op("add i64 %steps, 1")
-    loop = lines.open_loop(points)
-    count = lines.op(f"uitofp i64 {loop.counter} to double")
-    elapsed = lines.op(f"fmul double {count}, %dt")
-    time = lines.op(f"fadd double %t0, {elapsed}")
-    lines.add(f"call void @auxiliaries({_ARGUMENTS.format(n=loop.counter, t=time)})")
-    left_over = lines.op(f"urem i64 {loop.counter}, %save_steps")
-    due = lines.op(f"icmp eq i64 {left_over}, 0")
-    saving, saved = lines.label(), lines.label()
-    lines.add(f"br i1 {due}, label %{saving}, label %{saved}")
-    lines.begin(saving)
-    row = lines.op(f"udiv i64 {loop.counter}, %save_steps")
-    row = lines.op(f"mul i64 {row}, %n_slots")
-    inner = lines.open_loop("%n_slots", may_be_empty=True)
-    place = lines.op(f"getelementptr i64, ptr %slots, i64 {inner.counter}")
-    slot = lines.op(f"load i64, ptr {place}")
-    at = lines.op(f"mul i64 {slot}, {LANES}")
-    place = lines.op(f"getelementptr double, ptr %w, i64 {at}")
-    value = lines.op(f"load {vector}, ptr {place}, align {8 * LANES}")
-    at = lines.op(f"add i64 {row}, {inner.counter}")
-    at = lines.op(f"mul i64 {at}, {LANES}")
-    place = lines.op(f"getelementptr double, ptr %saved, i64 {at}")
-    lines.add(f"store {vector} {value}, ptr {place}, align 8")
-    lines.close_loop(inner)
-    lines.add(f"br label %{saved}")
-    lines.begin(saved)
-    last = lines.op(f"icmp eq i64 {loop.counter}, %steps")
-    stepping, stepped = lines.label(), lines.label()
-    lines.add(f"br i1 {last}, label %{stepped}, label %{stepping}")
-    lines.begin(stepping)
-    lines.add(f"call void @net_flows({_ARGUMENTS.format(n=loop.counter, t=time)})")
-    step = lines.splat("%dt")
-    inner = lines.open_loop(str(places.n_stocks), may_be_empty=True)
-    at = lines.op(f"mul i64 {inner.counter}, {LANES}")
-    stock = lines.op(f"add i64 {at}, {places.stocks * LANES}")
-    flow = lines.op(f"add i64 {at}, {places.net_flows * LANES}")
-    stock = lines.op(f"getelementptr double, ptr %w, i64 {stock}")
-    flow = lines.op(f"getelementptr double, ptr %w, i64 {flow}")
-    old = lines.op(f"load {vector}, ptr {stock}, align {8 * LANES}")
-    net = lines.op(f"load {vector}, ptr {flow}, align {8 * LANES}")
-    change = lines.op(f"fmul {vector} {step}, {net}")
-    new = lines.op(f"fadd {vector} {old}, {change}")
-    lines.add(f"store {vector} {new}, ptr {stock}, align {8 * LANES}")
-    lines.close_loop(inner)
-    lines.add(f"br label %{stepped}")
-    lines.begin(stepped)
-    lines.close_loop(loop)
-    return _RUN + "\n".join(lines.texts) + "\n  ret void\n}"
+
+    def __init__(self, places: Layout) -> None:
+        self.places = places
+        self.lines = Lines()
+
+    def text(self, step: Callable[[_Loop, str, str], None]) -> str:
+        """The function ``run`` with one way of stepping."""
+        lines = self.lines
+        lines.add(f"call void @initialize({_ARGUMENTS.format(n=0, start='%t0', t='%t0')})")
+        points = lines.op("add i64 %steps, 1")
+        loop = lines.open_loop(points)
+        count = lines.op(f"uitofp i64 {loop.counter} to double")
+        elapsed = lines.op(f"fmul double {count}, %dt")
+        time = lines.op(f"fadd double %t0, {elapsed}")
+        self.call("auxiliaries", loop.counter, time, time)
+        self.save(loop.counter)
+        last = lines.op(f"icmp eq i64 {loop.counter}, %steps")
+        stepping, stepped = lines.label(), lines.label()
+        lines.add(f"br i1 {last}, label %{stepped}, label %{stepping}")
+        lines.begin(stepping)
+        self.call("record", loop.counter, time, time)
+        step(self, loop.counter, time)
+        lines.add(f"br label %{stepped}")
+        lines.begin(stepped)
+        lines.close_loop(loop)
+        return _RUN + "\n".join(lines.texts) + "\n  ret void\n}"
+
+    def call(self, phase: str, n: str, start: str, time: str) -> None:
+        """Evaluate a phase."""
+        self.lines.add(f"call void @{phase}({_ARGUMENTS.format(n=n, start=start, t=time)})")
+
+    def save(self, n: str) -> None:
+        """Copy the wanted slots if this step is due."""
+        lines = self.lines
+        left_over = lines.op(f"urem i64 {n}, %save_steps")
+        due = lines.op(f"icmp eq i64 {left_over}, 0")
+        saving, saved = lines.label(), lines.label()
+        lines.add(f"br i1 {due}, label %{saving}, label %{saved}")
+        lines.begin(saving)
+        row = lines.op(f"udiv i64 {n}, %save_steps")
+        row = lines.op(f"mul i64 {row}, %n_slots")
+        inner = lines.open_loop("%n_slots", may_be_empty=True)
+        place = lines.op(f"getelementptr i64, ptr %slots, i64 {inner.counter}")
+        slot = lines.op(f"load i64, ptr {place}")
+        value = self.load(self.place(slot))
+        at = lines.op(f"add i64 {row}, {inner.counter}")
+        at = lines.op(f"mul i64 {at}, {LANES}")
+        place = lines.op(f"getelementptr double, ptr %saved, i64 {at}")
+        lines.add(f"store {self.vector} {value}, ptr {place}, align 8")
+        lines.close_loop(inner)
+        lines.add(f"br label %{saved}")
+        lines.begin(saved)
+
+    def place(self, slot: str, first: int = 0) -> str:
+        """Pointer to all lanes of a slot counted from another."""
+        at = self.lines.op(f"mul i64 {slot}, {LANES}")
+        at = self.lines.op(f"add i64 {at}, {first * LANES}")
+        return self.lines.op(f"getelementptr double, ptr %w, i64 {at}")
+
+    def load(self, place: str) -> str:
+        """All lanes of a slot."""
+        return self.lines.op(f"load {self.vector}, ptr {place}, align {8 * LANES}")
+
+    def store(self, value: str, place: str) -> None:
+        """Store all lanes of a slot."""
+        self.lines.add(f"store {self.vector} {value}, ptr {place}, align {8 * LANES}")
+
+    def plus(self, value: str, factor: str, slope: str) -> str:
+        """Value + factor * slope."""
+        change = self.lines.op(f"fmul {self.vector} {factor}, {slope}")
+        return self.lines.op(f"fadd {self.vector} {value}, {change}")
+
+    def each_stock(self, body: Callable[[str], None]) -> None:
+        """A loop over the stocks."""
+        inner = self.lines.open_loop(str(self.places.n_stocks), may_be_empty=True)
+        body(inner.counter)
+        self.lines.close_loop(inner)
 
 
-_LOOPS = {"euler": _euler}
+def _euler(loop: _Loop, n: str, time: str) -> None:
+    """Euler's method."""
+    places = loop.places
+    loop.call("net_flows", n, time, time)
+    step = loop.lines.splat("%dt")
+
+    def advance(k: str) -> None:
+        stock = loop.place(k, places.stocks)
+        net = loop.load(loop.place(k, places.net_flows))
+        loop.store(loop.plus(loop.load(stock), step, net), stock)
+
+    loop.each_stock(advance)
+
+
+def _rk4(loop: _Loop, n: str, time: str) -> None:
+    """The classical Runge-Kutta method with a fixed step."""
+    places, lines = loop.places, loop.lines
+    start, slopes = places.net_flows + places.n_stocks, places.net_flows + 2 * places.n_stocks
+
+    def begin(k: str) -> None:
+        loop.store(loop.load(loop.place(k, places.stocks)), loop.place(k, start))
+        loop.store("zeroinitializer", loop.place(k, slopes))
+
+    loop.each_stock(begin)
+    for share, weight, following in ((0.0, 1.0, 0.5), (0.5, 2.0, 0.5), (0.5, 2.0, 1.0), (1.0, 1.0, 0.0)):
+        at = time
+        if share:
+            part = lines.op(f"fmul double %dt, {share}")
+            at = lines.op(f"fadd double {time}, {part}")
+            loop.call("auxiliaries", n, time, at)
+        loop.call("net_flows", n, time, at)
+        ahead = lines.splat(lines.op(f"fmul double %dt, {following}"))
+        factor = f"splat (double {weight})"
+
+        def advance(k: str, ahead: str = ahead, factor: str = factor) -> None:
+            net = loop.load(loop.place(k, places.net_flows))
+            total = loop.place(k, slopes)
+            loop.store(loop.plus(loop.load(total), factor, net), total)
+            moved = loop.plus(loop.load(loop.place(k, start)), ahead, net)
+            loop.store(moved, loop.place(k, places.stocks))
+
+        loop.each_stock(advance)
+    sixth = lines.splat(lines.op("fdiv double %dt, 6.0"))
+
+    def finish(k: str) -> None:
+        value = loop.plus(loop.load(loop.place(k, start)), sixth, loop.load(loop.place(k, slopes)))
+        loop.store(value, loop.place(k, places.stocks))
+
+    loop.each_stock(finish)
+
+
+_STEPS = {"euler": _euler, "rk4": _rk4}

@@ -11,7 +11,7 @@ from flows.engine.schedule import STATEMENTS, Group, groups
 from flows.model.model import Model
 from flows.model.order import Node, Plan
 
-_ARGUMENTS = "w, tab, past, n, t, dt"
+_ARGUMENTS = "w, tab, past, n, start, t, dt"
 
 
 def source(model: Model, plan: Plan, places: Layout, *, method: str, safe: bool = False) -> str:
@@ -38,6 +38,7 @@ def source(model: Model, plan: Plan, places: Layout, *, method: str, safe: bool 
         _phase("initialize", plan.initial, model, places, tables, safe, initial=True),
         _phase("auxiliaries", plan.dynamic, model, places, tables, safe),
         _phase("net_flows", plan.stocks, model, places, tables, safe, net=True),
+        _phase("record", plan.histories, model, places, tables, safe, net=True),
         inspect.getsource(getattr(integrate, method)),
     ]
     head = [
@@ -120,6 +121,10 @@ class PythonBody(Body):
     def time(self) -> str:
         """Model time."""
         return "t"
+
+    def step_start(self) -> str:
+        """Model time at the start of the step."""
+        return "start"
 
     def half_step(self) -> str:
         """Half a time step."""

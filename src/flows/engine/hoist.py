@@ -12,6 +12,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from flows.model.ir import (
+    STEP_START,
     Binary,
     Call,
     Equation,
@@ -128,7 +129,7 @@ def hoist(model: Model) -> Model:
     known = exogenous(model.variables)
     closed = (
         frozenset(known)
-        | {"time"}
+        | {"time", STEP_START}
         | {v.name for v in model.variables.values() if v.kind in ("constant", "lookup")}
     )
     static = static_variables(model.variables)

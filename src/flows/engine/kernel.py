@@ -17,10 +17,12 @@ from flows.engine import emit_python, runtime
 from flows.engine.hoist import hoist
 from flows.engine.layout import Layout, layout
 from flows.errors import UnsupportedError
+from flows.model.ir import Previous, walk
 from flows.model.model import Model
 from flows.model.order import Plan, plan
 
-METHODS = ("euler",)
+METHODS = {"euler": "euler", "rk4": "rk4", "rk4 auto": "rk4"}
+"""Integration method as a file names it → how it is run: an automatic step is run as a fixed one."""
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -116,9 +118,16 @@ def prepare(
         raise UnsupportedError(
             f'the integration method "{method}" isn\'t supported yet',
             where=str(model.path),
-            expected=" or ".join(METHODS),
+            expected=" or ".join(dict.fromkeys(METHODS.values())),
             remedy="Choose it with method= or in the file's settings",
         )
+    method = METHODS[method]
+    if method != "euler":
+        for v in model.variables.values():
+            if any(
+                isinstance(n, Previous) for eq in v.equations if eq.expr is not None for n in walk(eq.expr)
+            ):
+                raise UnsupportedError(f"{v.spelling} isn't supported under {method}", where=model.where(v))
     known = _programs.setdefault(model, {})
     key = (method, own_tables, wanted)
     if key not in known:

@@ -28,7 +28,8 @@ class Layout:
     table_values : tuple of float
         The table array, see `table_block`.
     stocks, n_stocks, net_flows : int
-        First slot of the stocks, their number, first slot of their net flows.
+        First slot of the stocks, their number, first slot of their net flows; behind these lie as many slots for the
+        stocks at the start of a step, then for the sum of slopes (Runge-Kutta).
     histories : dict of str to int
         First column of each history variable's elements; a row is recorded at every step.
     n_histories : int
@@ -73,7 +74,7 @@ def layout(model: Model) -> Layout:
         template.extend([0.0] * v.size)
     n_stocks = len(template) - first
     net_flows = len(template)
-    template.extend([0.0] * n_stocks)
+    template.extend([0.0] * 3 * n_stocks)  # net flows, stocks at the start of the step, sum of slopes
     for kind in ("initial", "auxiliary"):
         for v in by_kind.get(kind, ()):
             base[v.name] = len(template)

@@ -9,6 +9,7 @@ from fractions import Fraction
 from flows.model.ir import (
     COMPARISONS,
     LOGICAL,
+    STEP_START,
     Binary,
     Call,
     Expr,
@@ -168,7 +169,7 @@ class _UnitCheck:
             case Number():
                 return _ANY if expr.value == 0 else DIMENSIONLESS
             case Ref():
-                if expr.name == "time":
+                if expr.name in ("time", STEP_START):
                     return self.time_unit
                 return self.declared.get(expr.name)
             case Previous():

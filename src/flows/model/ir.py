@@ -40,6 +40,10 @@ class Loop:
 Subscript = Fixed | Loop
 
 
+STEP_START = "#time"
+"""Name under which model time at the start of a step is referred to: data are held over the step."""
+
+
 @dataclass(frozen=True, slots=True)
 class Number:
     """A literal number (dimensionless; zero fits any unit)."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from flows.errors import ModelError
 from flows.model.ir import (
+    STEP_START,
     Binary,
     Call,
     Equation,
@@ -60,12 +61,15 @@ class Plan:
     dynamic : tuple of Node
         Evaluated at every step: auxiliaries that change over time.
     stocks : tuple of Node
-        Net flows of the stocks and what histories take in, in the order of the file.
+        Net flows of the stocks, in the order of the file.
+    histories : tuple of Node
+        What histories take in, once a step.
     """
 
     initial: tuple[Node, ...]
     dynamic: tuple[Node, ...]
     stocks: tuple[Node, ...]
+    histories: tuple[Node, ...]
 
 
 def plan(model: Model, wanted: Iterable[str] | None = None) -> Plan:
@@ -94,12 +98,15 @@ def plan(model: Model, wanted: Iterable[str] | None = None) -> Plan:
         for eq in v.equations
         if eq.expr is not None
     ]
-    stocks = tuple(
-        Node(v, eq, eq.expr)
-        for v in variables.values()
-        if v.kind in ("stock", "history")
-        for eq in v.equations
-        if eq.expr is not None
+    stocks, histories = (
+        tuple(
+            Node(v, eq, eq.expr)
+            for v in variables.values()
+            if v.kind == kind
+            for eq in v.equations
+            if eq.expr is not None
+        )
+        for kind in ("stock", "history")
     )
     candidates: list[Node] = []
     settled: list[str] = []
@@ -121,6 +128,7 @@ def plan(model: Model, wanted: Iterable[str] | None = None) -> Plan:
         initial=tuple(_sorted(model, initial)),
         dynamic=tuple(_sorted(model, dynamic)),
         stocks=stocks,
+        histories=histories,
     )
 
 
@@ -141,7 +149,7 @@ def _causes(variables: Mapping[str, Variable], wanted: Iterable[str]) -> set[str
 
 def static_variables(variables: Mapping[str, Variable]) -> frozenset[str]:
     """Names of auxiliaries that never change during a run."""
-    moving: set[str] = {"time"}
+    moving: set[str] = {"time", STEP_START}
     users: dict[str, list[str]] = {}
     queue: list[str] = []
     for v in variables.values():
@@ -155,7 +163,7 @@ def static_variables(variables: Mapping[str, Variable]) -> frozenset[str]:
                 for node in walk(eq.expr):
                     if isinstance(node, Ref):
                         users.setdefault(node.name, []).append(v.name)
-                        active |= node.name == "time"
+                        active |= node.name in ("time", STEP_START)
                     elif isinstance(node, Past) or (
                         isinstance(node, Call) and node.function in TIME_FUNCTIONS
                     ):

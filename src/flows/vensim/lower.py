@@ -13,6 +13,7 @@ from typing import Any
 
 from flows.errors import FlowsError, ModelError, UnsupportedError, near
 from flows.model.ir import (
+    STEP_START,
     Binary,
     Call,
     Equation,
@@ -531,7 +532,7 @@ class _Lowering:
             Loop(index, elements) if index is not None else Fixed(elements[0]) for index, elements in axes
         )
         return Equation(
-            axes, expr=LookupCall(Ref(name, subscripts, span), Ref("time", (), span), span), span=span
+            axes, expr=LookupCall(Ref(name, subscripts, span), Ref(STEP_START, (), span), span), span=span
         )
 
     def _external(self, at: int, read: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
