@@ -12,6 +12,9 @@ from tests.conftest import small_model
 
 from flows import simulate
 from flows.errors import ModelError, UnsupportedError
+from flows.model.model import Control
+from flows.vensim.lower import lower
+from flows.vensim.parse import parse
 
 ENGINES: tuple[Literal["compiled", "python"], ...] = ("compiled", "python")
 
@@ -289,3 +292,46 @@ def test_the_files_settings_choose_the_method() -> None:
 def test_a_method_that_is_not_compiled_is_refused_by_name(method: str) -> None:
     with pytest.raises(UnsupportedError, match=method):
         simulate(small_model("x = INTEG(-x, 1) ~~|\n"), method=method)
+
+
+def test_a_mapped_element_stands_for_one_element_or_several() -> None:
+    model = small_model(
+        """
+        a: a1, a2, a3 ~~|
+        pair: a2, a3 ~~|
+        b: b1, b2 -> (a: a1, pair) ~~|
+        x[b] = 10, 20 ~~|
+        y[a] = x[b] + 0 * Time ~~|
+        """
+    )
+    np.testing.assert_allclose(simulate(model)["y"].isel(time=0), [10, 20, 20])
+
+
+def test_constant_elements_beside_stocks_and_frozen_values() -> None:
+    model = small_model(
+        """
+        r: p, q ~~|
+        x[p] = INTEG(2, 1) ~~|
+        x[q] = 7 ~~|
+        y[p] = INITIAL(Time + 4) ~~|
+        y[q] = 3 ~~|
+        """,
+        final=2,
+    )
+    ds = simulate(model)
+    np.testing.assert_allclose(ds["x"], [[1, 3, 5], [7, 7, 7]])
+    np.testing.assert_allclose(ds["y"].isel(time=-1), [4, 3])
+
+
+def test_control_variables_may_be_arithmetic_with_constants() -> None:
+    text = (
+        "years = 2 ~~|\nx = Time ~~|\nINITIAL TIME = 1 ~~|\nFINAL TIME = INITIAL TIME + years * 2 / 1 ~~|\n"
+    )
+    model = lower(parse(text + "TIME STEP = -(-0.5) ~~|\nSAVEPER = TIME STEP * 2 ~~|\n"))
+    assert model.control == Control(1, 5, 0.5, 1)
+
+
+def test_control_variables_that_change_are_refused_by_name() -> None:
+    text = "INITIAL TIME = 0 ~~|\nFINAL TIME = IF THEN ELSE(Time > 2, 3, 4) ~~|\nTIME STEP = 1 ~~|\n"
+    with pytest.raises(UnsupportedError, match="FINAL TIME is an expression that changes or calls functions"):
+        lower(parse(text))

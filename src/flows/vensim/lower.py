@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -165,14 +165,16 @@ class _Lowering:
             equation = variable.equations[0]
             if equation.values:
                 values[name] = equation.values[0]
-            elif isinstance(equation.expr, Ref) and equation.expr.name in values:
-                values[name] = values[equation.expr.name]
             else:
-                raise UnsupportedError(
-                    f"{variable.spelling} is an expression",
-                    where=self._where(equation.span),
-                    expected="a number",
-                )
+                assert equation.expr is not None
+                value = _constant_value(equation.expr, variables)
+                if value is None:
+                    raise UnsupportedError(
+                        f"{variable.spelling} is an expression that changes or calls functions",
+                        where=self._where(equation.span),
+                        expected="a number, or arithmetic with constants",
+                    )
+                values[name] = value
         if not values["time step"] > 0:
             raise ModelError(
                 "TIME STEP must be above zero",
@@ -282,9 +284,13 @@ class _Lowering:
                 self.ranges[fold(i.name)].elements if fold(i.name) in self.ranges else (fold(i.name),)
                 for i in items
             ]
-            if len(images) == len(own) and all(len(i) == 1 for i in images):
-                self.mappings[key, target_key] = dict(zip(own, (i[0] for i in images), strict=True))
-            elif len(images) == self.ranges[target_key].elements.__len__():
+            if len(images) == len(own):  # the k-th element stands for the k-th image: one element or several
+                self.mappings[target_key, key] = {
+                    e: o for o, image in zip(own, images, strict=True) for e in image
+                }
+                if all(len(i) == 1 for i in images):
+                    self.mappings[key, target_key] = dict(zip(own, (i[0] for i in images), strict=True))
+            elif len(images) == len(self.ranges[target_key].elements):
                 inverse = {
                     e: t for t, i in zip(self.ranges[target_key].elements, images, strict=True) for e in i
                 }
@@ -376,12 +382,13 @@ class _Lowering:
         kind: Kind
         if len(kinds) == 1:
             kind = next(iter(kinds))
-        elif kinds == {"auxiliary", "constant"}:
-            kind = "auxiliary"
+        elif kinds in ({"auxiliary", "constant"}, {"initial", "constant"}, {"stock", "constant"}):
+            # A constant element beside others is an auxiliary, a frozen value or a stock without flows.
+            kind = next(k for k in kinds if k != "constant")
             pairs = [
-                ("auxiliary", piece)
+                (kind, piece)
                 for k, eq in pairs
-                for piece in (_expressions(eq) if k == "constant" else [eq])
+                for piece in (_expressions(eq, kind) if k == "constant" else [eq])
             ]
         else:
             raise self._error(
@@ -898,6 +905,36 @@ class _Lowering:
         return UnsupportedError(f"{what} isn't supported yet", where=self.source.where(at))
 
 
+def _constant_value(expr: Expr, variables: Mapping[str, Variable], depth: int = 0) -> float | None:
+    """The value of arithmetic with unsubscripted constants; None for anything else."""
+    match expr:
+        case Number():
+            return expr.value
+        case Ref(subscripts=()) if expr.name in variables and depth < 50:
+            equation = variables[expr.name].equations[0]
+            if equation.values:
+                return equation.values[0]
+            if variables[expr.name].kind == "auxiliary" and equation.expr is not None:
+                return _constant_value(equation.expr, variables, depth + 1)
+        case Unary(operator="-"):
+            value = _constant_value(expr.operand, variables, depth + 1)
+            return None if value is None else -value
+        case Binary(operator="+" | "-" | "*" | "/" as operator):
+            left, right = (_constant_value(e, variables, depth + 1) for e in (expr.left, expr.right))
+            if left is None or right is None or (operator == "/" and right == 0):
+                return None
+            match operator:
+                case "+":
+                    return left + right
+                case "-":
+                    return left - right
+                case "*":
+                    return left * right
+                case _:
+                    return left / right
+    return None
+
+
 _DATA = (".tab", ".csv", ".dat", ".xlsx", ".xls", ".txt")
 
 
@@ -941,13 +978,20 @@ def _timed(table: Table, keyword: str, near: float) -> Table:
     return Table(tuple(a for a, _ in points), tuple(b for _, b in points))
 
 
-def _expressions(equation: Equation) -> list[Equation]:
-    """A constant's equation as expressions: one if all values are equal, else one for each element."""
+def _expressions(equation: Equation, kind: Kind) -> list[Equation]:
+    """A constant's equation as one of another kind: one if all values are equal, else one for each element."""
+
+    def made(axes: Axes, value: float) -> Equation:
+        number = Number(value, equation.span)
+        if kind == "stock":
+            return Equation(axes, expr=Number(0.0, equation.span), initial=number, span=equation.span)
+        return Equation(axes, expr=number, span=equation.span)
+
     if len(set(equation.values)) == 1:
-        return [Equation(equation.axes, expr=Number(equation.values[0], equation.span), span=equation.span)]
+        return [made(equation.axes, equation.values[0])]
     elements = itertools.product(*(elements for _, elements in equation.axes))
     return [
-        Equation(tuple((None, (e,)) for e in picked), expr=Number(value, equation.span), span=equation.span)
+        made(tuple((None, (e,)) for e in picked), value)
         for picked, value in zip(elements, equation.values, strict=True)
     ]
 
