@@ -57,7 +57,11 @@ TREE = Binary(
     Unary("-", Ref("a")),
     Call(
         "min",
-        (LookupCall(Ref("t"), Position("r", (1, 2))), Reduce("sum", (("s!", ("x", "y")),), Ref("b")), Number(1)),
+        (
+            LookupCall(Ref("t"), Position("r", (1, 2))),
+            Reduce("sum", (("s!", ("x", "y")),), Ref("b")),
+            Number(1),
+        ),
     ),
 )
 
