@@ -185,9 +185,38 @@ def test_delays_and_smooths_of_any_order(engine: Literal["compiled", "python"]) 
     assert abs(float(ds["two"][-1]) - 12) < 0.01
 
 
-def test_an_order_that_is_no_number_is_refused_by_name() -> None:
-    with pytest.raises(UnsupportedError, match="DELAY N with an order that is no number"):
-        small_model("n = Time ~~|\nx = DELAY N(1, 3, 0, n) ~~|\n")
+def test_an_order_that_is_not_known_before_the_run_is_refused_by_name() -> None:
+    with pytest.raises(UnsupportedError, match="DELAY N with an order that isn't known before the run"):
+        small_model("n = INTEG(1, 2) ~~|\nx = DELAY N(1, 3, 0, n) ~~|\n")
+    with pytest.raises(ModelError, match="the order of SMOOTH N is at least 1, found 0"):
+        small_model("x = SMOOTH N(1, 3, 0, 0) ~~|\n")
+
+
+def test_an_order_is_taken_at_the_start_of_the_run() -> None:
+    model = small_model(
+        """
+        n = 2 + STEP(1, 3) * MAX(1, 2) ~~|
+        x = SMOOTH N(Time, 4, 0, n) ~~|
+        y = SMOOTH N(Time, 4, 0, 2) ~~|
+        """,
+        final=8,
+    )
+    ds = simulate(model)
+    np.testing.assert_allclose(ds["x"], ds["y"], rtol=1e-14)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_each_stage_of_delay_n_keeps_the_time_that_held_when_its_content_came_in(
+    engine: Literal["compiled", "python"],
+) -> None:
+    model = small_model("x = DELAY N(6, 4 + STEP(4, 2), 0, 2) ~~|\n", final=8)
+    times, content, expected = [2.0, 2.0], [0.0, 0.0], []
+    for k in range(9):
+        out = [c / t for c, t in zip(content, times, strict=True)]
+        expected.append(out[1])
+        content = [content[0] + 6 - out[0], content[1] + out[0] - out[1]]
+        times = [(8.0 if k >= 2 else 4.0) / 2, times[0]]
+    np.testing.assert_allclose(simulate(model, engine=engine)["x"], expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

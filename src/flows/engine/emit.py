@@ -19,6 +19,7 @@ from flows.model.ir import (
     STEP_START,
     Binary,
     Call,
+    Element,
     Expr,
     Fixed,
     LookupCall,
@@ -31,6 +32,7 @@ from flows.model.ir import (
     Subscript,
     Unary,
     Variable,
+    Vector,
 )
 from flows.model.model import Model
 from flows.model.order import Node
@@ -121,9 +123,17 @@ class Body(ABC):
 
     @abstractmethod
     def interpolate(
-        self, entry: tuple[int, int] | tuple[Address, int, tuple[int, ...]], argument: str
+        self, entry: tuple[int, int] | tuple[Address, int, tuple[int, ...]], argument: str, mode: str
     ) -> str:
-        """Interpolation in a lookup: see `lookup`."""
+        """Interpolation in a lookup, or another way to read it: see `lookup`."""
+
+    @abstractmethod
+    def element(self, base: int, size: int, position: str) -> str:
+        """The slot at a position that is worked out, among `size` from `base` on; :NA: outside."""
+
+    @abstractmethod
+    def vector(self, name: str, values: list[str]) -> str:
+        """A function of `flows.engine.runtime.VECTORS`."""
 
     @abstractmethod
     def record(self, address: Address, value: str) -> None:
@@ -224,6 +234,13 @@ class Body(ABC):
                 return self.lookup(expr)
             case Reduce():
                 return self.reduce(expr)
+            case Element():
+                variable = self.model.variables[expr.array.name]
+                return self.element(
+                    self.places.base[expr.array.name], variable.size, self.value(expr.position)
+                )
+            case Vector():
+                return self.whole(expr)
 
     def truth(self, expr: Expr) -> str:
         """A condition as a number, 1 or 0."""
@@ -272,6 +289,8 @@ class Body(ABC):
         match name, *values[1:]:
             case ("game",):
                 return a
+            case ("gamma ln",):
+                return self.vector("gamma_ln", [a])
             case "min" | "max", b:
                 return self.extreme(name, a, b)
             case "log", b:
@@ -357,10 +376,10 @@ class Body(ABC):
         at = self.address(0, variable, expr.table.subscripts)
         argument = self.value(expr.argument)
         if not at.terms:
-            return self.interpolate(entries[at.constant], argument)
+            return self.interpolate(entries[at.constant], argument, expr.mode)
         starts = tuple(entries.get(k, (0, 1))[0] for k in range(variable.size))
         points = next(n for _, n in entries.values())
-        return self.interpolate((at, points, starts), argument)
+        return self.interpolate((at, points, starts), argument, expr.mode)
 
     def reduce(self, expr: Reduce) -> str:
         """SUM, PROD, VMIN, VMAX written out, from the first element to the last."""
@@ -383,6 +402,24 @@ class Body(ABC):
         for index, _ in expr.over:
             del self.bound[index]
         return total
+
+    def whole(self, expr: Vector) -> str:
+        """A function of vectors: the length of each and its elements, further arguments, the position wanted."""
+        values: list[str] = []
+        for over, body in expr.groups:
+            rows = _product([len(elements) for _, elements in over])
+            if len(rows) > _MOST_TERMS:
+                name = expr.function.replace("_", " ").upper()
+                raise UnsupportedError(f"{name} over {len(rows)} elements isn't supported")
+            values.append(self.number(float(len(rows))))
+            for positions in rows:
+                for (index, _), position in zip(over, positions, strict=True):
+                    self.bound[index] = position
+                values.append(self.value(body))
+            for index, _ in over:
+                del self.bound[index]
+        values += [self.value(a) for a in (*expr.scalars, expr.position)]
+        return self.vector(expr.function, values)
 
 
 def _product(sizes: list[int]) -> list[tuple[int, ...]]:

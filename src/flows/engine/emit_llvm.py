@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from flows.engine.emit import Address, Body
 from flows.engine.hoist import exogenous
 from flows.engine.layout import Layout
+from flows.engine.runtime import LOOKUP_NAMES, NOT_AVAILABLE
 from flows.engine.schedule import STATEMENTS, Group, groups
 from flows.engine.vectormath import Lines, emit_functions
 from flows.model.model import Model
@@ -98,11 +99,13 @@ class _Function:
     def __init__(self, name: str) -> None:
         self.name = name
         self.lines = Lines()
+        self.scratch = 0  # doubles handed to a function of vectors
 
     def text(self) -> str:
         vector = f"<{LANES} x double>"
+        scratch = f"  %scratch = alloca [{self.scratch} x double], align 8\n" if self.scratch else ""
         return (
-            f"define internal void @{self.name}({_PARAMETERS}) noinline {{\nentry:\n"
+            f"define internal void @{self.name}({_PARAMETERS}) noinline {{\nentry:\n{scratch}"
             f"  %ta = insertelement {vector} poison, double %t, i64 0\n"
             f"  %tv = shufflevector {vector} %ta, {vector} poison, <{LANES} x i32> zeroinitializer\n"
             f"  %sa = insertelement {vector} poison, double %start, i64 0\n"
@@ -125,6 +128,7 @@ class _Function:
             body = LlvmBody(source, lines, indices, None)
             for node in group.nodes:
                 body.assign(node, initial=initial, net=net)
+            self.scratch = max(self.scratch, body.scratch)
         else:
             self.shared_group(source, group, indices, initial=initial, net=net)
         for loop in reversed(open_loops):
@@ -153,8 +157,14 @@ class _Function:
         body = LlvmBody(source, lines, indices, None)
         for node in group.nodes:
             body.assign(node, initial=initial, net=net)
+        self.scratch = max(self.scratch, body.scratch)
         lines.add(f"br label %{after}")
         lines.begin(after)
+
+
+def _bits(value: float) -> str:
+    """A double as LLVM writes it."""
+    return f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
 
 
 class LlvmBody(Body):
@@ -166,10 +176,11 @@ class LlvmBody(Body):
         self.type = f"<{LANES} x double>" if lane is None else "double"
         self.bits = f"<{LANES} x i1>" if lane is None else "i1"
         self.suffix = "v" if lane is None else "s"
+        self.scratch = 0
 
     def number(self, value: float) -> str:
         """A literal."""
-        text = f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
+        text = _bits(value)
         return f"splat (double {text})" if self.lane is None else text
 
     def time(self) -> str:
@@ -301,7 +312,7 @@ class LlvmBody(Body):
         return self.lines.op(f"call {self.type} @{name}_{self.suffix}({typed})")
 
     def interpolate(
-        self, entry: tuple[int, int] | tuple[Address, int, tuple[int, ...]], argument: str
+        self, entry: tuple[int, int] | tuple[Address, int, tuple[int, ...]], argument: str, mode: str
     ) -> str:
         """Interpolation: by comparisons in short tables, by search lane after lane in long ones."""
         if len(entry) == 2:
@@ -312,6 +323,17 @@ class LlvmBody(Body):
             offset = self.offset(at, 1)
             place = self.lines.op(f"getelementptr [{len(starts)} x i64], ptr @{name}, i64 0, i64 {offset}")
             start = self.lines.op(f"load i64, ptr {place}")
+        if mode:
+
+            def read(lane: str, x: str) -> str:
+                place = self.lines.op(f"getelementptr i64, ptr %info, i64 {lane}")
+                begin = self.lines.op(f"load i64, ptr {place}")
+                begin = self.lines.op(f"add i64 {begin}, {start}")
+                table = self.lines.op(f"getelementptr double, ptr %tab, i64 {begin}")
+                operands = f"ptr {table}, i64 {points}, double {x}"
+                return self.lines.op(f"call double @{LOOKUP_NAMES[mode]}({operands})")
+
+            return self.lane_by_lane(lambda lane, values: read(lane, values[0]), argument)
         if self.lane is not None:
             base = self.lines.op(f"getelementptr i64, ptr %info, i64 {self.lane}")
             begin = self.lines.op(f"load i64, ptr {base}")
@@ -323,6 +345,47 @@ class LlvmBody(Body):
             operands = f"ptr %tab, ptr %info, i64 {start}, i64 {points}, {self.type} {argument}"
             return self.lines.op(f"call {self.type} @lookup_lanes({operands})")
         return self.by_comparisons(start, points, argument)
+
+    def lane_by_lane(self, evaluate: Callable[[str, list[str]], str], *values: str) -> str:
+        """What `evaluate` gives for the scalars of each lane."""
+        if self.lane is not None:
+            return evaluate(self.lane, list(values))
+        result = "poison"
+        for k in range(LANES):
+            scalars = [self.lines.op(f"extractelement {self.type} {v}, i64 {k}") for v in values]
+            value = evaluate(str(k), scalars)
+            result = self.lines.op(f"insertelement {self.type} {result}, double {value}, i64 {k}")
+        return result
+
+    def element(self, base: int, size: int, position: str) -> str:
+        """The slot at a position that is worked out, which may differ from lane to lane."""
+
+        def pick(lane: str, values: list[str]) -> str:
+            low = self.lines.op(f"fcmp oge double {values[0]}, 0.0")
+            high = self.lines.op(f"fcmp olt double {values[0]}, {float(size)}")
+            inside = self.lines.op(f"and i1 {low}, {high}")
+            safe = self.lines.op(f"select i1 {inside}, double {values[0]}, double 0.0")
+            at = self.lines.op(f"fptosi double {safe} to i64")
+            at = self.lines.op(f"add i64 {at}, {base}")
+            at = self.lines.op(f"mul i64 {at}, {LANES}")
+            at = self.lines.op(f"add i64 {at}, {lane}")
+            place = self.lines.op(f"getelementptr double, ptr %w, i64 {at}")
+            value = self.lines.op(f"load double, ptr {place}, align 8")
+            return self.lines.op(f"select i1 {inside}, double {value}, double {_bits(NOT_AVAILABLE)}")
+
+        return self.lane_by_lane(pick, position)
+
+    def vector(self, name: str, values: list[str]) -> str:
+        """A function of vectors: its values are handed over in memory, lane after lane."""
+        self.scratch = max(self.scratch, len(values))
+
+        def call(lane: str, scalars: list[str]) -> str:
+            for k, scalar in enumerate(scalars):
+                place = self.lines.op(f"getelementptr double, ptr %scratch, i64 {k}")
+                self.lines.add(f"store double {scalar}, ptr {place}, align 8")
+            return self.lines.op(f"call double @{name}(ptr %scratch, i64 {len(values)})")
+
+        return self.lane_by_lane(call, *values)
 
     def by_comparisons(self, start: str, n: int, x: str) -> str:
         """Choose the segment by one comparison a point, then hold outside."""

@@ -7,6 +7,7 @@ import inspect
 from flows.engine import integrate
 from flows.engine.emit import Address, Body
 from flows.engine.layout import Layout
+from flows.engine.runtime import LOOKUP_NAMES
 from flows.engine.schedule import STATEMENTS, Group, groups
 from flows.model.model import Model
 from flows.model.order import Node, Plan
@@ -202,13 +203,23 @@ class PythonBody(Body):
         return f"{name}({', '.join(arguments)})"
 
     def interpolate(
-        self, entry: tuple[int, int] | tuple[Address, int, tuple[int, ...]], argument: str
+        self, entry: tuple[int, int] | tuple[Address, int, tuple[int, ...]], argument: str, mode: str
     ) -> str:
-        """Interpolation in the table array."""
+        """Interpolation in the table array, or another way to read it."""
         if len(entry) == 2:
             start, points = str(entry[0]), entry[1]
         else:
             at, points, starts = entry
             name = self.tables.setdefault(starts, f"P{len(self.tables)}")
             start = f"{name}[{self.index_text(at)}]"
+        if mode:
+            return f"{LOOKUP_NAMES[mode]}(tab[{start}:{start} + {3 * points}], {argument})"
         return f"lookup(tab, {start}, {points}, {argument})"
+
+    def element(self, base: int, size: int, position: str) -> str:
+        """The slot at a position that is worked out."""
+        return self.keep(f"element(w, {base}, {size}, {position})")
+
+    def vector(self, name: str, values: list[str]) -> str:
+        """A function of vectors, from a list of all its values."""
+        return self.keep(f"{name}([{', '.join(values)}])")

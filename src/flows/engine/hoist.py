@@ -15,6 +15,7 @@ from flows.model.ir import (
     STEP_START,
     Binary,
     Call,
+    Element,
     Equation,
     Expr,
     LookupCall,
@@ -27,6 +28,7 @@ from flows.model.ir import (
     Ref,
     Unary,
     Variable,
+    Vector,
     walk,
 )
 from flows.model.model import Model
@@ -40,7 +42,7 @@ _COSTLY = TIME_FUNCTIONS | frozenset(
 def costly(expr: Expr) -> bool:
     """True for a node that no compiler puts on all lanes at once."""
     return (
-        isinstance(expr, LookupCall)
+        isinstance(expr, LookupCall | Vector)
         or (isinstance(expr, Call) and expr.function in _COSTLY)
         or (isinstance(expr, Binary) and expr.operator == "^" and not small_power(expr.right))
     )
@@ -212,4 +214,8 @@ def _loops(expr: Expr) -> set[str]:
             used.add(node.index)
         elif isinstance(node, Reduce):
             bound |= {index for index, _ in node.over}
+        elif isinstance(node, Element):
+            bound |= {s.index for s in node.array.subscripts if isinstance(s, Loop)}
+        elif isinstance(node, Vector):
+            bound |= {index for over, _ in node.groups for index, _ in over}
     return used - bound

@@ -155,7 +155,8 @@ def _interpret(program: Program, job: Job, out: Floats, *, safe: bool) -> None:
     text = emit_python.source(program.model, program.plan, program.layout, method=program.method, safe=safe)
     guard: Callable[[Any], Any] = runtime.guarded if safe else (lambda f: f)
     namespace: dict[str, Any] = {name: guard(f) for name, f in runtime.FUNCTIONS.items()}
-    namespace |= {"lookup": runtime.lookup, "safe_div": runtime.safe_div}
+    namespace |= {"lookup": runtime.lookup, "safe_div": runtime.safe_div, "element": runtime.element}
+    namespace |= runtime.VECTORS | {runtime.LOOKUP_NAMES[m]: f for m, f in runtime.LOOKUPS.items()}
     exec(compile(text, "<kernel>", "exec"), namespace)  # text made of slots and generated names alone
     slots = job.slots.tolist()
     for run, values in enumerate(job.values.tolist()):

@@ -13,6 +13,7 @@ import threading
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from flows.engine.emit_llvm import LANES, LIBRARY, Source
 from flows.engine.kernel import Job, Program
+from flows.engine.runtime import LOOKUP_NAMES, LOOKUPS, VECTORS
 
 _SIGNATURE = ctypes.CFUNCTYPE(
     None,
@@ -167,7 +169,10 @@ def _declarations() -> str:
         f"declare {vector} @llvm.{n}.v{LANES}f64({vector})\ndeclare double @llvm.{n}.f64(double)"
         for n in names
     ]
-    return "\n".join([*lines, *(f"declare double @{n}(double)" for n in LIBRARY)])
+    lines += [f"declare double @{n}(double)" for n in LIBRARY]
+    lines += [f"declare double @{n}(ptr, i64)" for n in VECTORS]
+    lines += [f"declare double @{n}(ptr, i64, double)" for n in LOOKUP_NAMES.values()]
+    return "\n".join(lines)
 
 
 def _compile(text: str, machine: Any) -> bytes:
@@ -198,6 +203,26 @@ def _library_symbols() -> None:
     library = ctypes.CDLL(name)
     for function in LIBRARY:
         llvm.add_symbol(function, ctypes.cast(getattr(library, function), ctypes.c_void_p).value)
+    for symbol, callback in _callbacks().items():
+        llvm.add_symbol(symbol, ctypes.cast(callback, ctypes.c_void_p).value)
+
+
+@cache
+def _callbacks() -> dict[str, Any]:
+    """What machine code asks Python for: the functions of whole vectors, and lookups not read by interpolation."""
+    doubles = ctypes.POINTER(ctypes.c_double)
+    whole = ctypes.CFUNCTYPE(ctypes.c_double, doubles, ctypes.c_int64)
+    table = ctypes.CFUNCTYPE(ctypes.c_double, doubles, ctypes.c_int64, ctypes.c_double)
+
+    def of_values(function: Callable[[list[float]], float]) -> Any:
+        return whole(lambda values, n: function(values[:n]))
+
+    def of_table(function: Callable[[list[float], float], float]) -> Any:
+        return table(lambda points, n, x: function(points[: 3 * n], x))
+
+    return {name: of_values(f) for name, f in VECTORS.items()} | {
+        LOOKUP_NAMES[mode]: of_table(f) for mode, f in LOOKUPS.items()
+    }
 
 
 _MARK = b"flows-kernel-1\n"

@@ -12,6 +12,7 @@ from flows.model.ir import (
     STEP_START,
     Binary,
     Call,
+    Element,
     Expr,
     LookupCall,
     Number,
@@ -23,6 +24,7 @@ from flows.model.ir import (
     Span,
     Unary,
     Variable,
+    Vector,
 )
 from flows.model.model import Model, flow_terms
 from flows.references import fold
@@ -30,6 +32,8 @@ from flows.units import DIMENSIONLESS, Unit, Units
 
 _ANY = None  # a literal zero, or what can't be told: fits every unit
 _PLAIN = frozenset("exp ln sin cos tan sinh cosh tanh arcsin arccos arctan".split())
+_FITS_ANY = (0.0, -(2.0**109))  # zero and :NA:
+_LIKE_FIRST = frozenset({"vector_reorder", "allocate_available", "allocate_by_priority"})
 _SAME = frozenset("min max modulo quantum".split())
 
 
@@ -167,7 +171,7 @@ class _UnitCheck:
     def unit(self, expr: Expr) -> Unit | None:
         match expr:
             case Number():
-                return _ANY if expr.value == 0 else DIMENSIONLESS
+                return _ANY if expr.value in _FITS_ANY or abs(expr.value) > 1e300 else DIMENSIONLESS
             case Ref():
                 if expr.name in ("time", STEP_START):
                     return self.time_unit
@@ -188,12 +192,18 @@ class _UnitCheck:
                 return self.call(expr)
             case LookupCall():
                 self.unit(expr.argument)
-                return self.declared.get(expr.table.name)
+                return _ANY if expr.mode in ("invert", "area") else self.declared.get(expr.table.name)
             case Reduce():
                 unit = self.unit(expr.body)
                 if expr.function == "prod" and unit is not None and unit != DIMENSIONLESS:
                     return _ANY
                 return unit
+            case Element():
+                self.plain(self.unit(expr.position), expr.span, "the offset of VECTOR ELM MAP has units")
+                return self.declared.get(expr.array.name)
+            case Vector():
+                units = [self.unit(e) for e in (*(body for _, body in expr.groups), *expr.scalars)]
+                return units[0] if expr.function in _LIKE_FIRST else _ANY
 
     def binary(self, expr: Binary) -> Unit | None:
         left, right = self.unit(expr.left), self.unit(expr.right)

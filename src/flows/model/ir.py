@@ -125,11 +125,17 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class LookupCall:
-    """Linear interpolation in a lookup variable, held outside its range."""
+    """A lookup variable read at an argument: by default linear interpolation, held outside its range.
+
+    `mode` names another way: ``forward`` (the next point), ``backward`` (the last point), ``extrapolate``,
+    ``invert`` (the first x that gives the argument), ``area`` (the integral from the first point on), and ``between``,
+    ``between forward`` and ``between backward`` (:NA: outside the points).
+    """
 
     table: Ref
     argument: Expr
     span: Span = field(default=NOWHERE, compare=False)
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +148,44 @@ class Reduce:
     span: Span = field(default=NOWHERE, compare=False)
 
 
-Expr = Number | Ref | Previous | Past | Position | Unary | Binary | Call | LookupCall | Reduce
+@dataclass(frozen=True, slots=True)
+class Element:
+    """The element of an array at a flat position (row order, from 0) that is worked out; :NA: outside the array.
+
+    `array` refers to the whole of it, with loops of its own.
+    """
+
+    array: Ref
+    position: Expr
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Vector:
+    """One element of what a function of whole vectors gives.
+
+    Attributes
+    ----------
+    function : str
+        Name in `flows.engine.runtime.VECTORS`.
+    groups : tuple of (loops, Expr)
+        The vectors: each an expression over loops of its own (pairs of loop index and element names).
+    scalars : tuple of Expr
+        Further arguments.
+    position : Expr
+        Flat position in the result, from 0.
+    """
+
+    function: str
+    groups: tuple[tuple[tuple[tuple[str, tuple[str, ...]], ...], Expr], ...]
+    scalars: tuple[Expr, ...]
+    position: Expr
+    span: Span = field(default=NOWHERE, compare=False)
+
+
+Expr = (
+    Number | Ref | Previous | Past | Position | Unary | Binary | Call | LookupCall | Reduce | Element | Vector
+)
 
 Kind = Literal["stock", "auxiliary", "constant", "lookup", "initial", "history"]
 
@@ -256,6 +299,10 @@ def children(expr: Expr) -> tuple[Expr, ...]:
             return (expr.body,)
         case Past():
             return (expr.lag, expr.otherwise)
+        case Element():
+            return (expr.array, expr.position)
+        case Vector():
+            return (*(body for _, body in expr.groups), *expr.scalars, expr.position)
         case _:
             return ()
 

@@ -15,6 +15,7 @@ from flows.model.ir import (
     STEP_START,
     Binary,
     Call,
+    Element,
     Equation,
     Expr,
     Fixed,
@@ -28,6 +29,7 @@ from flows.model.ir import (
     Ref,
     Unary,
     Variable,
+    Vector,
     references,
     walk,
 )
@@ -313,6 +315,15 @@ def substitute(expr: Expr, at: Mapping[str, int]) -> Expr:
             return replace(expr, table=table, argument=substitute(expr.argument, at))
         case Reduce():
             return replace(expr, body=substitute(expr.body, at))
+        case Element():
+            return replace(expr, position=substitute(expr.position, at))
+        case Vector():
+            return replace(
+                expr,
+                groups=tuple((over, substitute(body, at)) for over, body in expr.groups),
+                scalars=tuple(substitute(a, at) for a in expr.scalars),
+                position=substitute(expr.position, at),
+            )
         case Past():
             subscripts = tuple(
                 Fixed(s.elements[at[s.index]]) if isinstance(s, Loop) and s.index in at else s

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flows.model.ir import Binary, BinaryOperator, Call, Expr, Kind, Number, Past, Previous, Ref
+from flows.model.ir import Binary, BinaryOperator, Call, Expr, Kind, Number, Past, Previous, Ref, Unary
 
 Add = Callable[[str, Kind, Expr, Expr | None], Ref]
 """Adds a hidden variable: suffix, kind, expression (net flow), initial value → its reference."""
@@ -37,6 +37,8 @@ def memory(function: str, arguments: tuple[Expr, ...], add: Add, reference: Call
     match function:
         case "initial":
             return add("", "initial", arguments[0], None)
+        case "npv":
+            return _net_present_value(*arguments, add=add, reference=reference)
         case "trend":
             return _trend(*arguments, add=add, reference=reference)
         case "forecast":
@@ -84,6 +86,18 @@ def _trend(source: Expr, time: Expr, initial: Expr, *, add: Add, reference: Call
     return Call("zidz", (_op("-", source, average), _op("*", average, time)))
 
 
+def _net_present_value(
+    stream: Expr, rate: Expr, initial: Expr, factor: Expr, *, add: Add, reference: Callable[[str], Ref]
+) -> Expr:
+    """Discounted sum of a stream, this step's included (the equations of help page fn_npv)."""
+    step = Ref("time step")
+    fall = _op("/", rate, _op("+", Number(1.0), _op("*", rate, step)))
+    discount = add(" discount", "stock", Unary("-", _op("*", reference(" discount"), fall)), Number(1.0))
+    total = add("", "stock", _op("*", stream, discount), initial)
+    now = _op("*", _op("*", stream, step), discount)
+    return _op("*", _op("+", total, now), factor)
+
+
 def _chain(
     function: str,
     source: Expr,
@@ -99,8 +113,17 @@ def _chain(
     number: Expr = Number(float(stages)) if cut is None else cut
     stage_time = time if stages == 1 else _op("/", time, number)
     flow = source
+    moving = function == "delay n" and not isinstance(time, Number)
     for stage in range(stages):
         suffix = f" stage {stage + 1}"
+        if moving:
+            # The time walks down the stages, a stage a step: each keeps the one that its content came in with.
+            aged = reference(f" time {stage + 1}")
+            fresh = _op("/", time, number) if stage == 0 else reference(f" time {stage}")
+            start = _op("/", time, number)
+            stage_time = add(
+                f" time {stage + 1}", "stock", _op("/", _op("-", fresh, aged), Ref("time step")), start
+            )
         if function.startswith("smooth"):
             # d(stage)/dt = (input - stage) / stage time
             output: Expr = add(

@@ -16,8 +16,9 @@ class Function:
         Folded name.
     arguments : tuple of str
         What each argument is.
-    kind : {"pure", "reduce", "memory", "top"}
-        ``pure`` depends on its arguments (and time) alone; ``reduce`` works over ``!`` ranges; ``memory`` is
+    kind : {"pure", "reduce", "vector", "lookup", "memory", "top"}
+        ``pure`` depends on its arguments (and time) alone; ``reduce`` works over ``!`` ranges; ``vector``
+        takes whole arrays; ``lookup`` takes a lookup or a data variable by name; ``memory`` is
         rewritten to stocks or frozen values; ``top`` stands only at the head of an equation.
     meaning : str
         One sentence.
@@ -25,7 +26,7 @@ class Function:
 
     name: str
     arguments: tuple[str, ...]
-    kind: Literal["pure", "reduce", "memory", "top"]
+    kind: Literal["pure", "reduce", "vector", "lookup", "memory", "top"]
     meaning: str
 
 
@@ -78,7 +79,55 @@ _TABLE = (
     ("xidz", "x, y, z", "pure", "x / y, or z where |y| < 1e-6."),
     ("zidz", "x, y", "pure", "x / y, or 0 where |y| < 1e-6."),
     ("game", "x", "pure", "x (no one plays here)."),
+    ("gamma ln", "x", "pure", "Logarithm of the gamma function."),
     ("elmcount", "range", "pure", "Number of elements of a range."),
+    (
+        "vector select",
+        "selection, x, missing, action, error",
+        "vector",
+        "Sum, product, minimum … over ! ranges of what a selection picks, weighted by it or not.",
+    ),
+    (
+        "vector elm map",
+        "element, offset",
+        "vector",
+        "The element that lies an offset behind another in the whole array; :NA: outside.",
+    ),
+    ("vector sort order", "x, direction", "vector", "Positions from 0 of the last range in order."),
+    ("vector rank", "x, direction", "vector", "Places from 1 of the elements of the last range."),
+    ("vector reorder", "x, order", "vector", "Elements of the last range at the positions of an order."),
+    ("vector lookup", "x, argument, first, last, mode", "vector", "A lookup with points at equal distances."),
+    ("invert matrix", "matrix, size", "vector", "Inverse of the matrix over the last two ranges."),
+    (
+        "allocate available",
+        "request, profile, available",
+        "vector",
+        "Divides a supply among the last range's requests by priority profiles.",
+    ),
+    (
+        "allocate by priority",
+        "request, priority, size, width, supply",
+        "vector",
+        "Divides a supply among the last range's requests by rectangles of one width.",
+    ),
+    ("lookup forward", "lookup, x", "lookup", "The y of the next point."),
+    ("lookup backward", "lookup, x", "lookup", "The y of the last point."),
+    ("lookup extrapolate", "lookup, x", "lookup", "Interpolation, carried on along the outer segments."),
+    ("lookup invert", "lookup, y", "lookup", "The smallest x that gives y; :NA: if none does."),
+    ("lookup area", "lookup, start, end", "lookup", "The area under a lookup."),
+    (
+        "get data between times",
+        "data, time, mode",
+        "lookup",
+        "A data variable at another time: interpolated (0), the next (1) or the last value (-1); :NA: outside.",
+    ),
+    ("npv", "stream, discount rate, initial, factor", "memory", "Net present value at the start of the run."),
+    (
+        "get time value",
+        "relative to, offset, measure",
+        "pure",
+        "Time (0) in the model's units (0) plus an offset; other choices aren't supported.",
+    ),
     ("sum", "x", "reduce", "Sum over ! ranges."),
     ("prod", "x", "reduce", "Product over ! ranges."),
     ("vmax", "x", "reduce", "Largest over ! ranges."),

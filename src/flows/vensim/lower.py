@@ -16,6 +16,7 @@ from flows.model.ir import (
     STEP_START,
     Binary,
     Call,
+    Element,
     Equation,
     Expr,
     Fixed,
@@ -32,6 +33,7 @@ from flows.model.ir import (
     Table,
     Unary,
     Variable,
+    Vector,
 )
 from flows.model.model import CONTROLS, Control, Model
 from flows.references import fold
@@ -54,6 +56,7 @@ from flows.vensim.parse import (
 )
 
 Axes = tuple[tuple[str | None, tuple[str, ...]], ...]
+Loops = tuple[tuple[str, tuple[str, ...]], ...]
 
 _METHODS = {0: "euler", 1: "rk4 auto", 2: "difference", 3: "rk2 auto", 4: "rk2", 5: "rk4"}
 _BINARY = {"AND": "and", "OR": "or"}
@@ -94,6 +97,9 @@ class _Scope:
         self.sums = 0  # how many SUMs stand around
         self.locals: dict[str, Ref] | None = None  # names of a macro that is being expanded
         self.depth = 0  # macros within macros
+        self.vector: dict[
+            str | int, Loop
+        ] = {}  # subscripts (by name or place) over which a vector function works
 
 
 class _Lowering:
@@ -108,6 +114,7 @@ class _Lowering:
         self.hidden: dict[str, Variable] = {}
         self.tables: dict[str, list[tuple[Axes, list[Table]]]] = {}  # of data variables and external lookups
         self.calls = 0  # macros expanded so far
+        self.vectors = 0  # vector functions so far
         self.by_name: dict[str, list[Definition]] = {}
         self.dimensions: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {}
 
@@ -683,6 +690,8 @@ class _Lowering:
 
     def _subscript(self, sub: Sub, scope: _Scope) -> Subscript:
         key = fold(sub.name)
+        if id(sub) in scope.vector or key in scope.vector:
+            return scope.vector.get(id(sub)) or scope.vector[key]
         if sub.bang:
             if key not in self.ranges:
                 raise self._error(
@@ -759,6 +768,12 @@ class _Lowering:
             )
         if function.kind == "reduce":
             return self._reduce(node, key, scope, span)
+        if function.kind == "vector":
+            return self._vector(node, key, scope, span)
+        if function.kind == "lookup":
+            return self._lookup(node, key, scope, span)
+        if key == "get time value":
+            return self._time_value(node, scope, span)
         if key == "elmcount":
             argument = node.arguments[0]
             if isinstance(argument, Name) and fold(argument.name) in self.ranges:
@@ -769,9 +784,14 @@ class _Lowering:
             if scope.bound:
                 raise self._unsupported(f"{node.name} inside a SUM over ! ranges", node.at)
             if key in ("delay n", "smooth n"):
-                arguments = (*arguments[:3], self._literal(arguments[3]))
-            if key in ("delay n", "smooth n") and not isinstance(arguments[3], Number):
-                raise self._unsupported(f"{node.name} with an order that is no number", node.at)
+                order = self._at_start(node.arguments[3])
+                if order is None:
+                    raise self._unsupported(
+                        f"{node.name} with an order that isn't known before the run", node.at
+                    )
+                if round(order) < 1:
+                    raise self._error(f"the order of {node.name} is at least 1", node.at, found=f"{order:g}")
+                arguments = (*arguments[:3], Number(order, span))
             return self._memory(key, arguments, scope, span)
         return Call(key, arguments, span)
 
@@ -805,13 +825,314 @@ class _Lowering:
         self.hidden[table.name] = table
         return LookupCall(Ref(table.name, (), span), self._expr(argument, scope), span)
 
-    def _literal(self, expr: Expr) -> Expr:
-        """The number behind a constant's name, where a number must be known before the run."""
-        if isinstance(expr, Ref) and not expr.subscripts and expr.name in self.by_name:
-            value = self.by_name[expr.name][0].expression
-            if isinstance(value, Num):
-                return Number(value.value, expr.span)
-        return expr
+    def _fixed(self, node: Node) -> float | None:
+        """The number that an expression always is: a literal or an unchangeable constant (``==``)."""
+        if isinstance(node, Op) and node.operator == "-" and len(node.operands) == 1:
+            value = self._fixed(node.operands[0])
+            return None if value is None else -value
+        if isinstance(node, Name) and not node.subscripts:
+            definitions = self.by_name.get(fold(node.name), [])
+            if len(definitions) == 1 and definitions[0].operator == "==":
+                return self._fixed(definitions[0].expression) if definitions[0].expression else None
+        return node.value if isinstance(node, Num) else None
+
+    def _at_start(self, node: Node | None, depth: int = 0) -> float | None:
+        """The value of a scalar expression of constants and steps at INITIAL TIME; None for anything else."""
+
+        def inner(part: Node) -> float | None:
+            return self._at_start(part, depth + 1)
+
+        match node:
+            case _ if depth > 50:
+                return None
+            case Num():
+                return node.value
+            case Name(subscripts=()):
+                key = "initial time" if fold(node.name) == "time" else fold(node.name)
+                definitions = self.by_name.get(key, [])
+                return inner(definitions[0].expression) if self._is_scalar(definitions) else None  # type: ignore[arg-type]
+            case Op():
+                values = [inner(o) for o in node.operands]
+                return _arithmetic(node.operator, [v for v in values if v is not None], len(values))
+            case Apply(subscripts=()) if fold(node.name) in ("step", "min", "max", "integer"):
+                values = [inner(a) for a in node.arguments]
+                known = [v for v in values if v is not None]
+                if len(known) < len(values):
+                    return None
+                match fold(node.name), known:
+                    case "step", [height, time]:
+                        start, step = inner(Name("time", (), 0)), inner(Name("time step", (), 0))
+                        if start is None or step is None:
+                            return None
+                        return height if start + step / 2 > time else 0.0
+                    case "min", [a, b]:
+                        return min(a, b)
+                    case "max", [a, b]:
+                        return max(a, b)
+                    case "integer", [a]:
+                        return float(int(a))
+        return None
+
+    @staticmethod
+    def _is_scalar(definitions: list[Definition]) -> bool:
+        return (
+            len(definitions) == 1 and not definitions[0].subscripts and definitions[0].expression is not None
+        )
+
+    # ------------------------------------------------------------------------------------------------ vectors
+
+    def _vector(self, node: Apply, key: str, scope: _Scope, span: Span) -> Expr:
+        """A function of whole arrays."""
+        if key == "vector select":
+            return self._select(node, scope, span)
+        if key == "vector elm map":
+            return self._element(node, scope, span)
+        function = key.replace(" ", "_")
+        over, body = self._whole(node, node.arguments[0], scope, 2 if key == "invert matrix" else 1)
+        groups = [(over, body)]
+        rest = node.arguments[1:]
+        match key:
+            case "vector lookup":
+                if len(over[0][1]) < 2:
+                    raise self._error("VECTOR LOOKUP takes a vector of two elements at least", node.at)
+                scalars = tuple(self._expr(a, scope) for a in rest)
+                return Vector(function, tuple(groups), scalars, Number(0.0), span)
+            case "vector reorder":
+                groups.append(self._whole(node, rest[0], scope, 1))
+                over, rest = groups[1][0], ()
+            case "allocate available":
+                groups.append(self._profiles(node, rest[0], scope, len(over[0][1])))
+                rest = rest[1:]
+            case "allocate by priority":
+                groups.append(self._whole(node, rest[0], scope, 1))
+                self._size(node, rest[1], len(over[0][1]))
+                rest = rest[2:]
+            case "invert matrix":
+                self._size(node, rest[0], len(over[0][1]))
+                if len(over[0][1]) != len(over[1][1]):
+                    raise self._error("INVERT MATRIX takes a square matrix", node.at)
+                rest = ()
+        if len({len(g[0][0][1]) for g in groups}) > 1 and key != "vector reorder":
+            raise self._error(f"the vectors of {node.name} differ in length", node.at)
+        scalars = tuple(self._expr(a, scope) for a in rest)
+        return Vector(function, tuple(groups), scalars, self._place(node, over, scope, span), span)
+
+    def _size(self, node: Apply, size: Node, n: int) -> None:
+        """Refuse a size that isn't the number of elements."""
+        if isinstance(size, Apply) and fold(size.name) == "elmcount" and isinstance(size.arguments[0], Name):
+            given: float | None = len(self.ranges[fold(size.arguments[0].name)].elements)
+        else:
+            given = self._at_start(size)
+        if given != n:
+            raise self._unsupported(f"{node.name} over a part of a range", node.at)
+
+    def _whole(self, node: Apply, argument: Node, scope: _Scope, count: int) -> tuple[Loops, Expr]:
+        """A vector argument: loops over its last ranges, and its elements."""
+        first = _first_array(argument)
+        if first is None or len(first.subscripts) < count or (count > 1 and first is not argument):
+            raise self._error(f"{node.name} takes an array with subscripts", node.at)
+        lasts = first.subscripts[-count:]
+        elements = []
+        for d, sub in enumerate(lasts):
+            if fold(sub.name) in self.ranges:
+                elements.append(self.ranges[fold(sub.name)].elements)
+            elif fold(first.name) in self.dimensions:  # an element stands for its whole dimension
+                elements.append(self.dimensions[fold(first.name)][1][d - count])
+            else:
+                raise self._error(f"{node.name} takes an array with subscripts", node.at)
+        self.vectors += 1
+        over = tuple((f"#vector {self.vectors}.{d}", e) for d, e in enumerate(elements))
+        outer = scope.vector
+        if first is argument:
+            scope.vector = {id(sub): Loop(*loop) for sub, loop in zip(lasts, over, strict=True)}
+        else:
+            scope.vector = {fold(lasts[0].name): Loop(*over[0])}
+        body = self._expr(argument, scope)
+        scope.vector = outer
+        return over, body
+
+    def _profiles(self, node: Apply, argument: Node, scope: _Scope, n: int) -> tuple[Loops, Expr]:
+        """Priority profiles: the last subscript names the first of four elements (kind, priority, width, extra)."""
+        if not isinstance(argument, Name) or len(argument.subscripts) < 2:
+            raise self._error(f"{node.name} takes an array of priority profiles", node.at)
+        elements = self.dimensions[fold(argument.name)][1][-1]
+        last = fold(argument.subscripts[-1].name)
+        first = elements.index(last) if last in elements else 0
+        if len(elements) < first + 4:
+            raise self._error(f"{node.name} takes priority profiles of four elements", node.at)
+        shorter = replace(argument, subscripts=argument.subscripts[:-1])
+        own = self.dimensions[fold(argument.name)][1][-2]
+        sub = fold(shorter.subscripts[-1].name)
+        rows = self.ranges[sub].elements if sub in self.ranges else own
+        self.vectors += 1
+        over = (
+            (f"#vector {self.vectors}.0", rows),
+            (f"#vector {self.vectors}.1", elements[first : first + 4]),
+        )
+        outer = scope.vector
+        scope.vector = {id(s): Loop(*o) for s, o in zip(argument.subscripts[-2:], over, strict=True)}
+        body = self._expr(argument, scope)
+        scope.vector = outer
+        return over, body
+
+    def _place(self, node: Apply, over: Loops, scope: _Scope, span: Span) -> Expr:
+        """The wanted position in a result over loops, from the last subscripts of the left side."""
+        axes = scope.axes[len(scope.axes) - len(over) :]
+        if len(scope.axes) < len(over):
+            raise self._error(f"{node.name} needs a left side with subscripts", node.at)
+        place: Expr | None = None
+        stride = 1
+        for (index, picked), (_, elements) in reversed(list(zip(axes, over, strict=True))):
+            if not set(picked) <= set(elements):
+                holders = (
+                    [self.ranges[index].elements] if index else [r.elements for r in self.ranges.values()]
+                )
+                fitting = [h for h in holders if set(picked) <= set(h) and len(h) == len(elements)]
+                if not fitting:
+                    raise self._error(
+                        f"the last subscript of the left side doesn't fit the vector of {node.name}", node.at
+                    )
+                elements = fitting[0]
+            positions = tuple(stride * elements.index(e) for e in picked)
+            here: Expr = (
+                Number(float(positions[0]), span) if index is None else Position(index, positions, span)
+            )
+            place = here if place is None else Binary("+", here, place, span)
+            stride *= len(elements)
+        assert place is not None
+        return place
+
+    def _element(self, node: Apply, scope: _Scope, span: Span) -> Expr:
+        """VECTOR ELM MAP: the base is the element that the first argument names."""
+        array, offset = node.arguments
+        key = fold(array.name) if isinstance(array, Name) else ""
+        if not isinstance(array, Name) or key not in self.dimensions or not array.subscripts:
+            raise self._error("VECTOR ELM MAP takes an element of an array", node.at)
+        _, elements = self.dimensions[key]
+        place = self._expr(offset, scope)
+        stride = 1
+        for d, subscript in reversed(
+            list(enumerate(self._subscripts(array.name, key, array.subscripts, scope, array.at)))
+        ):
+            if isinstance(subscript, Fixed):
+                base: Expr = Number(float(stride * elements[d].index(subscript.element)), span)
+            else:
+                positions = tuple(stride * elements[d].index(e) for e in subscript.elements)
+                base = Position(subscript.index, positions, span)
+            place = Binary("+", base, place, span)
+            stride *= len(elements[d])
+        self.vectors += 1
+        whole = tuple(Loop(f"#vector {self.vectors}.{d}", e) for d, e in enumerate(elements))
+        return Element(Ref(key, whole, span), place, span)
+
+    def _select(self, node: Apply, scope: _Scope, span: Span) -> Expr:
+        """VECTOR SELECT in terms of reductions; the action is chosen at run time if it isn't fixed."""
+        outer = scope.bound
+        scope.bound = {}
+        scope.sums += 1
+        selection, x = (self._expr(a, scope) for a in node.arguments[:2])
+        over = tuple(scope.bound.items())
+        scope.bound = outer
+        scope.sums -= 1
+        if not over:
+            raise self._error("VECTOR SELECT needs a range with ! in its arguments", node.at)
+        missing, action, error = (self._expr(a, scope) for a in node.arguments[2:])
+        chosen = Binary("<>", selection, Number(0.0), span)
+
+        def picked(function: str, value: Expr, otherwise: float) -> Expr:
+            return Reduce(
+                function, over, Call("if then else", (chosen, value, Number(otherwise)), span), span
+            )
+
+        weighted = Binary("*", selection, x, span)
+        count = picked("sum", Number(1.0), 0.0)
+
+        def done(action: int) -> Expr:
+            value = weighted if action < 5 else Call("power", (x, selection), span) if action == 5 else x
+            if action in (0, 6):
+                return picked("sum", value, 0.0)
+            if action in (1, 5, 7):
+                return picked("prod", value, 1.0)
+            if action in (2, 8):
+                return picked("vmin", value, _LARGEST)
+            if action in (3, 9):
+                return picked("vmax", value, -_LARGEST)
+            return Binary("/", picked("sum", value, 0.0), count, span)
+
+        nothing = Binary("/", Number(0.0), Number(0.0), span)  # an error of Vensim's: no number
+        known = self._fixed(node.arguments[3])
+        if known is not None:
+            if known not in range(11):
+                raise self._error("the action of VECTOR SELECT is a whole number from 0 to 10", node.at)
+            result = done(int(known))
+        else:
+            result = nothing
+            for k in range(10, -1, -1):
+                result = Call(
+                    "if then else", (Binary("=", action, Number(float(k)), span), done(k), result), span
+                )
+        none = Binary("=", count, Number(0.0), span)
+        many = Binary(">", count, Number(1.0), span)
+        at_least_one, at_most_one = (
+            Binary(
+                "or",
+                Binary("=", error, Number(code), span),
+                Binary("=", error, Number(3.0), span),
+                span,
+            )
+            for code in (1.0, 2.0)
+        )
+        known = self._fixed(node.arguments[4])
+        if known is None or known in (2, 3):
+            bad = Binary("and", at_most_one, many, span)
+            result = Call("if then else", (bad, nothing, result), span)
+        if known is None or known in (1, 3):
+            missing = Call("if then else", (at_least_one, nothing, missing), span)
+        return Call("if then else", (none, missing, result), span)
+
+    def _lookup(self, node: Apply, key: str, scope: _Scope, span: Span) -> Expr:
+        """A lookup or data variable read in another way than by interpolation."""
+        table = node.arguments[0]
+        name = fold(table.name) if isinstance(table, Name) else ""
+        definitions = self.by_name.get(name, [])
+        if not isinstance(table, Name) or not definitions:
+            raise self._error(f"{node.name} takes the name of a lookup or data variable", node.at)
+        subscripts = self._subscripts(table.name, name, table.subscripts, scope, table.at)
+        arguments = [self._expr(a, scope) for a in node.arguments[1:]]
+        if key == "get data between times":
+            first = definitions[0]
+            data = first.expression is None or _external_kind(first.expression) == "data"
+            if not data or first.keyword not in ("", "INTERPOLATE"):
+                raise self._unsupported(f"{node.name} of what is no interpolated data variable", node.at)
+            ref = Ref(f"#{name} DATA", subscripts, span)
+            later, between, earlier = (
+                LookupCall(ref, arguments[0], span, mode)
+                for mode in ("between forward", "between", "between backward")
+            )
+            known = self._fixed(node.arguments[2])
+            if known is not None:
+                return later if known > 0 else earlier if known < 0 else between
+            rising = Binary(">", arguments[1], Number(0.0), span)
+            falling = Binary("<", arguments[1], Number(0.0), span)
+            otherwise = Call("if then else", (falling, earlier, between), span)
+            return Call("if then else", (rising, later, otherwise), span)
+        if definitions[0].operator != "(" and not _is_lookups(definitions[0].expression):
+            raise self._error(f"{node.name} takes the name of a lookup", node.at)
+        ref = Ref(name, subscripts, span)
+        mode = key.removeprefix("lookup ")
+        if mode == "area":
+            start, end = (LookupCall(ref, a, span, mode) for a in arguments)
+            return Binary("-", end, start, span)
+        return LookupCall(ref, arguments[0], span, mode)
+
+    def _time_value(self, node: Apply, scope: _Scope, span: Span) -> Expr:
+        """GET TIME VALUE in the model's own units."""
+        if self._fixed(node.arguments[0]) != 0 or self._fixed(node.arguments[2]) != 0:
+            raise self._unsupported(
+                "GET TIME VALUE of the start, the clock or the calendar (arguments other than 0, offset, 0)",
+                node.at,
+            )
+        return Binary("+", Ref("time", (), span), self._expr(node.arguments[1], scope), span)
 
     def _macro(self, node: Apply, macro: MacroDefinition, scope: _Scope, span: Span) -> Expr:
         """Expand a macro's call: its variables become hidden ones over the loops of the calling equation."""
@@ -935,6 +1256,39 @@ def _constant_value(expr: Expr, variables: Mapping[str, Variable], depth: int = 
     return None
 
 
+def _arithmetic(operator: str, values: list[float], count: int) -> float | None:
+    """Plain arithmetic of known values; None if one is missing or the operator is another."""
+    match operator, values:
+        case _ if len(values) < count:
+            return None
+        case "-", [a]:
+            return -a
+        case "+", [a, b]:
+            return a + b
+        case "-", [a, b]:
+            return a - b
+        case "*", [a, b]:
+            return a * b
+        case "/", [a, b] if b:
+            return a / b
+    return None
+
+
+def _first_array(node: Node) -> Name | None:
+    """The first name with subscripts in an expression."""
+    match node:
+        case Name():
+            return node if node.subscripts else None
+        case Op():
+            parts = node.operands
+        case Apply():
+            parts = node.arguments
+        case _:
+            return None
+    return next((found for part in parts if (found := _first_array(part)) is not None), None)
+
+
+_LARGEST = 1.7e308
 _DATA = (".tab", ".csv", ".dat", ".xlsx", ".xls", ".txt")
 
 

@@ -1,0 +1,351 @@
+"""Functions of vectors, matrices, lookups and money, against values by hand or from Vensim's help pages."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+import pytest
+import xarray as xr
+from tests.conftest import small_model
+
+from flows import simulate
+from flows.engine import runtime
+from flows.errors import ModelError, UnsupportedError
+
+Engine = Literal["compiled", "python"]
+ENGINES: tuple[Engine, ...] = ("compiled", "python")
+NA = -(2.0**109)
+
+engines = pytest.mark.parametrize("engine", ENGINES)
+
+
+def first(model_text: str, engine: Engine, *names: str, **options: float) -> list[object]:
+    """Values of variables at the start of a run."""
+    ds = simulate(small_model(model_text, **options), engine=engine)
+    return [
+        ds[n].isel(time=0).values.tolist() if "time" in ds[n].dims else ds[n].values.tolist() for n in names
+    ]
+
+
+# ---------------------------------------------------------------------------------------------- vectors
+
+
+@engines
+@pytest.mark.parametrize(
+    ("action", "expected"),
+    [
+        (0, 2 * 3 - 1 * 4 + 0.5 * 8),
+        (1, (2 * 3) * (-1 * 4) * (0.5 * 8)),
+        (2, -4),
+        (3, 6),
+        (4, 6 / 3),
+        (5, 3**2 * 4**-1 * 8**0.5),
+        (6, 15),
+        (7, 96),
+        (8, 3),
+        (9, 8),
+        (10, 5),
+    ],
+)
+def test_vector_select_by_each_action(engine: Engine, action: int, expected: float) -> None:
+    text = f"""
+        r: a, b, c, d ~~|
+        sel[r] = 2, -1, 0, 0.5 ~~|
+        x[r] = 3, 4, 100, 8 ~~|
+        CODE == {action} ~~|
+        code = {action} ~~|
+        """
+    text = text.replace("code =", "other code =")
+    text += """
+        fixed = VECTOR SELECT(sel[r!], x[r!], 7, CODE, 0) + 0 * Time ~~|
+        chosen = VECTOR SELECT(sel[r!], x[r!], 7, other code + 0 * Time, 0) ~~|
+        """
+    fixed, chosen = first(text, engine, "fixed", "chosen")
+    assert fixed == pytest.approx(expected, rel=1e-14)
+    assert chosen == pytest.approx(expected, rel=1e-14)
+
+
+@engines
+@pytest.mark.filterwarnings("ignore::flows.ensemble.NonFiniteWarning")
+def test_vector_select_of_nothing_and_of_too_much(engine: Engine) -> None:
+    text = """
+        r: a, b ~~|
+        s: x, y ~~|
+        none[r] = 0 ~~|
+        both[r] = 1 ~~|
+        m[r, s] = 1, 2; 3, 4; ~~|
+        missing = VECTOR SELECT(none[r!], both[r!], :NA:, 3, 0) + 0 * Time ~~|
+        error = VECTOR SELECT(none[r!], both[r!], 5, 3, 1) + 0 * Time ~~|
+        many = VECTOR SELECT(both[r!], both[r!], 5, 0, 2) + 0 * Time ~~|
+        fine = VECTOR SELECT(both[r!], both[r!], 5, 0, 1) + 0 * Time ~~|
+        rows[r] = VECTOR SELECT(both[r], m[r, s!], 0, 0, 0) + 0 * Time ~~|
+        """
+    missing, error, many, fine, rows = first(text, engine, "missing", "error", "many", "fine", "rows")
+    assert missing == NA
+    assert isinstance(error, float) and math.isnan(error)
+    assert isinstance(many, float) and math.isnan(many)
+    assert fine == 2
+    assert rows == [3, 7]
+
+
+@engines
+def test_vector_elm_map_walks_through_the_whole_array(engine: Engine) -> None:
+    text = """
+        DimA: A1, A2, A3 ~~|
+        DimB: B1, B2 ~~|
+        a[DimA] = 0, 1, 1 ~~|
+        b[DimB] = 1, 2 ~~|
+        d[DimA, DimB] = 1, 4; 2, 5; 3, 6; ~~|
+        moving[DimA, DimB] = d[DimA, DimB] + Time ~~|
+        c[DimA] = 10 + VECTOR ELM MAP(b[B1], a[DimA]) ~~|
+        f[DimA, DimB] = VECTOR ELM MAP(d[DimA, B1], a[DimA]) ~~|
+        all[DimA, DimB] = VECTOR ELM MAP(moving[A1, B1], (DimA - 1) * ELMCOUNT(DimB) + DimB - 1) ~~|
+        out = VECTOR ELM MAP(b[B2], 1) + 0 * Time ~~|
+        before = VECTOR ELM MAP(b[B1], -1) + 0 * Time ~~|
+        total = SUM(VECTOR ELM MAP(b[B1], a[DimA!])) ~~|
+        """
+    c, f, whole, out, before, total = first(text, engine, "c", "f", "all", "out", "before", "total")
+    assert c == [11, 12, 12]
+    assert f == [[1, 1], [5, 5], [6, 6]]
+    assert whole == [[1, 4], [2, 5], [3, 6]]
+    assert out == before == NA
+    assert total == 5
+
+
+def test_vector_elm_map_waits_for_the_whole_array() -> None:
+    model = small_model(
+        "r: a, b ~~|\nx = VECTOR ELM MAP(y[a], 1) ~~|\ny[a] = Time ~~|\ny[b] = 2 * y[a] + 1 ~~|\n"
+    )
+    assert float(simulate(model)["x"][0]) == 1
+    with pytest.raises(ModelError, match="circle"):
+        simulate(small_model("r: a, b ~~|\ny[r] = VECTOR ELM MAP(y[a], 1) + Time ~~|\n"))
+
+
+@engines
+def test_order_rank_and_reorder_of_the_last_range(engine: Engine) -> None:
+    text = """
+        r: a, b, c ~~|
+        place: first, second, third ~~|
+        k: x, y ~~|
+        h[r] = 2100, 2010, 2020 ~~|
+        m[k, r] = 3, 1, 2; 5, 5, 4; ~~|
+        up[r] = VECTOR SORT ORDER(h[r], 1) + 0 * Time ~~|
+        down[r] = VECTOR SORT ORDER(h[r], 0) + 0 * Time ~~|
+        also up[r] = VECTOR SORT ORDER(-h[r], 0) + 0 * Time ~~|
+        rank[k, r] = VECTOR RANK(m[k, r], 1) + 0 * Time ~~|
+        order[k, place] = VECTOR SORT ORDER(m[k, r], 1) + 0 * Time ~~|
+        sorted[k, place] = VECTOR REORDER(m[k, r], order[k, place]) ~~|
+        """
+    up, down, also, rank, order, in_order = first(
+        text, engine, "up", "down", "also up", "rank", "order", "sorted"
+    )
+    assert up == also == [1, 2, 0]
+    assert down == [0, 2, 1]
+    assert rank == [[3, 1, 2], [2, 3, 1]]  # equal values keep their order
+    assert order == [[1, 2, 0], [2, 0, 1]]
+    assert in_order == [[1, 2, 3], [4, 5, 5]]
+
+
+@engines
+def test_a_vector_as_a_lookup(engine: Engine) -> None:
+    text = """
+        r: a, b, c ~~|
+        v[r] = 0, 2, 3 ~~|
+        x = VECTOR LOOKUP(v[a], 15, 10, 30, 0) + 0 * Time ~~|
+        beyond = VECTOR LOOKUP(v[a], 40, 10, 30, 0) + 0 * Time ~~|
+        carried on = VECTOR LOOKUP(v[a], 40, 10, 30, 3) + 0 * Time ~~|
+        area = VECTOR LOOKUP(v[a], 20, 10, 30, 1) + 0 * Time ~~|
+        inverse = VECTOR LOOKUP(v[a], 2.5, 10, 30, 5) + 0 * Time ~~|
+        """
+    assert first(text, engine, "x", "beyond", "carried on", "area", "inverse") == [1, 3, 4, 10, 25]
+
+
+@engines
+def test_vectors_that_differ_between_runs(engine: Engine) -> None:
+    model = small_model("r: a, b, c ~~|\nx[r] = 3, 2, 1 ~~|\nrank[r] = VECTOR RANK(x[r] + 0 * Time, 1) ~~|\n")
+    values = xr.DataArray(np.array([[float(i), 1, 2] for i in range(19)]), dims=("draw", "r"))
+    ds = simulate(model, {"x": values}, engine=engine)
+    expected = [[1, 2, 3] if i <= 1 else [2, 1, 3] if i == 2 else [3, 1, 2] for i in range(19)]
+    expected[1] = [1, 2, 3]
+    np.testing.assert_array_equal(ds["rank"].isel(time=0).transpose("draw", "r"), expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = VECTOR SELECT(1, 2, 0, 0, 0) ~~|", "VECTOR SELECT needs a range with !"),
+        ("x = VECTOR SELECT(v[r!], 2, 0, 11, 0) ~~|", "a whole number from 0 to 10"),
+        ("x = VECTOR SORT ORDER(v[r], 1) ~~|", "VECTOR SORT ORDER needs a left side with subscripts"),
+        ("x[q] = VECTOR SORT ORDER(v[r], 1) ~~|", "doesn't fit the vector of VECTOR SORT ORDER"),
+        ("x[r] = VECTOR RANK(2, 1) ~~|", "VECTOR RANK takes an array with subscripts"),
+        ("x = VECTOR ELM MAP(2, 1) ~~|", "VECTOR ELM MAP takes an element of an array"),
+        ("x[r] = INVERT MATRIX(v[r], 2) ~~|", "INVERT MATRIX takes an array with subscripts"),
+        ("x[r] = ALLOCATE AVAILABLE(v[r], v[r], 2) ~~|", "takes an array of priority profiles"),
+        ("x = LOOKUP FORWARD(v, 1) ~~|", "stands in the equation"),
+        ("x = LOOKUP FORWARD(3, 1) ~~|", "LOOKUP FORWARD takes the name of a lookup"),
+    ],
+)
+def test_mistakes_in_vectors_are_named(text: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        small_model("r: a, b ~~|\nq: c, d, e ~~|\nv[r] = 1, 2 ~~|\n" + text + "\n")
+
+
+# ---------------------------------------------------------------------------------------------- matrices, allocation
+
+
+@engines
+def test_the_inverse_of_a_matrix(engine: Engine) -> None:
+    text = """
+        r: a, b ~~|
+        s: x, y ~~|
+        m[r, s] = 1, 2; 3, 4; ~~|
+        scale = 1 ~~|
+        scaled[r, s] = m[r, s] * scale + 0 * Time ~~|
+        inverse[r, s] = INVERT MATRIX(scaled[r, s], ELMCOUNT(r)) ~~|
+        zero[r, s] = 0 * m[r, s] ~~|
+        """
+    (inverse,) = first(text, engine, "inverse")
+    np.testing.assert_allclose(inverse, [[-2, 1], [1.5, -0.5]], rtol=1e-14)
+
+
+def test_a_singular_matrix_has_no_inverse_and_a_pivot_may_be_zero() -> None:
+    assert all(math.isnan(v) for v in runtime.invert_matrix([1, 2, 2, 4]))
+    assert list(runtime.invert_matrix([0, 1, 1, 0])) == [0, 1, 1, 0]
+
+
+BRANCHES = """
+    branch: Boston, Dayton, Fresno ~~|
+    pprofile: ptype, ppriority, pwidth, pextra ~~|
+    request[branch] = 500, 300, 750 ~~|
+    """
+
+
+@engines
+def test_supply_goes_by_priority(engine: Engine) -> None:
+    text = (
+        BRANCHES
+        + """
+        priority[branch] = 5, 7, 3 ~~|
+        wide[branch] = ALLOCATE BY PRIORITY(request[branch], priority[branch], ELMCOUNT(branch), 2, supply) ~~|
+        flat[branch] = ALLOCATE BY PRIORITY(request[branch], one[branch], 3, 2, supply) ~~|
+        one[branch] = 1 ~~|
+        supply = 600 + 1000 * Time ~~|
+        """
+    )
+    model = small_model(text, final=1)
+    ds = simulate(model, engine=engine)
+    # Dayton is a whole width ahead of Boston, Boston of Fresno
+    np.testing.assert_allclose(ds["wide"].isel(time=0), [300, 300, 0], rtol=1e-9)
+    np.testing.assert_allclose(ds["wide"].isel(time=1), [500, 300, 750], rtol=1e-9)
+    np.testing.assert_allclose(ds["flat"].isel(time=0), np.array([500, 300, 750]) * 600 / 1550, rtol=1e-9)
+
+
+@engines
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (0, [40, 60]),
+        (1, [0, 100]),
+        (2, [0, 100]),
+        # the root of 200 Phi((0.1 - x) / 0.5) + 300 Phi((0.9 - x) / 0.5) = 100
+        (3, [3.877582, 96.122418]),
+        (4, [11.863, 88.137]),
+    ],
+)
+def test_supply_goes_by_profiles(engine: Engine, kind: int, expected: list[float]) -> None:
+    text = f"""
+        r: a, b ~~|
+        pprofile: ptype, ppriority, pwidth, pextra ~~|
+        request[r] = 200, 300 ~~|
+        profile[a, pprofile] = {kind}, 0.1, 0.5, 0 ~~|
+        profile[b, pprofile] = {kind}, 0.9, 0.5, 0 ~~|
+        got[r] = ALLOCATE AVAILABLE(request[r], profile[r, ptype], 100 + 0 * Time) ~~|
+        plenty[r] = ALLOCATE AVAILABLE(request[r], profile[r, ptype], 1000 + 0 * Time) ~~|
+        """
+    got, plenty = first(text, engine, "got", "plenty")
+    np.testing.assert_allclose(got, expected, atol=2e-4)
+    assert sum(got) == pytest.approx(100, rel=1e-12)  # type: ignore[call-overload]
+    assert plenty == [200, 300]
+
+
+def test_what_allocation_cannot_take_has_no_value() -> None:
+    profile = [1.0, 5.0, 2.0, 0.0]
+    assert math.isnan(runtime.allocate_available([-1.0], profile, 1.0)[0])
+    assert math.isnan(runtime.allocate_available([1.0], [5.0, 5.0, 2.0, 1.0], 0.5)[0])
+    assert math.isnan(runtime.allocate_available([1.0], [1.0, 5.0, 0.0, 1.0], 0.5)[0])
+    fixed = runtime.allocate_available([10.0, 10.0], [0.0, 0, 0, 0, *profile], 15.0)
+    np.testing.assert_allclose(fixed, [10, 5], rtol=1e-12)
+    np.testing.assert_allclose(
+        runtime.allocate_available([10.0, 10.0], [0.0, 0, 0, 0, *profile], 5.0), [5, 0]
+    )
+
+
+# ---------------------------------------------------------------------------------------------- lookups and data
+
+
+@engines
+def test_lookups_read_in_other_ways(engine: Engine) -> None:
+    # the examples of the help pages fn_lookup_forward, …_backward, …_invert, …_area
+    text = """
+        r: p, q ~~|
+        look((0,1),(1,1),(2,2)) ~~|
+        other((0,0),(1,1),(3,2)) ~~|
+        each[p]((0,0),(1,5)) ~~|
+        each[q]((0,0),(1,7),(2,9)) ~~|
+        at[r] = -1, 1.5 ~~|
+        forward = LOOKUP FORWARD(look, 1.5 + Time) ~~|
+        before = LOOKUP FORWARD(look, -1 + 0 * Time) ~~|
+        backward = LOOKUP BACKWARD(look, 1.5 + 0 * Time) ~~|
+        behind = LOOKUP BACKWARD(look, 2.5 + 0 * Time) ~~|
+        up = LOOKUP EXTRAPOLATE(other, 5 + 0 * Time) ~~|
+        down = LOOKUP EXTRAPOLATE(other, -2 + 0 * Time) ~~|
+        between = LOOKUP EXTRAPOLATE(other, 2 + 0 * Time) ~~|
+        no inverse = LOOKUP INVERT(other, -1 + 0 * Time) ~~|
+        inverse = LOOKUP INVERT(other, 1.5 + 0 * Time) ~~|
+        area = LOOKUP AREA(look, 0.5, 2.5 + 0 * Time) ~~|
+        far area = LOOKUP AREA(look, 2, 4 + 0 * Time) ~~|
+        of each[r] = LOOKUP EXTRAPOLATE(each[r], 3 + 0 * Time) ~~|
+        """
+    names = (
+        *("forward", "before", "backward", "behind", "up", "down", "between"),
+        *("no inverse", "inverse", "area", "far area", "of each"),
+    )
+    values = first(text, engine, *names)
+    assert values == [2, 1, 1, 2, 3, -2, 1.5, NA, 2, 3, 4, [15, 11]]
+
+
+def test_lookups_of_a_runs_own(tmp_path: object) -> None:
+    model = small_model("look((0,1),(1,1),(2,2)) ~~|\nx = LOOKUP FORWARD(look, Time + 0.5) ~~|\n", final=2)
+    y = xr.DataArray([[1.0, 2, 3], [10.0, 20, 30], [5.0, 5, 5]], dims=("draw", "x"), coords={"x": [0, 1, 2]})
+    ds = simulate(model, {"look": y}, engine="compiled")
+    np.testing.assert_allclose(ds["x"].transpose("draw", "time"), [[2, 3, 3], [20, 30, 30], [5, 5, 5]])
+
+
+# ---------------------------------------------------------------------------------------------- others
+
+
+@engines
+def test_net_present_value_by_its_equations(engine: Engine) -> None:
+    model = small_model("x = NPV(100, 0.1, 5, 2) ~~|\n", final=3)
+    expected = [(5 + 100 * sum(1.1**-k for k in range(n + 1))) * 2 for n in range(4)]
+    np.testing.assert_allclose(simulate(model, engine=engine)["x"], expected, rtol=1e-12)
+
+
+@engines
+def test_gamma_and_time_value(engine: Engine) -> None:
+    text = """
+        a = GAMMA LN(10 + 0 * Time) ~~|
+        b = GAMMA LN(0.5 + 0 * Time) ~~|
+        t = GET TIME VALUE(0, 3, 0) ~~|
+        """
+    a, b, t = first(text, engine, "a", "b", "t")
+    assert a == pytest.approx(math.log(math.factorial(9)), rel=1e-14)
+    assert b == pytest.approx(math.log(math.pi) / 2, rel=1e-14)
+    assert t == 3
+
+
+def test_the_calendar_of_get_time_value_is_refused_by_name() -> None:
+    with pytest.raises(UnsupportedError, match="GET TIME VALUE of the start, the clock or the calendar"):
+        small_model("x = GET TIME VALUE(2, 0, 3) ~~|\n")
