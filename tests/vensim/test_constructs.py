@@ -206,16 +206,17 @@ def test_an_order_is_taken_at_the_start_of_the_run() -> None:
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_each_stage_of_delay_n_keeps_the_time_that_held_when_its_content_came_in(
+def test_a_time_that_changes_walks_down_the_stages_of_delay_n(
     engine: Literal["compiled", "python"],
 ) -> None:
     model = small_model("x = DELAY N(6, 4 + STEP(4, 2), 0, 2) ~~|\n", final=8)
-    times, content, expected = [2.0, 2.0], [0.0, 0.0], []
+    content, expected = [0.0, 0.0], []
+    time, before = 2.0, 2.0
     for k in range(9):
-        out = [c / t for c, t in zip(content, times, strict=True)]
-        expected.append(out[1])
+        time, before = (8.0 if k >= 2 else 4.0) / 2, time
+        expected.append(content[1] / before)
+        out = [content[0] / time, content[1] / before]
         content = [content[0] + 6 - out[0], content[1] + out[0] - out[1]]
-        times = [(8.0 if k >= 2 else 4.0) / 2, times[0]]
     np.testing.assert_allclose(simulate(model, engine=engine)["x"], expected, rtol=1e-12)
 
 

@@ -14,7 +14,14 @@ def _op(operator: BinaryOperator, left: Expr, right: Expr) -> Binary:
     return Binary(operator, left, right)
 
 
-def memory(function: str, arguments: tuple[Expr, ...], add: Add, reference: Callable[[str], Ref]) -> Expr:
+def memory(
+    function: str,
+    arguments: tuple[Expr, ...],
+    add: Add,
+    reference: Callable[[str], Ref],
+    *,
+    steady: bool = False,
+) -> Expr:
     """Rewrite one call.
 
     Parameters
@@ -27,6 +34,8 @@ def memory(function: str, arguments: tuple[Expr, ...], add: Add, reference: Call
         Adds a hidden variable and returns a reference to it.
     reference : callable
         Reference to a hidden variable that is being added, by suffix.
+    steady : bool
+        True if the time of the delay never changes.
 
     Returns
     -------
@@ -60,6 +69,8 @@ def memory(function: str, arguments: tuple[Expr, ...], add: Add, reference: Call
             whole = Call("integer", (_op("*", _op("/", time, Ref("time step")), Number(1.0 + 1e-6)),))
             kept = Call("max", (Number(1.0), Call("min", (Number(float(stages)), whole))))
             cut = add(" order", "initial", kept, None)
+            if function == "delay n" and not steady:
+                return _delay_n(source, time, initial, stages, cut, add=add, reference=reference)
         case _:
             source, time = arguments[0], arguments[1]
             initial = arguments[2] if len(arguments) > 2 else source
@@ -98,6 +109,41 @@ def _net_present_value(
     return _op("*", _op("+", total, now), factor)
 
 
+def _delay_n(
+    source: Expr,
+    time: Expr,
+    initial: Expr,
+    stages: int,
+    order: Ref,
+    *,
+    add: Add,
+    reference: Callable[[str], Ref],
+) -> Expr:
+    """Stages of material whose time changes: it walks down the stages, a stage a step (help page fn_delay_n).
+
+    At step n stage k gives off what it holds over the time of step n - k; what is seen of the last stage is what it
+    holds over the time of step n - 1.
+    """
+    times: list[Expr] = [_op("/", time, order)]
+    for stage in range(max(1, stages - 1)):
+        change = _op("-", times[stage], reference(f" time {stage + 1}"))
+        times.append(add(f" time {stage + 1}", "stock", _op("/", change, Ref("time step")), times[0]))
+    flow, seen = source, source
+    for stage in range(stages):
+        suffix = f" stage {stage + 1}"
+        held = reference(suffix)
+        output = _op("/", held, times[stage])
+        add(suffix, "stock", _op("-", flow, output), _op("*", initial, times[0]))
+        flow = output
+        if stage == 0:
+            seen = _op("/", held, times[1])
+        else:
+            seen = Call(
+                "if then else", (_op("<=", Number(stage + 1.0), order), _op("/", held, times[1]), seen)
+            )
+    return seen
+
+
 def _chain(
     function: str,
     source: Expr,
@@ -113,17 +159,8 @@ def _chain(
     number: Expr = Number(float(stages)) if cut is None else cut
     stage_time = time if stages == 1 else _op("/", time, number)
     flow = source
-    moving = function == "delay n" and not isinstance(time, Number)
     for stage in range(stages):
         suffix = f" stage {stage + 1}"
-        if moving:
-            # The time walks down the stages, a stage a step: each keeps the one that its content came in with.
-            aged = reference(f" time {stage + 1}")
-            fresh = _op("/", time, number) if stage == 0 else reference(f" time {stage}")
-            start = _op("/", time, number)
-            stage_time = add(
-                f" time {stage + 1}", "stock", _op("/", _op("-", fresh, aged), Ref("time step")), start
-            )
         if function.startswith("smooth"):
             # d(stage)/dt = (input - stage) / stage time
             output: Expr = add(

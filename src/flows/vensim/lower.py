@@ -34,6 +34,7 @@ from flows.model.ir import (
     Unary,
     Variable,
     Vector,
+    walk,
 )
 from flows.model.model import CONTROLS, Control, Model
 from flows.references import fold
@@ -1201,7 +1202,20 @@ class _Lowering:
         def reference(suffix: str) -> Ref:
             return Ref(f"{stem}{suffix}", subscripts, span)
 
-        return expand.memory(key, arguments, add, reference)
+        steady = len(arguments) > 1 and self._never_changes(arguments[1])
+        return expand.memory(key, arguments, add, reference, steady=steady)
+
+    def _never_changes(self, expr: Expr) -> bool:
+        """True for arithmetic with constants."""
+        return all(
+            isinstance(n, Number | Binary | Unary)
+            or (
+                isinstance(n, Ref)
+                and n.name in self.by_name
+                and all(isinstance(d.expression, Num | Array) for d in self.by_name[n.name])
+            )
+            for n in walk(expr)
+        )
 
     def _arity(self, node: Apply) -> None:
         function = FUNCTIONS[fold(node.name)]
