@@ -203,7 +203,29 @@ def test_baseline_is_grey_and_lines_differ(drawn: dict[str, Drawn]) -> None:
     lines = drawn["comparison"]().axes[0].get_lines()
     assert lines[0].get_color() == figures.GREY
     looks = {(line.get_color(), str(line._dash_pattern)) for line in lines}  # type: ignore[attr-defined]
-    assert len(looks) == 8
+    told = {look for look in looks if look[0] not in (figures.GREY, figures._FAINT)}
+    assert len({colour for colour, _ in told}) == len({dash for _, dash in told}) == 5
+    assert sum(line.get_color() == figures._FAINT for line in lines) == 2
+
+
+def test_letters_at_the_ends_of_lines_keep_apart(scenarios: xr.Dataset) -> None:
+    figure = figures.comparison(scenarios, OUTCOMES, baseline="current-course")
+    for axis in figure.axes:
+        letters = [text for text in axis.texts if text.get_text() in tuple("ABCDE")]
+        assert sorted(text.get_text() for text in letters) == list("ABCDE")
+        heights = sorted(text.xy[1] for text in letters)  # type: ignore[attr-defined]
+        assert min(np.diff(heights)) > 0.08
+        assert heights[0] >= 0
+        assert heights[-1] <= 1
+    words = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert any(word.startswith("A: ") for word in words)
+
+
+def test_many_pale_lines_are_counted(scenarios: xr.Dataset) -> None:
+    figure = figures.comparison(scenarios, OUTCOMES, baseline="current-course", highlight=3)
+    assert "4 other scenarios" in [text.get_text() for text in figure.legends[0].get_texts()]
+    one = figures.comparison(scenarios.isel(scenario=[0, 1]), OUTCOMES, baseline="current-course")
+    assert "course-2024" in [text.get_text() for text in one.legends[0].get_texts()]
 
 
 def test_yearly_totals_are_drawn_per_month(drawn: dict[str, Drawn]) -> None:

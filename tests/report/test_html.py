@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import xarray as xr
 
 from flows import observations, resources
 from flows.compare import CAVEAT
 from flows.errors import ResultError
-from flows.report import build, wording
+from flows.inputs import Outcome
+from flows.report import build, html, wording
 
 SMALL = Path(__file__).resolve().parents[1] / "small"
 LOADED = re.compile(
@@ -164,15 +166,16 @@ def test_everything_behind_the_page_lies_beside_it(built: Path) -> None:
         "index.html",
         "comparison.csv",
         "comparison.nc",
-        "featured.csv",
+        "draws.csv",
         "observed.csv",
         "figures.csv",
     } <= names
     assert {"study/indices.csv", "study/provenance.json", "provenance.json"} <= names
+    assert {"comparison.png", "comparison.svg", "study/bands.png", "study/total_order.svg"} <= names
     record = json.loads((built / "provenance.json").read_text(encoding="utf-8"))
     assert record["seed"] == 1
     assert any(entry["path"].endswith("migration.mdl") for entry in record["inputs"])
-    for name in ("comparison.csv", "featured.csv", "observed.csv", "figures.csv"):
+    for name in ("comparison.csv", "draws.csv", "observed.csv", "figures.csv"):
         assert (pd.read_csv(built / name)["caveat"] == CAVEAT).all()
 
 
@@ -191,6 +194,67 @@ def test_a_place_that_cannot_be_written_is_found_out_first(
     with pytest.raises(ResultError, match="file"):
         build.build(tmp_path / "file" / "report", quick=True, stage=stages.append)
     assert stages == ["Reading the model"]
+
+
+def test_every_table_says_what_is_one_run_and_what_are_draws(text: str) -> None:
+    captions = re.findall(r"<caption><span>(.*?)</span></caption>", text)
+    scenarios = [said for said in captions if "First line: level" in said]
+    assert scenarios
+    assert all("one run" in said and "median of 16 draws" in said for said in scenarios)
+    assert "one run each</span>" not in text
+
+
+def test_tiles_and_cautions(page: Page) -> None:
+    said = " ".join(" ".join(page.words).split())
+    assert "study: median" in said
+    assert "nine tenths of the runs" in said
+    assert wording.RANGES_CAUTION in said
+    assert "Scroll sideways" in said
+    assert "What it is" in said
+
+
+def test_a_verdict_needs_draws() -> None:
+    outcome = Outcome(name="x", title="X", expression="x", unit="Case", kind="case", better="lower")
+    assert html._mood(row(), outcome) == ""
+    apart = {"median": -10.0, "median_percent": -10.0, "low": -20.0, "high": -5.0}
+    assert html._mood(row(**apart, low_percent=-20.0, high_percent=-5.0), outcome) == "better"
+    assert html._mood(row(**{**apart, "high": 1.0}, low_percent=-20.0, high_percent=1.0), outcome) == ""
+
+
+def test_a_flat_top_is_named_and_a_peak_is_not() -> None:
+    name = "interceptions by INM"
+    flat = xr.Dataset({name: ("time", [1.0, 130_000.0, 130_000.0, 130_000.0, 5.0])})
+    peak = xr.Dataset({name: ("time", [1.0, 130_000.0, 129_000.0, 5.0, 5.0])})
+    assert html._ceiling_note(name, flat).startswith("Flat at 130,000: the capacity")
+    assert html._ceiling_note(name, peak) == ""
+    assert html._ceiling_note("court cases pending", flat) == ""
+
+
+def test_inputs_without_effect_and_their_meaning() -> None:
+    assert html._never_matters(xr.DataArray([0.004, np.nan]))
+    assert not html._never_matters(xr.DataArray([0.004, 0.02]))
+    assert (
+        html._meaning("Share of routes \n that lasts. Source: assumption.") == "Share of routes that lasts."
+    )
+
+
+def test_observed_values_within_the_band_are_counted() -> None:
+    dates = pd.date_range("2014-01-01", periods=3, freq="MS")
+    band = xr.Dataset(
+        {"value": (("quantile", "time"), [[1.0, 1.0, 1.0], [3.0, 3.0, 3.0]])},
+        coords={"quantile": [0.05, 0.95], "date": ("time", dates)},
+    )
+    observed = pd.DataFrame(
+        {
+            "outcome": "x",
+            "period_type": ["instant", "month", "calendar_year"],
+            "period_start": dates,
+            "period_end": dates,
+            "observed": [2.0, 9.0, 2.0],
+        }
+    )
+    assert html._held(band, "x", observed) == "1 of 2 observed values lie within nine tenths of the runs."
+    assert html._held(band, "y", observed) == ""
 
 
 # Words ----------------------------------------------------------------------------------------------
@@ -237,6 +301,13 @@ def test_numbers() -> None:
     assert wording.percent(0.01) == "0\xa0%"
     assert wording.percent(-1500.0) == "−1,500\xa0%"
     assert wording.change(row(difference=5.0, difference_percent=float("nan"))) == "+5.00"
+
+
+def test_a_label_never_contradicts_its_number() -> None:
+    for error in (9.94, 10.4, 25.3, -25.49, 50.2):
+        assert wording.judged(error) == wording.judged(float(wording.written(error)))
+    assert wording.judged(25.3) == "fair"
+    assert wording.judged(25.6) == "poor"
 
 
 def test_the_worst_figure_is_named() -> None:

@@ -20,14 +20,14 @@ __all__ = ["FEATURED", "build", "sample"]
 
 FEATURED = (
     "protection-reform",
-    "temporary-inclusion",
     "regional-system",
     "us-tightening",
     "containment-plus",
-    "mpp-return",
     "title42-return",
+    "temporary-inclusion",
+    "mpp-return",
 )
-"""Scenarios in the pictures and with intervals."""
+"""Scenarios in the findings and pictures; the first five have a colour of their own."""
 
 STUDY = "base"
 DRAWS, QUICK_DRAWS = 256, 16
@@ -46,8 +46,8 @@ def build(
     Parameters
     ----------
     out : path
-        Results folder: ``index.html``, ``comparison.csv`` and ``.nc``, ``featured.csv``, ``observed.csv``,
-        ``figures.csv``, pictures, ``study/``, ``provenance.json``.
+        Results folder: ``index.html``, ``comparison.csv`` and ``.nc`` (one run each), ``draws.csv`` (changes with
+        intervals), ``observed.csv``, ``figures.csv``, pictures, ``study/``, ``provenance.json``.
     quick : bool
         Few samples: the indices have wide intervals, and the page says so.
     stage : callable
@@ -74,7 +74,9 @@ def build(
     scenarios, left_out = runnable(list_scenarios(), model)
     outcomes = compare.outcomes_of(model)
 
-    chosen = [s for name in FEATURED for s in scenarios if s.name == name] or list(scenarios[1:7])
+    known = [s.name for s in scenarios]
+    chosen = [n for n in FEATURED if n in known] or [n for n in known if n != compare.BASELINE][:6]
+    columns = [o for o in outcomes if any(o.name in names for _, names in html.GROUPS)] or list(outcomes)
     draws = sample(plan, QUICK_DRAWS if quick else DRAWS)
     read = [model.path, find("outcomes"), *observations.files()]
     read += [path for s in scenarios for path in s.paths] + ([plan.path] if plan.path else [])
@@ -86,12 +88,17 @@ def build(
         comparison = compare.compare(
             model, scenarios, outcomes=outcomes, extra=observations.figure_variables()
         )
-        stage(
-            f"Running {len(chosen)} of them with {len(next(iter(draws.values())))} draws of the uncertain inputs"
-        )
-        featured = compare.compare(model, chosen, outcomes=outcomes, draws=draws)
+        stage(f"Running each of them with {len(next(iter(draws.values())))} draws of the uncertain inputs")
+        drawn = compare.compare(model, scenarios, outcomes=columns, draws=draws)
         stage("Sensitivity study")
-        found = study.run(plan, model=model, out=place / "study", n=QUICK_N if quick else None, progress=runs)
+        found = study.run(
+            plan,
+            model=model,
+            out=place / "study",
+            n=QUICK_N if quick else None,
+            progress=runs,
+            finish=_draw_study,
+        )
         stage("Figures and page")
         base = comparison.dataset.sel(scenario=comparison.baseline, drop=True)
         observed = tables.observed_rows(outcomes, base)
@@ -102,18 +109,24 @@ def build(
             summary=tables.fit_summary(observed),
             figures=observations.figures_against(base),
             comparison=comparison,
-            featured=featured,
+            drawn=drawn,
+            chosen=tuple(chosen),
             left_out=left_out,
             study=found,
-            record={**entry, "runs": found.runs + comparison.runs + featured.runs},
+            record={**entry, "runs": found.runs + comparison.runs + drawn.runs},
             quick=quick,
         )
         compare.write(comparison, place)
-        results.save_csv(featured.table, place / "featured.csv")
+        results.comparison_figures(comparison, place, only=chosen)
+        results.save_csv(drawn.table, place / "draws.csv")
         results.save_csv(observed.assign(caveat=compare.CAVEAT), place / "observed.csv")
         results.save_csv(data.figures.assign(caveat=compare.CAVEAT), place / "figures.csv")
         provenance.atomic_write(place / "index.html", html.render(data))
     return folder / "index.html"
+
+
+def _draw_study(found: study.StudyResult, folder: Path) -> None:
+    results.study_figures(found, folder)
 
 
 def shipped_model() -> Model:

@@ -11,6 +11,7 @@ Okabe, M., Ito, K. (2008). Color universal design. https://jfly.uni-koeln.de/col
 
 from __future__ import annotations
 
+import itertools
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -53,7 +54,12 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F
 
 INK, GREY, PALE = "#222222", "#7F7F7F", "#D9D9D9"
 _DATES: Any = matplotlib.dates  # whose functions carry no types
-_DASHES: tuple[Any, ...] = ("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5)))
+_DASHES: tuple[Any, ...] = (
+    *("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5))),
+    (0, (9, 2, 1, 1.5, 1, 2)),
+)
+_MOST_TOLD = len(_DASHES)  # lines that a reader can follow in one panel
+_FAINT = "#C4C4C4"
 
 _VISIBLE = 0.02  # a first-order index that never reaches this share has no colour of its own
 _INCHES_PER_LETTER = 0.076  # of the legends' letters, on average
@@ -132,8 +138,12 @@ def comparison(
     source: str = "",
     mark: tuple[str, str] | None = None,
     start: str | None = None,
+    highlight: int = 5,
 ) -> Figure:
     """Draw scenarios over time, a panel per outcome, with the baseline in grey.
+
+    The first few scenarios have a colour, a dash and a letter at the end of their line; all others are thin and
+    pale, for more than five lines can't be told apart.
 
     Parameters
     ----------
@@ -149,6 +159,8 @@ def comparison(
         As in `trajectories`.
     start : str, optional
         First month shown, such as ``"2022-01"``.
+    highlight : int
+        How many scenarios, in their order, have a colour of their own; at most five.
 
     Returns
     -------
@@ -165,6 +177,8 @@ def comparison(
     figure, axes = _panels(len(outcomes))
     handles: dict[str, Artist] = {}
     others = [name for name in names if name != baseline]
+    told, pale = others[: min(highlight, _MOST_TOLD)], others[min(highlight, _MOST_TOLD) :]
+    letters = dict(zip(told, "ABCDE", strict=False)) if len(told) > 1 else {}
     for position, (axis, outcome) in enumerate(zip(axes, outcomes, strict=True)):
         _, heading, unit, values = _outcome(dataset, outcome)
         if start is not None:
@@ -172,17 +186,24 @@ def comparison(
         dates = _dates(values)
         (line,) = axis.plot(dates, values.sel(scenario=baseline).values, color=GREY, linewidth=3, zorder=2)
         handles[_word(labels, baseline)] = line
-        for turn, name in enumerate(others):
+        for turn, name in enumerate(told):
             (line,) = axis.plot(
                 dates,
                 values.sel(scenario=name).values,
-                color=PALETTE[turn % 6],
-                linestyle=_DASHES[(turn // 6 + turn) % len(_DASHES)],
+                color=PALETTE[turn],
+                linestyle=_DASHES[turn],
                 linewidth=1.7,
                 zorder=3,
             )
-            handles[_word(labels, name)] = line
+            handles[f"{letters[name]}: {_word(labels, name)}" if letters else _word(labels, name)] = line
+        for name in pale:
+            (line,) = axis.plot(
+                dates, values.sel(scenario=name).values, color=_FAINT, linewidth=0.8, zorder=1
+            )
+            handles[_pale_words([_word(labels, one) for one in pale])] = line
         _finish(axis, heading, unit, dates, mark=mark, word=position == 0)
+        ends = [float(values.sel(scenario=name).values[-1]) for name in letters]
+        _letter(axis, list(letters.values()), ends)
     return _headed(figure, title or "Scenarios against the baseline", source, legend=handles)
 
 
@@ -710,6 +731,31 @@ def _headed(
         w_pad=0.08, h_pad=0.08, hspace=0.04, rect=(0, bottom / height, 1 - right, 1 - (top + bottom) / height)
     )
     return figure
+
+
+def _letter(axis: Axes, letters: Sequence[str], ends: Sequence[float]) -> None:
+    """Put a letter at the right end of each line, moved apart where lines end close together."""
+    low, high = axis.get_ylim()
+    gap = 0.085
+    order = np.argsort(ends, kind="stable")
+    places = [(ends[line] - low) / (high - low) for line in order]
+    for _ in range(200):  # few letters: pushing neighbours apart settles soon
+        for lower, upper in itertools.pairwise(range(len(places))):
+            short = gap - (places[upper] - places[lower])
+            if short > 1e-9:
+                places[lower] -= short / 2
+                places[upper] += short / 2
+        places = [min(max(place, 0.0), 1.0) for place in places]
+    for line, place in zip(order, places, strict=True):
+        axis.annotate(
+            letters[line], (1, place), xycoords="axes fraction", xytext=(3, 0), textcoords="offset points",
+            fontsize=8.5, fontweight="bold", color=PALETTE[line], va="center", annotation_clip=False,
+        )  # fmt: skip
+
+
+def _pale_words(names: Sequence[str]) -> str:
+    """Name the pale lines where they are few, and count them where they are many."""
+    return " / ".join(names) if len(names) < 3 else f"{len(names)} other scenarios"
 
 
 def _word(labels: Mapping[str, str] | None, name: str) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 
 import jinja2
 import matplotlib as mpl
+import numpy as np
 import pandas as pd
 import xarray as xr
 from matplotlib.figure import Figure
@@ -39,7 +40,15 @@ DATE = "2030-12"
 
 TEMPLATE = "report.html.jinja"
 
+CEILINGS = {
+    "interceptions by INM": "the capacity of Mexico's migration institute to process interceptions is reached, a limit "
+    "that is put into the model (INM capacity) and not an estimate"
+}
+"""What stops an outcome from rising further, by its name."""
+
+_FLAT = 3  # months at the greatest value, from which on it is a ceiling and not a peak
 _SEEN = 0.005  # an index that is written as other than zero
+_DROPPED = 0.01  # an input whose total-order indices all lie below has no row
 
 PANEL = (4.5, 2.9)
 """Inches of one picture: narrow enough for a telephone at its natural size."""
@@ -85,8 +94,10 @@ class ReportData:
         From `flows.observations.figures_against`.
     comparison : Comparison
         All scenarios, one run each.
-    featured : Comparison
-        Some scenarios, with draws.
+    drawn : Comparison
+        All scenarios, with draws.
+    chosen : tuple of str
+        Scenarios of the findings, of the pictures and of the first table.
     left_out : tuple of (Scenario, str)
         Scenarios that this model can't run, with the reason.
     study : StudyResult or None
@@ -103,7 +114,8 @@ class ReportData:
     summary: pd.DataFrame
     figures: pd.DataFrame
     comparison: Comparison
-    featured: Comparison
+    drawn: Comparison
+    chosen: tuple[str, ...]
     left_out: tuple[tuple[Scenario, str], ...]
     study: StudyResult | None
     record: dict[str, Any]
@@ -145,6 +157,7 @@ class Picture:
     width: int
     height: int
     legend: tuple[Entry, ...]
+    note: str = ""
 
 
 def render(data: ReportData) -> str:
@@ -181,9 +194,10 @@ def render(data: ReportData) -> str:
         findings=wording.findings(
             figures=data.figures,
             summary=data.summary,
-            comparison=data.featured,
+            comparison=data.drawn,
             study=study,
             date=data.date,
+            only=data.chosen,
         ),
         now=_now(data),
         past=past,
@@ -192,12 +206,11 @@ def render(data: ReportData) -> str:
         figures=_figures(data.figures),
         silent=_silent(data.figures),
         scenario_pictures=_scenario_pictures(data),
-        featured=_featured(data),
-        draws=data.featured.draws,
-        groups=_groups(data.comparison),
-        heads=_heads(data.comparison),
-        units={outcome.name: _unit(outcome.unit) for outcome in data.comparison.outcomes},
-        scenarios=_scenarios(data),
+        tables=_tables(data),
+        draws=data.drawn.draws,
+        groups=_groups(data.drawn),
+        heads=_heads(data.drawn),
+        units={outcome.name: _unit(outcome.unit) for outcome in data.drawn.outcomes},
         left_out=[(s.title, s.name, why) for s, why in data.left_out],
         study=_study(study, month, data.model, data.observed) if study is not None else None,
         sources=_sources(data),
@@ -292,8 +305,20 @@ def _past_pictures(data: ReportData) -> list[Picture]:
             f"{wording.number(row['latest_observed'])}, model {wording.rounded(row['latest_model'])}."
         )
         figure = figures.trajectories(data.base, [outcome], observed=data.observed, mark=_mark(data))
-        found.append(picture(figure, title=title, unit=_unit(outcome.unit), alt=alt))
+        note = _ceiling_note(outcome.name, data.base)
+        found.append(replace(picture(figure, title=title, unit=_unit(outcome.unit), alt=alt), note=note))
     return found
+
+
+def _ceiling_note(name: str, dataset: xr.Dataset) -> str:
+    """Say where a line is flat because a capacity that was put in is reached."""
+    if name not in CEILINGS or name not in dataset:
+        return ""
+    values = dataset[name].values.astype(float)
+    top = float(values.max())
+    if not top > 0 or int((values >= top * (1 - 1e-6)).sum()) < _FLAT:
+        return ""
+    return f"Flat at {wording.rounded(top)}: {CEILINGS[name]}."
 
 
 def _year_before(data: ReportData) -> str:
@@ -308,13 +333,14 @@ def _mark(data: ReportData) -> tuple[str, str]:
 
 
 def _scenario_pictures(data: ReportData) -> list[Picture]:
-    """Featured scenarios over time."""
-    chosen = data.featured
-    labels = {s.name: s.title for s in chosen.scenarios}
+    """Chosen scenarios over time."""
+    chosen = data.comparison
+    shown = [chosen.baseline, *data.chosen]
+    labels = {s.name: s.title for s in chosen.scenarios if s.name in shown}
     found = []
     for outcome in headline(chosen.outcomes):
         figure = figures.comparison(
-            chosen.dataset,
+            chosen.dataset.sel(scenario=shown),
             [outcome],
             baseline=chosen.baseline,
             labels=labels,
@@ -322,7 +348,7 @@ def _scenario_pictures(data: ReportData) -> list[Picture]:
             mark=_mark(data),
         )
         rows = chosen.at(outcome.name, data.date)
-        said = "; ".join(f"{labels[name]} {wording.rounded(row['value'])}" for name, row in rows.items())
+        said = "; ".join(f"{labels[name]} {wording.rounded(rows[name]['value'])}" for name in shown)
         title = outcome.title or outcome.name
         alt = f"{title} under {len(labels)} scenarios. {words(data.date)}, {_unit(outcome.unit)}: {said}."
         found.append(picture(figure, title=title, unit=_unit(outcome.unit), alt=alt))
@@ -332,7 +358,7 @@ def _scenario_pictures(data: ReportData) -> list[Picture]:
 # Tables -------------------------------------------------------------------------------------------
 
 
-def _now(data: ReportData) -> list[dict[str, str]]:
+def _now(data: ReportData) -> list[dict[str, Any]]:
     """The base run's headline outcomes at the date."""
     found = []
     for outcome in headline(data.comparison.outcomes):
@@ -343,19 +369,27 @@ def _now(data: ReportData) -> list[dict[str, str]]:
                 "unit": _unit(outcome.unit),
                 "value": wording.rounded(row["value"]),
                 "human": "yes" if outcome.name in HUMAN_COST else "",
-                "band": _band(data, outcome.name),
+                "band": _band(data, outcome),
             }
         )
     return found
 
 
-def _band(data: ReportData, name: str) -> str:
-    """Where nine tenths of the study's runs lie, where the study has the outcome."""
-    if data.study is None or name not in data.study.bands["outcome"].values:
-        return ""
-    at = data.study.bands["value"].sel(outcome=name).sel(time=time_at_end(data.date), method="nearest")
-    low, high = (wording.rounded(float(at.sel(quantile=q))) for q in (0.05, 0.95))
-    return f"{low} to {high}"
+def _band(data: ReportData, outcome: Outcome) -> dict[str, str]:
+    """Median of the study's runs, and where nine tenths of them lie; nothing where the study lacks the outcome.
+
+    A rate is averaged over the same twelve months as the level beside it.
+    """
+    if data.study is None or outcome.name not in data.study.bands["outcome"].values:
+        return {}
+    values = data.study.bands["value"].sel(outcome=outcome.name)
+    end = time_at_end(data.date)
+    rate = outcome.unit.replace(" ", "").endswith("/Month")
+    at = (
+        values.sel(time=slice(end - 12, end)).mean("time") if rate else values.sel(time=end, method="nearest")
+    )
+    low, middle, high = (wording.rounded(float(at.sel(quantile=q))) for q in (0.05, 0.5, 0.95))
+    return {"low": low, "median": middle, "high": high}
 
 
 def _summary(summary: pd.DataFrame) -> list[dict[str, str]]:
@@ -365,7 +399,7 @@ def _summary(summary: pd.DataFrame) -> list[dict[str, str]]:
             "unit": row["unit"],
             "span": f"{row['first']} to {row['last']}" if row["number"] > 1 else row["first"],
             "number": str(row["number"]),
-            "error": f"{row['error']:,.0f}{wording.PER_CENT}"
+            "error": f"{wording.written(row['error'])}{wording.PER_CENT}"
             if math.isfinite(row["error"])
             else wording.MISSING,
             "bias": wording.percent(row["bias"]),
@@ -438,13 +472,22 @@ def _heads(comparison: Comparison) -> dict[str, str]:
     return {o.name: wording.short(o.name, o.title or o.name) for o in comparison.outcomes}
 
 
-def _featured(data: ReportData) -> list[dict[str, Any]]:
-    """Featured scenarios: change and interval for each outcome of the groups."""
-    return _rows(data.featured, data.date, _groups(data.featured))
-
-
-def _scenarios(data: ReportData) -> list[dict[str, Any]]:
-    return _rows(data.comparison, data.date, _groups(data.comparison))
+def _tables(data: ReportData) -> dict[str, Any]:
+    """Rows of scenarios: those of the pictures, the others, and courses of another date; and those without effect."""
+    rows = _rows(data.drawn, data.date, _groups(data.drawn))
+    baseline, others = rows[0], rows[1:]
+    same = [row for row in others if not row["differs"]]
+    dated = [row for row in others if row["differs"] and row["kind"] == "base"]
+    rest = [row for row in others if row["differs"] and row["kind"] != "base"]
+    chosen = [row for row in rest if row["name"] in data.chosen]
+    chosen.sort(key=lambda row: data.chosen.index(row["name"]))
+    further = [row for row in rest if row["name"] not in data.chosen]
+    return {
+        "chosen": [baseline, *chosen],
+        "further": [baseline, *further] if further else [],
+        "dated": [baseline, *dated] if dated else [],
+        "same": same,
+    }
 
 
 def _rows(
@@ -455,8 +498,11 @@ def _rows(
     found = []
     for position, scenario in enumerate(comparison.scenarios):
         cells = []
+        differs = False
         for outcome in columns:
             row = tables[outcome.name][scenario.name]
+            ends = (row["difference"], row["low"], row["high"])
+            differs = differs or any(math.isfinite(end) and abs(end) > 0 for end in ends)
             cells.append(
                 {
                     "value": wording.rounded(row["value"]),
@@ -465,12 +511,20 @@ def _rows(
                     "mood": _mood(row, outcome) if position else "",
                 }
             )
-        found.append({"name": scenario.name, "title": scenario.title, "kind": scenario.kind, "cells": cells})
+        found.append(
+            {
+                "name": scenario.name,
+                "title": scenario.title,
+                "kind": scenario.kind,
+                "differs": differs,
+                "cells": cells,
+            }
+        )
     return found
 
 
 def _mood(row: Mapping[str, Any], outcome: Outcome) -> str:
-    """``better`` or ``worse`` for those who wait or are exposed; empty where nobody can say or nothing changes."""
+    """``better`` or ``worse`` for those who wait or are exposed; empty without draws that tell it from zero."""
     difference, relative = wording.typical(row)
     if (
         outcome.better == "neither"
@@ -478,7 +532,7 @@ def _mood(row: Mapping[str, Any], outcome: Outcome) -> str:
         or not abs(difference) > 0
     ):
         return ""
-    if math.isfinite(row["low"]) and not wording.tells(row):
+    if not wording.tells(row):  # nothing is told by one run
         return ""
     return "better" if (difference < 0) == (outcome.better == "lower") else "worse"
 
@@ -507,6 +561,10 @@ def _study(study: StudyResult, month: str, model: Any, observed: pd.DataFrame) -
                 }
             )
         rows.append({"name": str(one["uncertainty"].values[position]), "cells": cells})
+    ranked = [str(row["name"]) for row in rows]
+    quiet = [name for name in ranked if _never_matters(total.sel(uncertainty=name))]
+    if len(quiet) == len(ranked):
+        quiet = []
     reach = {str(u.name): u for u in study.study.uncertainties}
     over_time = _over_time(study, names)
     bands = _bands(study, names, month, observed)
@@ -524,14 +582,22 @@ def _study(study: StudyResult, month: str, model: Any, observed: pd.DataFrame) -
             )
             for name in names
         ],
-        "rows": rows,
+        "inputs": len(rows),
+        "rows": [row for row in rows if row["name"] not in quiet],
+        "quiet": quiet,
+        "above_one": bool((one[["ST", "ST_high"]].to_array() > 1.005).any()),
         "sentences": wording.of_study(study, month),
         "ranges": [_uncertainty(reach[row["name"]], model) for row in rows if row["name"] in reach],
         "bands": bands,
         "over_time": over_time,
-        "legend": _legend_of_inputs(over_time, [str(row["name"]) for row in rows]),
+        "legend": _legend_of_inputs(over_time, ranked),
         "legend_bands": _joint_legend(bands),
     }
+
+
+def _never_matters(total: xr.DataArray) -> bool:
+    """Whether an input's total-order indices are nothing for all outcomes."""
+    return bool((total.fillna(0) < _DROPPED).all())
 
 
 def _index(value: Any) -> str:
@@ -546,12 +612,18 @@ def _uncertainty(uncertainty: Any, model: Any) -> dict[str, str]:
     item = model.constants[parse_reference(uncertainty.name).name]
     return {
         "name": str(uncertainty.name),
+        "meaning": _meaning(item.comment),
         "unit": item.units or "Dmnl",
         "distribution": str(uncertainty.distribution),
         "low": wording.number(float(low)),
         "high": wording.number(float(high)),
         "why": str(getattr(uncertainty, "why", "") or ""),
     }
+
+
+def _meaning(comment: str) -> str:
+    """Return what a constant is, from its comment in the model file: all before the source."""
+    return re.split(r"\bSource:", " ".join(str(comment).split()), maxsplit=1)[0].strip()
 
 
 def _bands(study: StudyResult, names: Sequence[str], month: str, observed: pd.DataFrame) -> list[Picture]:
@@ -563,8 +635,32 @@ def _bands(study: StudyResult, names: Sequence[str], month: str, observed: pd.Da
         low, high = (wording.rounded(float(at.sel(quantile=q))) for q in (0.05, 0.95))
         alt = f"{title}, {unit}: median and bands of the runs. {words(month)}: nine tenths between {low} and {high}."
         figure = figures.fan(study.bands, name, observed=observed)
-        found.append(picture(figure, title=title, unit=unit, alt=alt))
+        note = " ".join(filter(None, (_held(one, name, observed), _flat_band(one, name))))
+        found.append(replace(picture(figure, title=title, unit=unit, alt=alt), note=note))
     return found
+
+
+def _held(band: xr.Dataset, name: str, observed: pd.DataFrame) -> str:
+    """Say how many observed values lie within nine tenths of the runs: months at their middle, stocks at their date."""
+    rows = observed[(observed["outcome"] == name) & observed["period_type"].isin(("instant", "month"))]
+    if rows.empty or "date" not in band.coords:
+        return ""
+    dates = pd.DatetimeIndex(band["date"].values)
+    start, end = pd.to_datetime(rows["period_start"]), pd.to_datetime(rows["period_end"])
+    at = (start + (end - start) / 2).where(rows["period_type"] == "month", end)
+    seconds = dates.to_numpy().astype("datetime64[s]").astype(float)
+    place = at.to_numpy().astype("datetime64[s]").astype(float)
+    low, high = (
+        np.interp(place, seconds, band["value"].sel(quantile=q).values.astype(float)) for q in (0.05, 0.95)
+    )
+    value = rows["observed"].to_numpy(dtype=float)
+    inside = int(((value >= low) & (value <= high)).sum())
+    return f"{inside} of {len(rows)} observed values lie within nine tenths of the runs."
+
+
+def _flat_band(band: xr.Dataset, name: str) -> str:
+    high = band["value"].sel(quantile=0.95, drop=True).rename(name)
+    return _ceiling_note(name, high.to_dataset())
 
 
 def _over_time(study: StudyResult, names: Sequence[str]) -> list[Picture]:

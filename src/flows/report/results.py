@@ -167,7 +167,7 @@ def stocks_figure(dataset: xr.Dataset, model: Any, *, title: str) -> Figure:
     return figure
 
 
-def comparison_figures(comparison: Comparison, folder: Path) -> list[Path]:
+def comparison_figures(comparison: Comparison, folder: Path, *, only: Sequence[str] = ()) -> list[Path]:
     """Draw the headline outcomes of scenarios, human cost among them, and save the figure.
 
     Parameters
@@ -176,6 +176,8 @@ def comparison_figures(comparison: Comparison, folder: Path) -> list[Path]:
         As `flows.compare.compare` returns it.
     folder : Path
         An existing folder.
+    only : sequence of str, optional
+        Scenarios shown beside the baseline, in this order; all by default.
 
     Returns
     -------
@@ -184,7 +186,7 @@ def comparison_figures(comparison: Comparison, folder: Path) -> list[Path]:
     """
     labels = {s.name: s.title for s in comparison.scenarios}
     figure = figures.comparison(
-        comparison.dataset,
+        comparison.dataset.sel(scenario=[comparison.baseline, *only]) if only else comparison.dataset,
         headline(comparison.outcomes),
         baseline=comparison.baseline,
         labels=labels,

@@ -33,6 +33,12 @@ SHORT = {
 CLOSE, FAIR, POOR = 10.0, 25.0, 50.0
 """Per cent error up to which a comparison is called close, fair, poor; bad beyond."""
 
+RANGES_CAUTION = (
+    "This depends on the ranges of the study file: an input with a wider range looks more important, and one that "
+    "was not varied cannot appear at all."
+)
+"""How to read any statement about what matters."""
+
 _SMALLEST = 2.0  # per cent: smaller changes aren't worth a sentence
 _SEEN = 0.05  # per cent: what is written as other than zero
 PER_CENT = "\N{NO-BREAK SPACE}%"
@@ -91,17 +97,28 @@ def percent(value: float) -> str:
     return f"0{PER_CENT}" if float(text.replace(",", "")) == 0 else text.replace("-", MINUS) + PER_CENT
 
 
+def written(error: float) -> str:
+    """Write the size of an error in per cent as the tables do: whole from ten on, else to one decimal.
+
+    Examples
+    --------
+    >>> written(-25.3), written(4.31)
+    ('25', '4.3')
+    """
+    return f"{abs(error):,.0f}" if abs(error) >= 9.95 else f"{abs(error):.1f}"
+
+
 def judged(error: float) -> str:
     """Say how good a comparison is, in a word.
 
     Examples
     --------
-    >>> judged(-4.0), judged(20.0), judged(-40.0), judged(300.0)
+    >>> judged(-4.0), judged(25.3), judged(-40.0), judged(300.0)
     ('close', 'fair', 'poor', 'bad')
     """
     if not math.isfinite(error):
         return "not compared"
-    size = abs(error)
+    size = float(written(error).replace(",", ""))  # as it is written, so that no label contradicts its number
     return "close" if size <= CLOSE else "fair" if size <= FAIR else "poor" if size <= POOR else "bad"
 
 
@@ -168,6 +185,7 @@ def findings(
     comparison: Comparison,
     study: StudyResult | None,
     date: str,
+    only: Sequence[str] = (),
 ) -> list[tuple[str, str, list[str]]]:
     """Say what was found, in sentences made from the numbers.
 
@@ -183,6 +201,8 @@ def findings(
         The sensitivity study.
     date : str
         Month ``YYYY-MM`` of the statements.
+    only : sequence of str, optional
+        Scenarios to speak of; all by default.
 
     Returns
     -------
@@ -194,13 +214,15 @@ def findings(
         (
             f"What the scenarios change by {words(date)}",
             f"Against current course: median over {comparison.draws} draws of the uncertain inputs, the same for "
-            f"all, and {100 * LEVEL:.0f}{PER_CENT} interval. A difference whose interval holds zero is not reported.",
-            _of_scenarios(comparison, date),
+            f"all, and {100 * LEVEL:.0f}{PER_CENT} interval. A backlog whose interval holds zero, or that differs "
+            f"by less than {_SMALLEST:.0f}{PER_CENT}, is left out; of exposure to harm it is said, so that silence "
+            "is not read as safety.",
+            _of_scenarios(comparison, date, only),
         ),
     ]
     if study is not None:
         by_outcome = of_study(study, date, only=(EXPOSURE, *BACKLOGS))
-        found.append((f"What the results hang on in {words(date)}", "", by_outcome))
+        found.append((f"What the results hang on in {words(date)}", RANGES_CAUTION, by_outcome))
     return [one for one in found if one[2]]
 
 
@@ -210,9 +232,9 @@ def _of_figures(figures: pd.DataFrame) -> list[str]:
     ]
     if evidence.empty:
         return []
-    size = evidence["error_percent"].abs()
-    worst = evidence.iloc[int(size.to_numpy().argmax())]
-    close, fair = int((size <= CLOSE).sum()), int(((size > CLOSE) & (size <= FAIR)).sum())
+    worst = evidence.iloc[int(evidence["error_percent"].abs().to_numpy().argmax())]
+    labels = [judged(error) for error in evidence["error_percent"]]
+    close, fair = labels.count("close"), labels.count("fair")
     return [
         f"{_upper(_count(len(evidence), 'figure'))} in the documents can be held against what comes out of the model: "
         f"{_count(close)} within {CLOSE:.0f}{PER_CENT}, {_count(fair)} within {FAIR:.0f}{PER_CENT}, "
@@ -228,21 +250,22 @@ def _of_series(summary: pd.DataFrame) -> list[str]:
         return []
     errors = known["error"].to_numpy()
     best, worst = known.iloc[int(errors.argmin())], known.iloc[int(errors.argmax())]
-    poor = int((errors > FAIR).sum())
+    poor = sum(judged(error) in ("poor", "bad") for error in errors)
     return [
-        f"Against {len(known)} observed series, the summed absolute error runs from {best['error']:,.0f}{PER_CENT} "
-        f"({_lower(best['title'])}) to {worst['error']:,.0f}{PER_CENT} ({_lower(worst['title'])}). It is above "
+        f"Against {len(known)} observed series, the summed absolute error runs from {written(best['error'])}{PER_CENT} "
+        f"({_lower(best['title'])}) to {written(worst['error'])}{PER_CENT} ({_lower(worst['title'])}). It is above "
         f"{FAIR:.0f}{PER_CENT} for {_count(poor)} of them."
     ]
 
 
-def _of_scenarios(comparison: Comparison, date: str) -> list[str]:
+def _of_scenarios(comparison: Comparison, date: str, only: Sequence[str] = ()) -> list[str]:
     backlogs = [o for name in BACKLOGS for o in comparison.outcomes if o.name == name]
     exposure = next((o for o in comparison.outcomes if o.name == EXPOSURE), None)
     return [
         sentence
         for scenario in comparison.scenarios[1:]
-        if (sentence := _of_scenario(comparison, scenario.name, scenario.title, backlogs, exposure, date))
+        if (not only or scenario.name in only)
+        and (sentence := _of_scenario(comparison, scenario.name, scenario.title, backlogs, exposure, date))
     ]
 
 
