@@ -265,7 +265,7 @@ def test_scenario_names(small_root: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "two" in refused(capsys, "run", "faster+faster")
     assert 'Did you mean "boom"?' in refused(capsys, "compare", "faster", "bom")
     assert cli.main(["run", "faster+boom", "--set", "waiting time=20"]) == 0
-    assert Path("outputs/faster+boom-set/provenance.json").is_file()
+    assert Path("outputs/faster+boom-with-waiting-time-20/provenance.json").is_file()
 
 
 def test_text_where_a_number_belongs_in_a_scenario(
@@ -315,6 +315,201 @@ def test_lists(small_root: Path, capsys: pytest.CaptureFixture[str], what: str) 
     assert {"scenarios": "faster", "levers": "faster claims", "outcomes": "Person", "studies": "base"}[
         what
     ] in out
+
+
+# What a newcomer tries --------------------------------------------------------------------------------
+
+
+def copy(root: Path, old: str = "", new: str = "") -> Path:
+    """An edited copy of the small shipped model in the working folder."""
+    text = (root / "models/migration.mdl").read_text(encoding="utf-8")
+    assert old in text
+    path = Path("mine.mdl")
+    path.write_text(text.replace(old, new) if old else text, encoding="utf-8")
+    return path
+
+
+def test_a_copy_of_the_shipped_model_is_treated_as_that_one(
+    small_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    copy(small_root)
+    assert cli.main(["run", "faster", "--model", "mine.mdl", "--until", "2016-12"]) == 0
+    out = capsys.readouterr().out
+    assert "Exposure to harm (human cost)" in out
+    assert "Dec 2016" in out
+    assert "error % overall, such as 21 (12)" in out
+    assert pd.read_csv("outputs/mine+faster/observed.csv")["error_percent"].notna().any()
+
+
+def test_stocks_of_another_model_are_added_up_and_dated(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "two.mdl").write_text(
+        "{UTF-8}\nplace: north, south ~~|\npeople[place] = INTEG(coming[place], 0) ~ Person ~ |\n"
+        "coming[place] = 1, 2 ~ Person/Month ~ |\nINITIAL TIME = 0 ~ Month ~ |\nFINAL TIME = 24 ~ Month ~ |\n"
+        "TIME STEP = 0.5 ~ Month ~ |\nSAVEPER = 1 ~ Month ~ |\n",
+        encoding="utf-8",
+    )
+    assert cli.main(["run", "--model", "two.mdl", "--until", "2013-12"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("people") == 1
+    assert "people (sum)" in out
+    assert "36" in out
+    assert "Dec 2013" in out
+
+
+def test_run_and_compare_show_the_same_numbers(small_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    copy(small_root, "base arrivals[origin] * labour demand", "base arrivals[origin] * (1 + Time / 100)")
+    assert cli.main(["run", "--model", "mine.mdl"]) == 0
+    out = capsys.readouterr().out
+    assert "rates are means of the twelve months to then" in out
+    assert cli.main(["compare", "faster", "--model", "mine.mdl"]) == 0
+    table = pd.read_csv("outputs/compare-faster-in-mine/comparison.csv").set_index(["scenario", "outcome"])
+    value = table.loc[("current-course in mine", "arrivals"), "value"].iloc[0]
+    assert value == pytest.approx(30 * 1.54)
+    assert next(line for line in out.splitlines() if "People who arrive" in line).split()[4] == f"{value:.4g}"
+
+
+def test_compare_a_setting(small_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["compare", "current-course", "--set", "waiting time=20", "--until", "2016-06"]
+    assert cli.main(arguments) == 0
+    out, error = capsys.readouterr()
+    assert "June 2016" in out
+    assert "replaced" not in error
+    folder = Path("outputs/compare-current-course-with-waiting-time-20")
+    names = set(pd.read_csv(folder / "comparison.csv")["scenario"])
+    assert names == {"current-course", "current-course with waiting time=20"}
+    assert cli.main(arguments) == 0
+    assert "older results there were replaced" in capsys.readouterr().err
+
+
+def test_compare_alone_is_refused_before_any_run(
+    small_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "nothing to compare" in refused(capsys, "compare", "current-course")
+
+
+def test_folders_of_settings_differ() -> None:
+    names = {cli._folder_name(f"x with {'a long name ' * 9}={value}") for value in (1, 2)}
+    assert len(names) == 2
+    assert all(len(name) <= 80 for name in names)
+
+
+def test_a_value_outside_the_declared_range_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacup(here)
+    assert cli.main(["run", "--model", "teacup.mdl", "--set", "time constant=300"]) == 0
+    error = capsys.readouterr().err
+    assert 'Warning: "time constant" is set to 300, outside the range' in error
+    assert "(1 to 60 Minute)" in error
+
+
+def test_what_is_no_number_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacup(here, "/ time constant", "/ MAX(0, room - Temperature)")
+    error = refused(capsys, "run", "--model", "teacup.mdl", "--units", "off")
+    assert "is not a finite number" in error
+    assert "time 0" in error
+
+
+@pytest.mark.parametrize(
+    ("rate", "code", "said"), [("-1", 0, "falls below zero"), ("-1e12", 1, "leaves all measure")]
+)
+def test_people_below_zero(
+    here: Path, capsys: pytest.CaptureFixture[str], rate: str, code: int, said: str
+) -> None:
+    (here / "few.mdl").write_text(
+        f"people = INTEG({rate}, 2) ~ Person ~ |\nINITIAL TIME = 0 ~ Month ~ |\nFINAL TIME = 9 ~ Month ~ |\n"
+        "TIME STEP = 1 ~ Month ~ |\nSAVEPER = 1 ~ Month ~ |\n",
+        encoding="utf-8",
+    )
+    assert cli.main(["run", "--model", "few.mdl", "--units", "off"]) == code
+    error = capsys.readouterr().err
+    assert said in error
+    assert '"people"' in error
+    assert Path("outputs/few").exists() == (code == 0)
+
+
+def test_settings_of_computed_and_control_variables(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacup(here)
+    error = refused(capsys, "run", "--model", "teacup.mdl", "--set", "cooling=3")
+    assert '"cooling" can\'t be set: it is computed from its equation' in error
+    assert cli.main(["run", "--model", "teacup.mdl", "--set", "time step=0.5", "--out", "coarse"]) == 0
+    assert pd.read_csv(here / "coarse/columns.csv").size
+    assert pd.read_csv(here / "coarse/trajectories.csv")["time"].iloc[1] == 1
+
+
+def test_a_year_is_no_month_and_a_folder_no_model(
+    small_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "Write 2030-12" in refused(capsys, "run", "--until", "2030")
+    Path("folder").mkdir()
+    assert "is a folder" in refused(capsys, "run", "--model", "folder")
+    assert "no scenario is named" in refused(capsys, "run", "")
+
+
+def test_the_slow_reference_says_so(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli, "_PULSE", 0.01)
+    teacup(here)
+    assert cli.main(["run", "--model", "teacup.mdl", "--engine", "pysd"]) == 0
+    error = capsys.readouterr().err
+    assert error.startswith("PySD is the slow reference")
+    assert "PySD is at work: 0 s" in error
+    assert cli.main(["run", "--help"]) == 0
+    assert "slow reference" in " ".join(capsys.readouterr().out.split())
+
+
+def test_a_stopped_study_says_what_is_kept(
+    small_root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows import study
+
+    save, count = study._WorkFolder.save, []
+
+    def stop(self: study._WorkFolder, start: int, values: object) -> None:
+        save(self, start, values)  # type: ignore[arg-type]
+        count.append(start)
+        if len(count) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(study, "_CHUNK_RUNS", 8)
+    monkeypatch.setattr(study._WorkFolder, "save", stop)
+    assert cli.main(["study", "base", "--n", "32"]) == 130
+    error = capsys.readouterr().err
+    assert error.startswith("Reading the study and its model")
+    assert "are finished and kept; the same command goes on from there" in error
+    assert error.strip().endswith("Interrupted.")
+    monkeypatch.setattr(study._WorkFolder, "save", save)
+    assert cli.main(["study", "base", "--n", "32"]) == 0
+    out, error = capsys.readouterr()
+    assert "Going on from 16 of 128 runs" in error
+    assert "Caution: with n = 32 the intervals are very wide" in out
+
+
+@pytest.mark.parametrize("columns", ["80", "150"])
+def test_heads_of_tables_keep_their_words(
+    small_root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    names = ["run", "faster"], ["compare", "faster", "boom", "faster+boom"]
+    for arguments in names:
+        assert cli.main(arguments) == 0
+        out = capsys.readouterr().out
+        table = [line for line in out.splitlines() if not line.startswith(("Model", "Rates", "Obs", "Not a"))]
+        assert max(len(line.rstrip()) for line in table) <= int(columns)
+        for word in (
+            ("Dec 2017", "observed") if arguments[0] == "run" else ("current-course", "boom", "faster")
+        ):
+            assert word.split()[0] in out
+
+
+def test_numbers_as_people_write_them() -> None:
+    assert cli._number(14370.0) == "14,370"
+    assert cli._number(0.002763, cli._size([0.0, 100.0], "person")) == "0"
+    assert cli._number(0.002763, cli._size([0.0, 0.01], "index")) == "0.002763"
+    row = {"difference_percent": float("nan"), "difference": 14370.0, "value": 14370.0}
+    assert cli._change(row, 0.05) == "(+14,370)"
+    assert cli._change({**row, "difference": 0.002, "value": 0.002}, 0.05) == "(0.0 %)"
 
 
 # As a process ----------------------------------------------------------------------------------------
@@ -372,6 +567,24 @@ def test_a_closed_pipe_is_no_mistake() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.skipif(os.name != "posix", reason="pipes close otherwise elsewhere")
+@pytest.mark.parametrize("closed", ["2>&1 |", "2>&1 >/dev/null |", "|"])
+def test_a_closed_pipe_does_not_stop_the_work(here: Path, closed: str) -> None:
+    teacup(here, "room = 70 ~ Degree", "room = 70 ~ Person")
+    done = subprocess.run(
+        [f"{sys.executable} -m flows run --model teacup.mdl {closed} true; echo ${{PIPESTATUS[0]}}"],
+        shell=True,
+        executable="/bin/bash",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.strip().endswith("0")
+    assert "120" not in done.stdout
+    record = json.loads((here / "outputs/teacup/provenance.json").read_text(encoding="utf-8"))
+    assert record["command"] == "flows run --model teacup.mdl"
+
+
 # The shipped model -----------------------------------------------------------------------------------
 
 
@@ -379,7 +592,7 @@ def test_shipped_model_runs_for_two_years(here: Path, capsys: pytest.CaptureFixt
     assert cli.main(["run", "--until", "2014-12"]) == 0
     out = capsys.readouterr().out
     assert "(human cost)" in out
-    assert "end of December 2014" in out
+    assert "Model, December 2014" in out
     observed = pd.read_csv("outputs/current-course/observed.csv")
     assert observed["error_percent"].notna().any()
     assert (observed["period_end"] < "2015").all()

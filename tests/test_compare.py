@@ -172,3 +172,51 @@ def test_slashes_in_names_are_written(tmp_path: Path) -> None:
     )
     with xr.open_dataset(tmp_path / "x.nc") as found:
         assert list(found.data_vars) == ["cost per benefit"]
+
+
+def test_settings_run_every_scenario_once_more(model: Model) -> None:
+    settings = {"waiting time": 20.0, "people waiting in Mexico": 50.0, "TIME STEP": 0.5}
+    found = compare.compare(model, ["current-course", "boom"], settings=settings, until="2016-12")
+    more = " with waiting time=20, people waiting in Mexico=50, TIME STEP=0.5"
+    names = ["current-course", "boom", "current-course" + more, "boom" + more]
+    assert [s.name for s in found.scenarios] == names
+    boom = scenario_inputs(read_scenario("boom"), model)
+    alone = flows.simulate(model, {**boom, **settings}, save_every=1, until="2016-12")
+    np.testing.assert_allclose(
+        found.values["exposure index"].sel(scenario=names[-1]), alone["exposure index"], rtol=1e-12
+    )
+    assert float(found.values["time"][-1]) == 48
+
+
+def test_an_edited_model_stands_beside_the_shipped_one(model: Model, tmp_path: Path) -> None:
+    path = tmp_path / "mine.mdl"
+    text = model.text.replace("closing rate = 25", "closing rate = 50").replace("exposure index", "harm")
+    path.write_text(text, encoding="utf-8")
+    edited = flows.read_vensim(path)
+    found = compare.compare(model, ["faster"], edited=edited)
+    assert [s.name for s in found.scenarios] == ["current-course", "current-course in mine", "faster in mine"]
+    assert "exposure index" not in found.values
+    pending = found.values["COMAR pending cases"]
+    alone = flows.simulate(edited, scenario_inputs(read_scenario("faster"), edited), save_every=1)
+    np.testing.assert_allclose(
+        pending.sel(scenario="faster in mine"), alone["COMAR pending cases"], rtol=1e-12
+    )
+    assert float(pending.sel(scenario="current-course in mine")[-1]) < float(
+        pending.sel(scenario="current-course")[-1]
+    )
+    assert pending.attrs["units"] == "Case"
+
+
+def test_a_level_of_a_rate_is_a_mean(model: Model) -> None:
+    time = np.arange(25.0)
+    values = xr.DataArray(time, dims="time", coords={"time": time})
+    assert float(compare.level(values, "Case/Month", 24.0)) == pytest.approx(18)
+    assert float(compare.level(values, "Case/Month", 6.0)) == pytest.approx(3)
+    assert float(compare.level(values, "Case", 24.0)) == 24
+
+
+def test_what_makes_no_sense_is_named(model: Model) -> None:
+    with pytest.raises(
+        ResultError, match=r'with labour demand=1e[+]15.*"people waiting in Mexico" leaves all'
+    ):
+        compare.compare(model, ["current-course"], settings={"labour demand": 1e15})

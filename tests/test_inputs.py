@@ -31,6 +31,7 @@ from flows.inputs import (
     scenario_inputs,
     settings_inputs,
 )
+from flows.inputs.scenarios import RangeWarning
 from flows.observations import figure_variables
 from flows.references import fold
 
@@ -412,11 +413,14 @@ def test_a_lever_without_an_element_of_timing(model: Any) -> None:
 
 def test_settings_become_inputs(model: Any) -> None:
     settings = ["Violence_future=9", "share[haiti]=0.5", "cases = 3", "shelter support=2"]
-    assert settings_inputs(settings, model) == {
+    with pytest.warns(RangeWarning, match='"violence future" is set to 9, outside the range .* \\(0 to 3\\)'):
+        found = settings_inputs([*settings, "Time Step=0.5"], model)
+    assert found == {
         "violence future": 9.0,
         "share[Haiti]": 0.5,
         "cases": 3.0,
         "shelter support": 2.0,
+        "TIME STEP": 0.5,
     }
 
 

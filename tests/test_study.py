@@ -271,8 +271,16 @@ def test_an_interrupted_study_goes_on_with_the_same_bits(
         study.run(tiny.file, out=other, progress=interrupt, **tiny.keys)
     assert not other.exists()
     tiny.calls.clear()
-    study.run(tiny.file, out=other, **tiny.keys)
+    said: list[str] = []
+    counts: list[int] = []
+    study.run(
+        tiny.file, out=other, stage=said.append, progress=lambda done, _: counts.append(done), **tiny.keys
+    )
     assert sum(tiny.calls) < 0.6 * 320
+    assert said[0].startswith("Reading the study")
+    assert said[1] == f"Going on from {counts[0]} of 320 runs"
+    assert counts[0] > 160
+    assert counts == sorted(counts)
     assert bits(other) == whole
     assert sorted(path.name for path in tiny.out.parent.iterdir()) == ["other", "tiny"]
 

@@ -7,14 +7,18 @@ imported inside the commands, so that ``flows --help`` answers at once.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
+import re
 import sys
 import tempfile
+import textwrap
+import threading
 import time as clock
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -22,7 +26,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import flows
-from flows.errors import FlowsError, InputError, near
+from flows.errors import FlowsError, InputError, ResultError, near
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +46,16 @@ USAGE: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ =
 OUTPUTS = Path("outputs")
 WIDTH = 150
 """Columns of a table where there is no terminal to fit it to."""
+
+NARROW = 120
+"""Columns below which tables stack two numbers in one cell."""
+
+SLOW = (
+    "PySD is the slow reference: for the shipped model it takes some minutes for each year of the run "
+    "(its first 60 months were measured at 260 s on two busy cores); --until shortens it"
+)
+_PULSE = 30.0  # seconds between signs of life of the slow engine
+_FEW = 256  # samples below which the intervals of a study are very wide
 
 _LONGEST = 80  # letters of a folder's name
 
@@ -94,18 +108,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    with _patient_streams():
+        return _main(arguments)
+
+
+def _main(arguments: Sequence[str] | None) -> int:
     try:
         with _warnings_as_lines():
             code = app(
                 args=None if arguments is None else list(arguments), prog_name="flows", standalone_mode=False
             )
-        sys.stdout.flush()
         if code == INTERRUPTED:
             raise KeyboardInterrupt
         return code if isinstance(code, int) else FINE
-    except (BrokenPipeError, SystemExit):  # typer leaves so when the reader of a pipe went away
-        _close_quietly()
-        return FINE
     except FlowsError as error:
         if os.environ.get("FLOWS_DEBUG") == "1":
             traceback.print_exc()
@@ -138,6 +153,25 @@ def _top(
 # Commands -----------------------------------------------------------------------------------------
 
 
+ModelFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", metavar="FILE", help="A Vensim model in place of the shipped one.", show_default=False
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="'VARIABLE=VALUE'",
+        help="Change a constant, an initial value or a control variable; repeatable.",
+    ),
+]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="MONTH", help="Last month of the run, such as 2030-12.")
+]
+
+
 @app.command()
 def run(
     scenario: Annotated[
@@ -146,22 +180,15 @@ def run(
             help="A scenario, or several joined by +. [default: current-course]", show_default=False
         ),
     ] = None,
-    model: Annotated[
-        Path | None,
+    model: ModelFile = None,
+    settings: Settings = None,
+    until: Until = None,
+    engine: Annotated[
+        Engine,
         typer.Option(
-            "--model", metavar="FILE", help="A Vensim model in place of the shipped one.", show_default=False
+            help="Flows' own engine, or PySD: the slow reference, minutes for each year of the shipped model."
         ),
-    ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set", metavar="'VARIABLE=VALUE'", help="Change a constant or an initial value; repeatable."
-        ),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option("--until", metavar="MONTH", help="Last month of the run, such as 2030-12.")
-    ] = None,
-    engine: Annotated[Engine, typer.Option(help="Flows' own engine, or PySD as reference.")] = Engine.auto,
+    ] = Engine.auto,
     units: Annotated[
         Units | None,
         typer.Option(
@@ -171,74 +198,126 @@ def run(
     ] = None,
     out: Out = None,
 ) -> None:
-    """Run the model once: trajectories, a figure, and a table against what was observed."""
+    """Run the model once: trajectories, a figure, and a table against what was observed.
+
+    A model file with the outcomes of the shipped model is treated as that one is; of any other, the stocks are
+    shown.
+    """
     from flows import observations, provenance
-    from flows.compare import BASELINE, CAVEAT, outcomes_of
-    from flows.ensemble import simulate
+    from flows.compare import BASELINE, CAVEAT, outcomes_of, settings_words
+    from flows.ensemble import NonFiniteWarning, simulate
     from flows.inputs import find, read_scenario, scenario_inputs, settings_inputs
-    from flows.report.results import stocks_table, write_run
+    from flows.report.results import write_run
     from flows.report.tables import fit_summary, observed_rows
 
     shipped = model is None
     built = _read_model(model, units)
-    chosen = read_scenario(scenario or BASELINE) if scenario is not None or shipped else None
+    outcomes = outcomes_of(built) if shipped or _is_familiar(built) else ()
+    chosen = None
+    if scenario is not None or shipped:
+        chosen = read_scenario(BASELINE if scenario is None else scenario)
     inputs = scenario_inputs(chosen, built) if chosen is not None else {}
     changed = settings_inputs(settings or (), built)
-    outcomes = outcomes_of(built) if shipped else ()
     name = "+".join(filter(None, (None if shipped else built.name, chosen.name if chosen else None)))
-    folder = out or OUTPUTS / _folder_name(name + ("-set" if changed else ""))
-    provenance.check_replaceable(folder)
-    dataset = simulate(
-        built,
-        {**inputs, **changed},
-        engine=engine.value,
-        save_every=1 if shipped else None,
-        until=_until(until),
-    )
-    rows = observed_rows(outcomes, dataset) if shipped else None
-    title = chosen.title if chosen else built.name
-    if changed:
-        title += " (with " + ", ".join(f"{key} = {value:g}" for key, value in changed.items()) + ")"
+    words = f" with {settings_words(changed)}" if changed else ""
+    folder = out or OUTPUTS / _folder_name(name + words)
+    last = _until(until, built)
+    older = _older(folder)
+    with _patience(engine), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NonFiniteWarning)  # refused below
+        dataset = simulate(
+            built,
+            {**inputs, **changed},
+            engine=engine.value,
+            save_every=1 if outcomes and not _sets(changed, "saveper") else None,
+            until=last,
+        )
+    if engine is not Engine.pysd:  # which leaves out what it has no column for
+        _refuse_non_finite(dataset)
+    _refuse_absurd(dataset, built)
+    rows = observed_rows(outcomes, dataset) if outcomes else None
+    title = (chosen.title if chosen else built.name) + words
+    if chosen and not shipped:
+        title += f" in {built.name}"
     read = [built.path, *(chosen.paths if chosen else ())]
-    if shipped:
+    if outcomes:
         read += [find("outcomes"), *observations.files()]
     with provenance.results_folder(
         folder, inputs=read, extra={"settings": changed, "scenario": name}
     ) as place:
         write_run(dataset, place, model=built, outcomes=outcomes, observed=rows, title=title)
-    if shipped and rows is not None:
+    if rows is not None:
         _print_outcomes(title, outcomes, dataset, fit_summary(rows))
-        _console().print(CAVEAT, style="dim", soft_wrap=True)
+        _say(CAVEAT)
     else:
-        _print_stocks(title, stocks_table(dataset, built), dataset)
-    _written(folder)
+        _print_stocks(title, _stock_rows(dataset, built), dataset)
+    _written(folder, older)
 
 
 @app.command()
 def compare(
     scenarios: Annotated[list[str], typer.Argument(help="Scenarios; each can be several joined by +.")],
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            metavar="FILE",
+            help="An edited model: the scenarios in it beside current-course in the shipped one.",
+            show_default=False,
+        ),
+    ] = None,
+    settings: Settings = None,
+    until: Until = None,
     out: Out = None,
 ) -> None:
-    """Compare scenarios with current-course: table, CSV, figure."""
+    """Compare scenarios with current-course: table, CSV, figure.
+
+    With --set, every scenario is run with the settings too; with --model, in that model. So
+    flows compare current-course --set 'filing delay=3' shows what this one number does.
+    """
     from flows import compare as comparing
     from flows import provenance
-    from flows.inputs import find, read_scenario
+    from flows.inputs import find, read_scenario, settings_inputs
     from flows.report.results import comparison_figures
 
     baseline = read_scenario(comparing.BASELINE)
     chosen = [read_scenario(name) for name in dict.fromkeys(scenarios)]
+    if model is None and not settings and all(s.name == baseline.name for s in chosen):
+        raise comparing.nothing_to_compare(baseline.name)
     built = _read_model(None, None)
-    folder = out or OUTPUTS / _folder_name("compare-" + "-".join(s.name for s in chosen))
-    provenance.check_replaceable(folder)
+    edited = None if model is None else _read_model(model, None)
+    changed = settings_inputs(settings or (), built if edited is None else edited)
+    if _sets(changed, "saveper"):
+        raise InputError("a comparison is saved month by month", where="--set", remedy="Leave SAVEPER out")
+    last = _until(until, built)
+    name = "compare-" + "-".join(s.name for s in chosen) + (f"-in-{edited.name}" if edited else "")
+    words = f" with {comparing.settings_words(changed)}" if changed else ""
+    folder = out or OUTPUTS / _folder_name(name + words)
+    older = _older(folder)
+    at = "2030-12"
+    if last is not None:
+        from flows.calendar import month_of, time_at_end
+
+        end = time_at_end(last) if isinstance(last, str) else last
+        at = month_of(end - 1)
     with _working("Running the scenarios"):
-        comparison = comparing.compare(built, chosen, baseline=baseline)
+        comparison = comparing.compare(
+            built,
+            chosen,
+            baseline=baseline,
+            settings=changed,
+            edited=edited,
+            until=last,
+            dates=sorted({*comparing.DATES, at}),
+        )
     read = [built.path, find("outcomes"), *(path for s in comparison.scenarios for path in s.paths)]
-    with provenance.results_folder(folder, inputs=read) as place:
+    read += [edited.path] if edited is not None else []
+    with provenance.results_folder(folder, inputs=read, extra={"settings": changed}) as place:
         comparing.write(comparison, place)
         comparison_figures(comparison, place)
-    _print_comparison(comparison)
-    _console().print(comparing.CAVEAT, style="dim", soft_wrap=True)
-    _written(folder)
+    _print_comparison(comparison, at)
+    _say(comparing.CAVEAT)
+    _written(folder, older)
 
 
 @app.command()
@@ -264,15 +343,42 @@ def study(
     plan = read_study(file)
     folder = out or OUTPUTS / _folder_name(plan.name)
 
+    older = _older(folder)
+    done, total = 0, 0
+
     def draw(result: Any, place: Path) -> None:
+        _stage("Figures")
         study_figures(result, place)
 
-    with _progress(plan.title or plan.name) as progress:
-        result = run_study(file, out=folder, n=n, resume=resume, progress=progress, finish=draw)
+    try:
+        with _progress(plan.title or plan.name) as show:
+
+            def progress(finished: int, of: int) -> None:
+                nonlocal done, total
+                done, total = finished, of
+                show(finished, of)
+
+            result = run_study(
+                file, out=folder, n=n, resume=resume, progress=progress, stage=_stage, finish=draw
+            )
+    except KeyboardInterrupt:
+        _stopped(done, total)
+        raise
     _print_indices(result, study_month(result, "2030-12"))
-    _console().print(CAVEAT, style="dim", soft_wrap=True)
+    _say(CAVEAT)
     _console(stderr=True).print(f"{result.runs:,} runs in {result.seconds:.0f} s.", style="dim")
-    _written(folder)
+    _written(folder, older)
+
+
+def _stopped(done: int, total: int) -> None:
+    """Say what is kept of a study that somebody stopped."""
+    if not done:
+        words = "Stopped before the first runs were finished; nothing is kept."
+    else:
+        words = (
+            f"Stopped: {done:,} of {total:,} runs are finished and kept; the same command goes on from there."
+        )
+    print("\n" + words, file=sys.stderr, flush=True)
 
 
 @app.command()
@@ -287,10 +393,13 @@ def report(
     from flows.report.build import build
 
     folder = out or OUTPUTS / "report"
+    older = _older(folder)
     began = clock.monotonic()
     with _progress("Report") as progress:
         page = build(folder, quick=quick, runs=progress, stage=_stage)
     _console(stderr=True).print(f"Done in {clock.monotonic() - began:.0f} s.", style="dim")
+    if older:
+        _say("It replaces the older report.", stderr=True)
     print(_shown(page))
 
 
@@ -402,71 +511,113 @@ def _print_outcomes(
     title: str, outcomes: Sequence[Outcome], dataset: xr.Dataset, summary: pd.DataFrame
 ) -> None:
     from flows.calendar import label
-    from flows.compare import HUMAN_COST
+    from flows.compare import HUMAN_COST, level
 
     last = float(dataset["time"].values[-1])
-    end = f"end of {label(last - 1)}" if last >= 1 else "end"
     by_outcome = {str(row["outcome"]): row for row in summary.to_dict("records")}
-    heads = ("outcome", "unit", f">model, {end}", "last observed", ">observed", ">model then", ">error %")
-    table = _table(*heads, ">error % overall", title=title)
+    narrow = _width() < NARROW
+    heads = ["outcome", ">model, " + (_short_month(label(last - 1)) if last >= 1 else "start")]
+    if narrow:
+        heads += [">last observed", ">model then", ">error % then, overall"]
+    else:
+        heads[1:1] = ["unit"]
+        heads += ["last observed", ">observed", ">model then", ">error % then", ">error % overall"]
+    table = _table(*heads, title=title)
     for outcome in sorted(outcomes, key=lambda o: o.name not in HUMAN_COST):
-        value = float(outcome.values(dataset).isel(time=-1))
+        values = outcome.values(dataset)
+        shown = _number(float(level(values, outcome.unit, last)), _size(values.values, outcome.kind))
         name = (outcome.title or outcome.name) + (" (human cost)" if outcome.name in HUMAN_COST else "")
-        cells = [name, outcome.unit, _number(value)]
         row = by_outcome.get(outcome.name)
+        blank = ["none"] + [""] * (2 if narrow else 4)
         if row is not None:
-            cells += [row["latest"], _number(row["latest_observed"]), _number(row["latest_model"])]
-            cells += [_signed(row["latest_error"]), f"{row['error']:,.0f} ({row['number']})"]
-        else:
-            cells += ["none", "", "", "", ""]
-        table.add_row(*cells)
+            observed, model = _number(row["latest_observed"]), _number(row["latest_model"])
+            latest = _short_month(row["latest"])
+            error, overall = _signed(row["latest_error"]), f"{row['error']:,.0f} ({row['number']})"
+            if narrow:
+                blank = [f"{observed}\n{latest}", model, f"{error}\n{overall}"]
+            else:
+                blank = [latest, observed, model, error, overall]
+        table.add_row(*([f"{name}, {outcome.unit}"] if narrow else [name, outcome.unit]), shown, *blank)
     _console().print(table)
-    _console().print(
-        "error % overall: sum of absolute differences over the sum observed, with the number of periods. "
-        "Observed values of a month or a year are totals; the model's are integrals over the same span.",
-        style="dim",
-        soft_wrap=True,
-    )
+    _say(f"Model, {label(last - 1) if last >= 1 else 'start'}: {RULE}")
+    if by_outcome:
+        _say(
+            "Observed values of a month or a year are totals, and so is the model then. error % then: how far the "
+            "model lies from the last observed value. error % overall, such as 21 (12): all absolute differences "
+            "together are 21 % of all that was observed, over 12 periods."
+        )
+
+
+RULE = "rates are means of the twelve months to then, all else is at the end of the month."
 
 
 def _print_stocks(title: str, rows: pd.DataFrame, dataset: xr.Dataset) -> None:
+    from flows.calendar import label
+
     times = dataset["time"].values
     unit = str(dataset["time"].attrs.get("units", ""))
-    table = _table(
-        "stock", "unit", f">at {times[0]:g} {unit}".rstrip(), f">at {times[-1]:g} {unit}".rstrip(), ">least", ">most",
-        title=title,
-    )  # fmt: skip
+    if "date" in dataset.coords:
+        first, last = (
+            f"start of {_short_month(label(times[0]))}",
+            f"end of {_short_month(label(times[-1] - 1e-6))}",
+        )
+    else:
+        first, last = (f"at {time:g} {unit}".rstrip() for time in (times[0], times[-1]))
+    table = _table("stock", "unit", ">" + first, ">" + last, ">least", ">most", title=title)
     for row in rows.head(60).to_dict("records"):
-        numbers = [_number(float(row[key])) for key in ("first", "last", "least", "most")]
+        size = max(abs(float(row["least"])), abs(float(row["most"])))
+        numbers = [_number(float(row[key]), 1e-9 * size) for key in ("first", "last", "least", "most")]
         table.add_row(str(row["name"]), str(row["unit"]), *numbers)
     _console().print(table)
+    if any(str(name).endswith(_SUM) for name in rows["name"]):
+        _say("A stock with subscripts is shown as the sum of its elements; trajectories.csv has each.")
     if len(rows) > 60:
-        _console().print(f"… and {len(rows) - 60} more in trajectories.csv", style="dim")
+        _say(f"… and {len(rows) - 60} more in trajectories.csv")
 
 
-def _print_comparison(comparison: Any) -> None:
+_SUM = " (sum)"
+
+
+def _stock_rows(dataset: xr.Dataset, model: Model) -> pd.DataFrame:
+    """Tabulate the stocks, the elements of each added up."""
+    from flows.report.results import stocks_table
+
+    many = {str(n): f"{n}{_SUM}" for n, a in dataset.data_vars.items() if any(d != "time" for d in a.dims)}
+    whole = dataset.map(
+        lambda array: array.sum([dim for dim in array.dims if dim != "time"]), keep_attrs=True
+    )
+    rows = stocks_table(whole, model)
+    return rows.assign(name=[many.get(str(name), str(name)) for name in rows["name"]])
+
+
+def _print_comparison(comparison: Any, at: str) -> None:
     from flows.compare import HUMAN_COST, words
 
-    date = next(
-        (d for d in ("2030-12",) if d in set(comparison.table["date"])), comparison.table["date"].iloc[-1]
-    )
+    dates = list(comparison.table["date"])
+    date = at if at in dates else dates[-1]
     names = [s.name for s in comparison.scenarios]
-    table = _table(
-        "outcome", "unit", f">{names[0]}", *(f">{name}" for name in names[1:]),
-        title=f"{words(date)}: level, and per cent change from {names[0]}",
-    )  # fmt: skip
-    for outcome in sorted(comparison.outcomes, key=lambda o: o.name not in HUMAN_COST):
-        rows = comparison.at(outcome.name, date)
-        cells = [_number(rows[names[0]]["value"])]
-        for name in names[1:]:
-            row = rows[name]
-            cells.append(_number(row["value"]) + _change(row))
-        mark = " (human cost)" if outcome.name in HUMAN_COST else ""
-        table.add_row((outcome.title or outcome.name) + mark, outcome.unit, *cells)
-    _console().print(table)
-    _console().print(
-        "Rates are means of the twelve months to then; all else is at the end of the month.", style="dim"
-    )
+    narrow = _width() < NARROW
+    room = _width() - (32 if narrow else 56) - 13
+    each = max(1, room // (15 if narrow else 24))
+    title: str | None = f"{words(date)}: level, and change from {names[0]} in brackets"
+    for start in range(1, len(names), each):
+        part = names[start : start + each]
+        heads = ["outcome", *([] if narrow else ["unit"]), f">{names[0]}", *(f">{name}" for name in part)]
+        table = _table(*heads, title=title)
+        for outcome in sorted(comparison.outcomes, key=lambda o: o.name not in HUMAN_COST):
+            rows = comparison.at(outcome.name, date)
+            size = _size(comparison.values[outcome.name].values, outcome.kind)
+            cells = [_number(rows[names[0]]["value"], size)]
+            for name in part:
+                change = _change(rows[name], size)
+                cells.append(
+                    _number(rows[name]["value"], size) + ("\n" if narrow and change else " ") + change
+                )
+            said = (outcome.title or outcome.name) + (" (human cost)" if outcome.name in HUMAN_COST else "")
+            table.add_row(*([f"{said}, {outcome.unit}"] if narrow else [said, outcome.unit]), *cells)
+        _console().print(table)
+        title = None
+    _say(f"{RULE[0].upper()}{RULE[1:]}")
 
 
 def _print_indices(result: Any, month: str) -> None:
@@ -477,6 +628,7 @@ def _print_indices(result: Any, month: str) -> None:
     table = _table(
         "outcome", "unit", "strongest inputs: total-order index ST (95 % interval)", title=words(month)
     )
+    above = False
     for name in result.indices["outcome"].values:
         row = one.sel(outcome=name)
         order = row["ST"].fillna(-1).values.argsort()[::-1][:3]
@@ -486,29 +638,56 @@ def _print_indices(result: Any, month: str) -> None:
             for i in order
             if float(row["ST"].fillna(-1)[i]) >= 0
         ]
+        above = above or bool((row["ST"].fillna(0) > 1).any() or (row["ST_high"].fillna(0) > 1).any())
         table.add_row(
             str(row["title"].values), str(row["unit"].values), "; ".join(said) or "no variance at that date"
         )
     _console().print(table)
+    if result.study.n < _FEW:
+        _say(
+            f"Caution: with n = {result.study.n} the intervals are very wide and the order of the inputs may be "
+            f"chance. Take n = {_FEW} or more to quote an index."
+        )
+    if above:
+        _say(
+            "An index can't exceed 1: values of ST above 1, or an interval that reaches there, are sampling noise, "
+            "which shrinks with more samples."
+        )
 
 
-def _number(value: float | None) -> str:
-    """Write a number with at most four significant digits below a thousand, and whole above."""
+def _size(values: Any, kind: str) -> float:
+    """Return what counts as nothing beside a series: a hundred-thousandth of its size, and a twentieth of a person."""
+    import numpy as np
+
+    largest = float(np.abs(np.asarray(values, dtype=float)).max(initial=0.0))
+    least = 0.05 if kind in ("event", "person", "case") and largest > 1 else 0.0
+    return max(1e-5 * largest, least)
+
+
+def _number(value: float | None, nothing: float = 5e-5) -> str:
+    """Write a number with at most four significant digits below a thousand, and whole above; never as 1e+04."""
     if value is None or value != value:
         return ""
-    if abs(value) < 5e-5:
+    if abs(value) < nothing or value == 0:
         return "0"
-    if abs(value) >= 1000:
-        return f"{value:,.0f}" if abs(value) < 1e15 else f"{value:.3g}"
+    if abs(value) >= 1e15 or abs(value) < 1e-4:
+        return f"{value:.3g}"
+    if abs(value) >= 999.95:
+        return f"{value:,.0f}"
     return f"{value:.4g}"
 
 
-def _change(row: Mapping[str, Any]) -> str:
+def _change(row: Mapping[str, Any], nothing: float = 0.0) -> str:
     """Say a difference in brackets: per cent, else in the unit; nothing where the two aren't comparable."""
     percent, difference = row["difference_percent"], row["difference"]
+    if difference != difference:
+        return ""
+    if abs(row["value"]) < nothing and abs(row["value"] - difference) < nothing:
+        return "(0.0 %)"
     if percent == percent:
-        return f" ({_signed(percent)} %)"
-    return f" ({difference:+,.4g})" if difference == difference else ""
+        return f"({_signed(percent)} %)"
+    text = _number(abs(difference), nothing)
+    return f"({'' if text == '0' else '+' if difference > 0 else '-'}{text})"
 
 
 def _signed(value: float) -> str:
@@ -516,6 +695,71 @@ def _signed(value: float) -> str:
         return "n/a"
     text = f"{value:+,.0f}" if abs(value) >= 100 else f"{value:+.1f}"
     return "0.0" if text in ("+0.0", "-0.0") else text
+
+
+def _short_month(words: str) -> str:
+    """Shorten ``31 December 2030`` to ``31 Dec 2030``."""
+    return re.sub(r"\b([A-Z][a-z]{2})[a-z]+ (?=\d{4})", r"\1 ", words)
+
+
+# What a run may not be ------------------------------------------------------------------------------
+
+
+def _refuse_non_finite(dataset: xr.Dataset) -> None:
+    """Name the variable and date of the first value that is no number; nothing is written then."""
+    import numpy as np
+
+    from flows.calendar import label
+
+    first: tuple[int, str] | None = None
+    for name, array in dataset.data_vars.items():
+        if "time" not in array.dims or np.isfinite(array.values).all():
+            continue
+        bad = ~np.isfinite(array.transpose(..., "time").values)
+        at = int(np.argmax(bad.reshape(-1, bad.shape[-1]).any(axis=0)))
+        if first is None or at < first[0]:
+            first = at, str(name)
+    if first is None:
+        return
+    time = float(dataset["time"].values[first[0]])
+    where = label(time) if "date" in dataset.coords else f"time {time:g}"
+    raise ResultError(
+        f'"{first[1]}" is not a finite number',
+        where=where,
+        remedy="Nothing was written; look at the equation, and at constants set outside their range",
+    )
+
+
+def _refuse_absurd(dataset: xr.Dataset, model: Model) -> None:
+    """Refuse stocks of people or files beyond all measure; warn of those that fall below zero."""
+    import numpy as np
+
+    from flows.calendar import label
+    from flows.compare import MOST
+
+    for item in model.stocks:
+        if item.name not in dataset or item.units not in ("Person", "People", "Case"):
+            continue
+        values = dataset[item.name].transpose(..., "time").values.reshape(-1, dataset.sizes["time"])
+        values = np.where(np.isfinite(values), values, 0.0)
+        low, largest = values.min(axis=0), np.abs(values).max(axis=0)
+        absurd = bool((largest > MOST).any())
+        at = int(np.argmax(largest > MOST if absurd else low < -max(1.0, 1e-6 * float(largest.max()))))
+        time = float(dataset["time"].values[at])
+        when = label(time) if "date" in dataset.coords else f"time {time:g}"
+        if absurd:
+            raise ResultError(
+                f'"{item.name}" leaves all measure',
+                where=when,
+                found=f"{float(values[np.argmax(np.abs(values[:, at])), at]):.3g} {item.units}",
+                remedy="Nothing was written; look at the equations, and at constants set outside their range",
+            )
+        if low.min() < -max(1.0, 1e-6 * float(largest.max())):
+            warnings.warn(
+                f'"{item.name}" falls below zero from {when} on, to {_number(float(low.min()))} {item.units}: '
+                "this run makes no sense; look at the settings and equations.",
+                stacklevel=1,
+            )
 
 
 # The terminal ---------------------------------------------------------------------------------------
@@ -530,6 +774,70 @@ def _console(*, stderr: bool = False) -> Console:
     return Console(stderr=stderr, markup=False, emoji=False, highlight=False, width=wide)
 
 
+def _width() -> int:
+    """Columns that a table on stdout has."""
+    return _console().width
+
+
+def _say(words: str, *, stderr: bool = False) -> None:
+    """Print a note: folded at blanks in a terminal, else one line."""
+    console = _console(stderr=stderr)
+    console.print(words, style="dim", soft_wrap=not console.is_terminal)
+
+
+class _Patient:
+    """A stream whose reader may go away: what is written after that is dropped, and the work goes on."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Write text, or drop it."""
+        try:
+            return int(self._stream.write(text))
+        except OSError:
+            self._drop()
+            return len(text)
+
+    def writelines(self, lines: Iterable[str]) -> None:
+        """Write lines, or drop them."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Pass on what was written, or drop it."""
+        try:
+            self._stream.flush()
+        except OSError:
+            self._drop()
+
+    def _drop(self) -> None:
+        """Lead what is still to be written nowhere, what lies in buffers too."""
+        with contextlib.suppress(OSError, ValueError):
+            sink = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(sink, self._stream.fileno())
+            os.close(sink)
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def _patient_streams() -> Iterator[None]:
+    """Let the work go on when the reader of a pipe goes away."""
+    before = sys.stdout, sys.stderr
+    made = _Patient(before[0]), _Patient(before[1])
+    sys.stdout, sys.stderr = made
+    try:
+        yield
+    finally:
+        for stream in made:
+            with contextlib.suppress(ValueError, AttributeError):
+                stream.flush()
+        sys.stdout, sys.stderr = before
+
+
 def _table(*heads: str, title: str | None = None) -> Table:
     """Make a table; a head that begins with ``>`` stands over numbers."""
     from rich import box
@@ -540,10 +848,22 @@ def _table(*heads: str, title: str | None = None) -> Table:
         box=box.SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", pad_edge=False
     )
     for head in heads:
+        numbers = head.startswith(">")
+        lines = _head_lines(head.removeprefix(">")) if numbers else [head]
         table.add_column(
-            Text(head.removeprefix(">")), justify="right" if head.startswith(">") else "left", overflow="fold"
+            Text("\n".join(lines)),
+            justify="right" if numbers else "left",
+            overflow="fold",
+            no_wrap=numbers,
+            min_width=None if numbers else max(len(word) for word in head.split()),
         )
     return table
+
+
+def _head_lines(head: str) -> list[str]:
+    """Fold a head at blanks and hyphens; a month stays with its year."""
+    joined = re.sub(r"\b([A-Z][a-z]{2}) (\d{4})\b", "\\1\0\\2", head)
+    return [line.replace("\0", " ") for line in textwrap.wrap(joined, 14, break_long_words=False)]
 
 
 @contextlib.contextmanager
@@ -611,8 +931,40 @@ def _stage(words: str) -> None:
     print(f"{words} …", file=sys.stderr, flush=True)
 
 
-def _written(folder: Path) -> None:
-    _console(stderr=True).print(f"Results in {_shown(folder)}", style="dim", soft_wrap=True)
+@contextlib.contextmanager
+def _patience(engine: Engine) -> Iterator[None]:
+    """Say how long the slow reference takes, and now and then that it is still at work."""
+    if engine is not Engine.pysd:
+        yield
+        return
+    began, over = clock.monotonic(), threading.Event()
+
+    def pulse() -> None:
+        while not over.wait(_PULSE):
+            print(f"PySD is at work: {clock.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+
+    _stage(SLOW)
+    thread = threading.Thread(target=pulse, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+    print(f"PySD took {clock.monotonic() - began:.0f} s", file=sys.stderr, flush=True)
+
+
+def _older(folder: Path) -> bool:
+    """Whether the folder holds older results; refuse one that holds anything else."""
+    from flows import provenance
+
+    provenance.check_replaceable(folder)
+    return folder.is_dir() and provenance.read_record(folder) is not None
+
+
+def _written(folder: Path, older: bool) -> None:
+    more = " (older results there were replaced)" if older else ""
+    _console(stderr=True).print(f"Results in {_shown(folder)}{more}", style="dim", soft_wrap=True)
 
 
 def _shown(path: Path) -> str:
@@ -667,12 +1019,6 @@ def _ours(error: Exception) -> str:
     return f"a mistake of Flows, not yours: {type(error).__name__}{': ' + text if text else ''} ({place})."
 
 
-def _close_quietly() -> None:
-    """Leave without a word after the reader of a pipe went away."""
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 # Arguments ------------------------------------------------------------------------------------------
 
 
@@ -684,7 +1030,34 @@ def _read_model(path: Path | None, units: Units | None) -> Model:
     if path is None:
         source = find("model", "migration")
         return read_vensim(_relative(source, shown_path(source)), units=(units or Units.error).value)
+    if path.is_dir():
+        raise InputError(
+            "is a folder",
+            where=f"--model {path}",
+            expected="a Vensim model file",
+            remedy="Name its .mdl file",
+        )
     return read_vensim(find("model", path), units=(units or Units.warn).value)
+
+
+def _is_familiar(model: Model) -> bool:
+    """Whether a model counts in months and has most outcomes of the shipped one; say which it lacks."""
+    from flows.compare import outcomes_of
+    from flows.inputs import read_outcomes
+
+    if model.variables["time step"].units.lower().rstrip("s") != "month":
+        return False
+    every, own = read_outcomes(), {outcome.name for outcome in outcomes_of(model)}
+    if 2 * len(own) < len(every) or not own:
+        return False
+    lacking = [outcome.name for outcome in every if outcome.name not in own]
+    if lacking:
+        print(f"{model.path.name} lacks the outcomes: {', '.join(lacking)}", file=sys.stderr)
+    return True
+
+
+def _sets(changed: Mapping[str, float], name: str) -> bool:
+    return any(key.lower() == name for key in changed)
 
 
 def _relative(path: Path, shown: str) -> Path:
@@ -692,19 +1065,28 @@ def _relative(path: Path, shown: str) -> Path:
     return Path(shown) if Path(shown).is_file() else path
 
 
-def _until(text: str | None) -> float | str | None:
+def _until(text: str | None, model: Model) -> float | str | None:
     """Read ``--until``: a month, or a number in the model's own time."""
+    from flows.calendar import month_index
+
     if text is None:
         return None
+    months = model.variables["time step"].units.lower().rstrip("s") == "month"
+    if months and re.fullmatch(r"\s*(19|20)\d\d\s*", text) and float(text) > model.control.final_time:
+        raise InputError("not a month", where="--until", found=f'"{text}"', remedy=f"Write {text.strip()}-12")
     with contextlib.suppress(ValueError):
         return float(text)
+    if months:
+        month_index(text, where="--until")
     return text
 
 
 def _folder_name(name: str) -> str:
-    """Make a folder's name that every system takes."""
+    """Make a folder's name that every system takes; of a long one, the end becomes a digest."""
     safe = "".join(letter if letter.isalnum() or letter in "+-_." else "-" for letter in name).strip(".- ")
-    return safe[:_LONGEST].rstrip(".- ") or "run"
+    if len(safe) > _LONGEST:
+        safe = safe[: _LONGEST - 9].rstrip(".- ") + "-" + hashlib.sha256(name.encode("utf-8")).hexdigest()[:8]
+    return safe or "run"
 
 
 if __name__ == "__main__":

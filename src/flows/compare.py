@@ -33,7 +33,10 @@ __all__ = [
     "HUMAN_COST",
     "Comparison",
     "compare",
+    "level",
+    "nothing_to_compare",
     "outcomes_of",
+    "settings_words",
     "stacked_inputs",
     "write",
 ]
@@ -52,6 +55,9 @@ CAVEAT = (
     "scenarios, with the human-cost outcomes beside them; events, files and people are different counts."
 )
 """One line that goes with every table and picture."""
+
+MOST = 1e12
+"""People, files or events, in a stock or per month, beyond which a number makes no sense."""
 
 LEVEL = 0.90
 """Of the interval of a difference across draws."""
@@ -129,6 +135,9 @@ def compare(
     dates: Sequence[str] = DATES,
     extra: Sequence[str] = (),
     draws: Mapping[str, NDArray[np.float64]] | None = None,
+    settings: Mapping[str, float] | None = None,
+    edited: Any = None,
+    until: float | str | None = None,
     simulate: Simulate = run_model,
 ) -> Comparison:
     """Run scenarios and a baseline in one call and compare their outcomes.
@@ -149,6 +158,14 @@ def compare(
         Further variables (text forms) kept in ``dataset``.
     draws : mapping of str to array of shape (draws,), optional
         Values of uncertain constants, the same for every scenario.
+    settings : mapping of str to float, optional
+        As `flows.inputs.settings_inputs` returns them. Every scenario is run once more with these, as
+        ``NAME with VARIABLE=VALUE``.
+    edited : flows.Model, optional
+        Another model. The scenarios are run in it, and the baseline too, as ``NAME in MODEL``, beside the baseline
+        in ``model``. Outcomes that it lacks are left out.
+    until : float or str, optional
+        Last model time or month of the runs.
     simulate : callable, optional
         In place of `flows.simulate`.
 
@@ -165,43 +182,94 @@ def compare(
     """
     base = baseline if isinstance(baseline, Scenario) else read_scenario(baseline)
     others = [s if isinstance(s, Scenario) else read_scenario(s) for s in scenarios]
-    chosen = (base, *(s for s in others if s.name != base.name))
+    groups = _groups(model, base, others, settings or {}, edited)
+    cases = [case for group in groups for case in group.cases]
+    chosen = tuple(case.scenario for case in cases)
     _refuse_twins(chosen)
     if len(chosen) < 2:
-        raise InputError(
-            "nothing to compare",
-            found=f'only "{base.name}"',
-            expected="at least one scenario beside the baseline",
-        )
+        raise nothing_to_compare(base.name)
     measured = tuple(outcomes) if outcomes is not None else outcomes_of(model)
-    inputs = stacked_inputs([scenario_inputs(s, model) for s in chosen], [s.name for s in chosen], model)
-    wanted = list(dict.fromkeys([*(name for outcome in measured for name in outcome.variables), *extra]))
-    dataset = _over_scenarios(
-        simulate(model, inputs, outcomes=wanted, save_every=1), [s.name for s in chosen]
+    if edited is not None:
+        shared = {outcome.name for outcome in outcomes_of(edited)}
+        measured = tuple(outcome for outcome in measured if outcome.name in shared)
+        known = {fold(name) for name in edited.names}
+        extra = [name for name in extra if fold(parse_reference(name).name) in known]
+    if not measured:
+        raise InputError("the model has none of the variables of the outcomes", expected="at least one")
+    names = [s.name for s in chosen]
+    needed = list(dict.fromkeys(name for outcome in measured for name in outcome.variables))
+    wanted = list(dict.fromkeys([*needed, *extra]))
+    options: dict[str, Any] = {"save_every": 1} if until is None else {"save_every": 1, "until": until}
+    dataset = _joined(
+        [_over_scenarios(simulate(g.model, g.inputs(), outcomes=wanted, **options), g.names) for g in groups]
     )
     values = _values(measured, dataset)
     _refuse_non_finite(values)
-    starts = [_start(s, model, dataset) for s in chosen]
+    starts = [_start(case.scenario, case.model, dataset) for case in cases]
     start = starts[0]
     kept = _dates(dates, dataset)
     spreads: dict[tuple[str, str, str], _Spread] = {}
     count = 0
     if draws:
         count = len(next(iter(draws.values())))
-        fixed = {fold(name) for name in inputs}
+        fixed = {fold(parse_reference(key).name) for g in groups for key in g.inputs()}
         free = {
             k: xr.DataArray(v, dims="draw")
             for k, v in draws.items()
             if fold(parse_reference(k).name) not in fixed
         }
-        needed = list(dict.fromkeys(name for outcome in measured for name in outcome.variables))
-        many = simulate(model, {**inputs, **free}, outcomes=needed, save_every=1)
-        many_values = _values(measured, many.assign_coords(scenario=[s.name for s in chosen]))
+        many = _joined(
+            [
+                _over_scenarios(
+                    simulate(g.model, {**g.inputs(), **free}, outcomes=needed, **options), g.names
+                )
+                for g in groups
+            ]
+        )
+        many_values = _values(measured, many.assign_coords(scenario=names))
         _refuse_non_finite(many_values)
         measures = _measures(many_values, start=start, dates=kept)
         spreads = {key: _spread(array) for key, array in measures.items()}
     table = _table(chosen, measured, _measures(values, start=start, dates=kept), spreads, starts)
     return Comparison(chosen, measured, dataset, values, table, month_of(start), count)
+
+
+def nothing_to_compare(name: str) -> InputError:
+    """Make the refusal of a comparison of the baseline with itself."""
+    return InputError(
+        "nothing to compare",
+        found=f'only "{name}"',
+        expected="at least one scenario beside the baseline, or a setting or another model",
+    )
+
+
+def settings_words(settings: Mapping[str, float]) -> str:
+    """Write settings as people type them: ``filing delay=3, judges=2``."""
+    return ", ".join(f"{key}={value:.10g}" for key, value in settings.items())
+
+
+def level(values: xr.DataArray, unit: str, end: float) -> xr.DataArray:
+    """Read an outcome at a time by the rule of every table: a rate as the mean of the twelve months to then.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        Over ``time`` (months), last, and any further dimensions.
+    unit : str
+        Of the outcome; what ends in ``/Month`` is a rate.
+    end : float
+        Model time.
+
+    Returns
+    -------
+    xarray.DataArray
+        Without ``time``; what is no rate is read at ``end`` itself.
+    """
+    if not _is_rate(unit):
+        return values.interp(time=end)
+    times = np.asarray(values["time"].values, dtype=float)
+    total = xr.DataArray(_running_integral(values.values, times), dims=values.dims, coords=values.coords)
+    return _mean(total, max(end - _LAST_YEAR, times[0]), end)
 
 
 def outcomes_of(model: Any, path: str | Path | None = None) -> tuple[Outcome, ...]:
@@ -326,6 +394,80 @@ def _netcdf_name(name: str) -> str:
 # Parts --------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, eq=False)
+class _Case:
+    """One run: a scenario under the name it is shown by, in a model."""
+
+    scenario: Scenario
+    model: Any
+    changes: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class _Group:
+    """Runs that go in one call of the engine; settings hold for all of them."""
+
+    model: Any
+    cases: tuple[_Case, ...]
+    settings: Mapping[str, float]
+
+    @property
+    def names(self) -> list[str]:
+        return [case.scenario.name for case in self.cases]
+
+    def inputs(self) -> dict[str, Any]:
+        """Constants along ``scenario``; initial values and control variables once for all."""
+        here = {
+            key: value
+            for key, value in self.settings.items()
+            if parse_reference(key).name in self.model.constants
+        }
+        stacked = stacked_inputs([{**case.changes, **here} for case in self.cases], self.names, self.model)
+        return {**stacked, **{key: value for key, value in self.settings.items() if key not in here}}
+
+
+def _groups(
+    model: Any, base: Scenario, others: Sequence[Scenario], settings: Mapping[str, float], edited: Any
+) -> list[_Group]:
+    """Sort out which scenario is run where: the baseline as it is first, then as asked for."""
+
+    def case(scenario: Scenario, within: Any, more: str = "") -> _Case:
+        changes = scenario_inputs(scenario, within)
+        words = {"name": scenario.name + more, "title": scenario.title + more}
+        return _Case(scenario.model_copy(update=words) if more else scenario, within, changes)
+
+    rest = [s for s in others if s.name != base.name]
+    if edited is None and not settings:
+        return [_Group(model, tuple(case(s, model) for s in (base, *rest)), {})]
+    with_settings = f" with {settings_words(settings)}" if settings else ""
+    if edited is None:
+        both = [*([base] if len(rest) < len(others) or not others else []), *rest]
+        return [
+            _Group(model, tuple(case(s, model) for s in (base, *rest)), {}),
+            _Group(model, tuple(case(s, model, with_settings) for s in both), settings),
+        ]
+    within = f" in {edited.name}" + with_settings
+    return [
+        _Group(model, (case(base, model),), {}),
+        _Group(edited, tuple(case(s, edited, within) for s in (base, *rest)), settings),
+    ]
+
+
+def _joined(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Set the runs of several calls below each other, over the times that all have."""
+    if len(parts) == 1:
+        return parts[0]
+    attrs = {name: array.attrs for name, array in parts[0].variables.items()}
+    found = xr.concat(
+        parts, dim="scenario", join="inner", coords="minimal", compat="override", combine_attrs="override"
+    )
+    if not found.sizes["time"]:
+        raise InputError("the models have no time in common")
+    for name, about in attrs.items():
+        found[name].attrs.update(about)
+    return found.transpose("scenario", ...)
+
+
 def _refuse_twins(scenarios: Sequence[Scenario]) -> None:
     seen: dict[str, Scenario] = {}
     for scenario in scenarios:
@@ -385,7 +527,7 @@ def _values(outcomes: Sequence[Outcome], dataset: xr.Dataset) -> xr.Dataset:
 
 
 def _refuse_non_finite(values: xr.Dataset) -> None:
-    """Name the first value that is no number: outcome, scenario and date."""
+    """Name the first value that is no number, or makes no sense: outcome, scenario and date."""
     for name, array in values.data_vars.items():
         bad = ~np.isfinite(array.values)
         if bad.any():
@@ -395,6 +537,18 @@ def _refuse_non_finite(values: xr.Dataset) -> None:
                 f'"{name}" is not a finite number',
                 where=f"scenario {array['scenario'].values[run]}, {month_label(float(array['time'].values[time]))}",
             )
+        if str(array.attrs["units"]).split("/")[0].strip() in ("Person", "Case", "Event"):
+            over = np.abs(array.values) > MOST
+            if over.any():
+                place = np.unravel_index(int(np.argmax(over)), over.shape)
+                time = int(place[-1])
+                raise ResultError(
+                    f'"{name}" leaves all measure',
+                    where=f"scenario {array['scenario'].values[place[0]]},"
+                    f" {month_label(float(array['time'].values[time]))}",
+                    found=f"{float(array.values[place]):.3g} {array.attrs['units']}",
+                    remedy="Look at the equations, and at constants set outside their range",
+                )
 
 
 def _start(scenario: Scenario, model: Any, dataset: xr.Dataset) -> float:
@@ -420,15 +574,14 @@ def _measures(
     times = np.asarray(values["time"].values, dtype=float)
     found = {}
     for name, array in values.data_vars.items():
-        rate = str(array.attrs["units"]).replace(" ", "").endswith("/Month")
+        rate = _is_rate(str(array.attrs["units"]))
         running = _adds_up(str(array.attrs["units"]))
         total = xr.DataArray(_running_integral(array.values, times), dims=array.dims, coords=array.coords)
         for date in dates:
             end = time_at_end(date)
-            if rate:
-                found[str(name), date, LAST_YEAR] = _mean(total, max(end - _LAST_YEAR, times[0]), end)
-            else:
-                found[str(name), date, AT_END] = array.interp(time=end)
+            found[str(name), date, LAST_YEAR if rate else AT_END] = level(
+                array, str(array.attrs["units"]), end
+            )
             if end <= start or running:
                 continue
             if rate:
@@ -436,6 +589,10 @@ def _measures(
             else:
                 found[str(name), date, MEAN] = _mean(total, start, end)
     return found
+
+
+def _is_rate(unit: str) -> bool:
+    return unit.replace(" ", "").endswith("/Month")
 
 
 def _adds_up(unit: str) -> bool:

@@ -98,7 +98,8 @@ def record(
         folder of the shipped files where it lies inside, else as its name alone.
     """
     if command is None:
-        command = [Path(sys.argv[0]).stem, *sys.argv[1:]] if sys.argv and sys.argv[0] else [PROGRAM]
+        name = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] else PROGRAM
+        command = [PROGRAM if name == "__main__" else name, *sys.argv[1:]]
     files = {Path(path).resolve(): None for path in inputs}
     return {
         "program": PROGRAM,

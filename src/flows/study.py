@@ -19,7 +19,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -103,6 +103,7 @@ def run(
     n: int | None = None,
     resume: bool = True,
     progress: Callable[[int, int], None] | None = None,
+    stage: Callable[[str], None] | None = None,
     finish: Callable[[StudyResult, Path], None] | None = None,
     simulate: Simulate | None = None,
     command: str | Sequence[str] | None = None,
@@ -123,6 +124,8 @@ def run(
         Go on from the chunks of an earlier attempt. Only chunks of exactly the same study are used.
     progress : callable, optional
         Called with (runs done, runs in all) at the start and after every chunk.
+    stage : callable, optional
+        Called with words for what begins.
     finish : callable, optional
         Called with the result and the folder in which it is being written, before that folder takes its
         place: for figures, so that they appear together with the numbers.
@@ -146,6 +149,8 @@ def run(
     started, began = provenance.now(), clock.monotonic()
     if out is not None:
         provenance.check_replaceable(Path(out).resolve())
+    stage = stage or (lambda _: None)
+    stage("Reading the study and its model; the first run compiles it, which may take a minute once")
     plan = _plan(path_or_study, model=model, n=n, simulate=simulate)
     entry = None
     if out is not None:
@@ -166,8 +171,14 @@ def run(
         seed=plan.study.seed,
     )
     base = np.empty((plan.design.n, 2, *plan.layout.shape))
+    kept = 0
+    if work:
+        groups = sum(stop - start for start, stop in plan.spans() if work.has(start, stop))
+        kept = groups * plan.design.width
+    if kept:
+        stage(f"Going on from {kept:,} of {plan.design.runs:,} runs")
     if progress:
-        progress(0, plan.design.runs)
+        progress(kept, plan.design.runs)
     for start, stop in plan.spans():
         values = work.load(start, stop) if work else None
         if values is None:
@@ -183,7 +194,7 @@ def run(
         sums.update(values)
         base[start:stop] = values[:, [0, -1]]
         if progress:
-            progress(stop * plan.design.width, plan.design.runs)
+            progress(max(kept, stop * plan.design.width), plan.design.runs)
 
     result = StudyResult(
         study=plan.study,
@@ -463,10 +474,14 @@ class _WorkFolder:
     def _file(self, start: int) -> Path:
         return self.path / f"groups-{start:08d}.npy"
 
-    def load(self, start: int, stop: int) -> Array | None:
+    def has(self, start: int, stop: int) -> bool:
+        """Whether a finished chunk is there whole, by its head and size alone."""
+        return self.load(start, stop, mode="r") is not None
+
+    def load(self, start: int, stop: int, *, mode: Literal["r"] | None = None) -> Array | None:
         """Read the outcomes of a finished chunk; None if it isn't there whole."""
         try:
-            values = np.load(self._file(start), allow_pickle=False)
+            values: Array = np.load(self._file(start), mmap_mode=mode, allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
         expected = (stop - start, self.plan.design.width, *self.plan.layout.shape)

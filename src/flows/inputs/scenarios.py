@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -11,7 +12,7 @@ from pydantic import Field, model_validator
 from flows import resources
 from flows.calendar import month_index, month_of, time_at_end
 from flows.errors import InputError, near
-from flows.inputs.bounds import element_key, refuse_outside
+from flows.inputs.bounds import element_key, limits, range_text, refuse_outside
 from flows.inputs.tables import (
     PLACES,
     Month,
@@ -29,8 +30,13 @@ from flows.references import fold, parse_reference, parse_setting
 START_DELAY, PHASE_IN, END = "lever start delay", "lever phase in", "lever end"
 POLICY_START = "policy start time"
 TIMING = "timing"
+_CONTROLS = ("initial time", "final time", "time step", "saveper")
 
 Kind = Literal["base", "context", "package"]
+
+
+class RangeWarning(UserWarning):
+    """A constant is set outside the range that the model declares for it."""
 
 
 class _Change(Table):
@@ -346,12 +352,13 @@ def settings_inputs(settings: Iterable[str], model: Any) -> dict[str, float]:
     settings : iterable of str
         Each ``variable=value`` or ``variable[Element]=value``.
     model : flows.Model
-        Names and the ranges of levers are checked against it; other constants may leave their range.
+        Names and the ranges of levers are checked against it; other constants may leave their range, with a
+        `RangeWarning`.
 
     Returns
     -------
     dict of str to float
-        Keys are spelt as in the model.
+        Keys are spelt as in the model; those of control variables in capitals.
 
     Raises
     ------
@@ -363,24 +370,51 @@ def settings_inputs(settings: Iterable[str], model: Any) -> dict[str, float]:
         where = f"--set '{text}'"
         key, value = parse_setting(text)
         reference = parse_reference(key, where=where)
-        item = None
-        for catalogue in (model.constants, model.stocks):
-            if reference.name in catalogue:
-                item = catalogue[reference.name]
-        if item is None:
-            names = [*model.constants.names, *model.stocks.names]
-            raise InputError(
-                f'no constant or stock "{reference.name}" in the model',
-                where=where,
-                remedy=near(reference.name, names),
-            )
-        if reference.name in model.levers:
-            refuse_outside(value, item, "lever", where)
-        spelt = element_key(reference, item, model, where)
+        if fold(reference.name) in _CONTROLS and not reference.elements:
+            spelt = fold(reference.name).upper()
+        else:
+            item = _settable(reference.name, model, where)
+            if reference.name in model.levers:
+                refuse_outside(value, item, "lever", where)
+            spelt = element_key(reference, item, model, where)
+            low, high = limits(item)
+            if not low <= value <= high:
+                warnings.warn(
+                    f'"{spelt}" is set to {value:g}, outside the range that the model declares for it '
+                    f"({range_text(item)}): its equations may not hold there.",
+                    RangeWarning,
+                    stacklevel=1,
+                )
         if spelt in inputs:
             raise InputError(f'"{spelt}" is set twice', where=where, remedy="Remove one of them")
         inputs[spelt] = value
     return inputs
+
+
+def _settable(name: str, model: Any, where: str) -> Any:
+    """Find the constant or stock of a name, or say why there is none."""
+    for catalogue in (model.stocks, model.constants):
+        if name in catalogue:
+            return catalogue[name]
+    for kind, why in (
+        ("flows", "it is computed from its equation"),
+        ("auxiliaries", "it is computed from its equation"),
+        ("lookups", "it is a lookup, a curve and no number"),
+        ("data", "it is read from data"),
+    ):
+        catalogue = getattr(model, kind, ())
+        if name in catalogue:
+            raise InputError(
+                f'"{catalogue[name].name}" can\'t be set: {why}',
+                where=where,
+                expected="a constant or the initial value of a stock",
+                remedy="Set a constant of its equation, or edit the model file",
+            )
+    raise InputError(
+        f'no constant or stock "{name}" in the model',
+        where=where,
+        remedy=near(name, [*model.constants.names, *model.stocks.names]),
+    )
 
 
 def list_scenarios(folder: Path | None = None) -> tuple[Scenario, ...]:
