@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -373,15 +376,28 @@ def test_a_name_in_quotes_never_calls_anything(build: Build) -> None:
         build("z = \"__import__\"('os') ~~|")
 
 
-@pytest.mark.xfail(
-    strict=False, raises=(RecursionError, SyntaxError), reason="deep trees are walked by recursion"
-)
+@pytest.mark.parametrize("engine", ["python", "compiled"])
 @pytest.mark.parametrize("terms", [250, 3000])
-def test_a_sum_of_many_terms(build: Build, terms: int) -> None:
-    from flows import simulate
+def test_a_sum_of_many_terms(
+    build: Build, terms: int, engine: Literal["compiled", "python"], tmp_path: Path
+) -> None:
+    from flows import read_vensim, simulate
 
-    model = build("a = 1 ~~|\nb = " + "+".join(["a"] * terms) + " ~~|")
-    assert simulate(model, outcomes=["b"])["b"].values[0] == terms
+    before = sys.getrecursionlimit()
+    text = "a = 1 ~~|\nb = Time + " + "+".join(["a"] * terms) + " ~~|"
+    assert simulate(build(text), outcomes=["b"], engine=engine)["b"].values[1] == terms + 1
+    path = tmp_path / "long.mdl"
+    path.write_text(text + _CONTROLS, encoding="utf-8")
+    assert simulate(read_vensim(path), engine=engine)["b"].values[0] == terms
+    assert sys.getrecursionlimit() == before
+
+
+def test_a_sum_of_far_too_many_terms_is_refused(build: Build) -> None:
+    with pytest.raises(ModelError, match="too many terms or parentheses"):
+        build("a = 1 ~~|\nb = " + "+".join(["a"] * 60_000) + " ~~|")
+
+
+_CONTROLS = "\nINITIAL TIME = 0 ~~|\nFINAL TIME = 1 ~~|\nTIME STEP = 1 ~~|\nSAVEPER = 1 ~~|\n"
 
 
 def test_every_refusal_of_a_model_is_a_model_error() -> None:

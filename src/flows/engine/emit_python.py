@@ -139,6 +139,10 @@ class PythonBody(Body):
         self.lines.append(f"{name} = {value}")
         return name
 
+    def shallow(self, value: str) -> str:
+        """A name for a value with many parentheses: Python's parser takes two hundred within each other."""
+        return self.keep(value) if value.count("(") > 60 else value
+
     def index_text(self, address: Address) -> str:
         """An address as an index expression."""
         parts = [str(address.constant)] if address.constant or not address.terms else []
@@ -174,6 +178,7 @@ class PythonBody(Body):
 
     def arithmetic(self, operator: str, left: str, right: str) -> str:
         """``+ - * /``."""
+        left, right = self.shallow(left), self.shallow(right)
         if operator == "/" and self.safe:
             return f"safe_div({left}, {right})"
         return f"({left} {operator} {right})"

@@ -17,7 +17,7 @@ from flows.engine import emit_python, runtime
 from flows.engine.hoist import hoist
 from flows.engine.layout import Layout, layout
 from flows.errors import UnsupportedError
-from flows.model.ir import Previous, walk
+from flows.model.ir import Previous, deep, walk
 from flows.model.model import Model
 from flows.model.order import Plan, plan
 
@@ -92,6 +92,7 @@ class Program:
 _programs: weakref.WeakKeyDictionary[Model, dict[tuple[object, ...], Program]] = weakref.WeakKeyDictionary()
 
 
+@deep
 def prepare(
     model: Model, *, method: str, own_tables: bool = False, wanted: frozenset[str] | None = None
 ) -> Program:
@@ -136,6 +137,7 @@ def prepare(
     return known[key]
 
 
+@deep
 def interpret(program: Program, job: Job) -> Floats:
     """Run as plain Python: no wait for a compiler, some thousand times slower a run.
 

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from flows.engine.emit_llvm import LANES, LIBRARY, Source
 from flows.engine.kernel import Job, Program
 from flows.engine.runtime import LOOKUP_NAMES, LOOKUPS, VECTORS
+from flows.model.ir import deep
 
 _SIGNATURE = ctypes.CFUNCTYPE(
     None,
@@ -114,6 +115,7 @@ def cache_folder() -> Path:
     return folder
 
 
+@deep
 def kernel(program: Program) -> Kernel:
     """Compile a program, or take its object code from the cache.
 

@@ -6,9 +6,14 @@ it. Elements of subscript ranges are known by their folded names too, whatever r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sys
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from functools import wraps
+from typing import Literal, ParamSpec, TypeVar
+
+from flows.errors import ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,6 +319,46 @@ def walk(expr: Expr) -> Iterator[Expr]:
         node = stack.pop()
         yield node
         stack.extend(reversed(children(node)))
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_DEEPEST = 60_000
+_lock = threading.Lock()
+_usual: list[int] = []  # the interpreter's own limit, once for each call under way
+
+
+def deep(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a function walk deep expressions, such as a sum of thousands of terms.
+
+    The walks are calls from Python to Python, which need no C stack; the interpreter's limit is put back when the last
+    such call returns.
+
+    Raises
+    ------
+    ModelError
+        If an expression is deeper still.
+    """
+
+    @wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> T:
+        with _lock:
+            _usual.append(sys.getrecursionlimit() if not _usual else _usual[0])
+            sys.setrecursionlimit(max(_DEEPEST, _usual[0]))
+        try:
+            return function(*args, **kwargs)
+        except RecursionError:
+            raise ModelError(
+                "an expression of the model has too many terms or parentheses",
+                remedy="Split it into several equations",
+            ) from None
+        finally:
+            with _lock:
+                usual = _usual.pop()
+                if not _usual:
+                    sys.setrecursionlimit(usual)
+
+    return call
 
 
 def references(expr: Expr) -> Iterator[Ref]:

@@ -34,6 +34,7 @@ from flows.model.ir import (
     Unary,
     Variable,
     Vector,
+    deep,
     walk,
 )
 from flows.model.model import CONTROLS, Control, Model
@@ -63,6 +64,7 @@ _METHODS = {0: "euler", 1: "rk4 auto", 2: "difference", 3: "rk2 auto", 4: "rk2",
 _BINARY = {"AND": "and", "OR": "or"}
 
 
+@deep
 def lower(source: ModelText, data: tuple[str | Path, ...] = ()) -> Model:
     """Turn a parsed model file into a model.
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from flows.errors import InputError, UnitError
 from flows.model.check import unit_findings
+from flows.model.ir import deep
 from flows.model.model import Model
 from flows.vensim.lower import lower
 from flows.vensim.parse import parse, read_text
@@ -17,6 +18,7 @@ class UnitWarning(UserWarning):
     """Units of a model that don't match."""
 
 
+@deep
 def read_vensim(
     path: str | Path, *, units: Literal["warn", "error", "off"] = "warn", data: tuple[str | Path, ...] = ()
 ) -> Model:
@@ -52,5 +54,5 @@ def read_vensim(
         if findings:
             first = str(UnitError(**findings[0].details()))
             more = f" ({len(findings) - 1} more)" if len(findings) > 1 else ""
-            warnings.warn(first + more, UnitWarning, stacklevel=2)
+            warnings.warn(first + more, UnitWarning, stacklevel=3)
     return model
