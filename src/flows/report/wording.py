@@ -202,7 +202,7 @@ def findings(
     date : str
         Month ``YYYY-MM`` of the statements.
     only : sequence of str, optional
-        Scenarios to speak of; all by default.
+        Scenarios to speak of, in this order; all by default.
 
     Returns
     -------
@@ -261,11 +261,12 @@ def _of_series(summary: pd.DataFrame) -> list[str]:
 def _of_scenarios(comparison: Comparison, date: str, only: Sequence[str] = ()) -> list[str]:
     backlogs = [o for name in BACKLOGS for o in comparison.outcomes if o.name == name]
     exposure = next((o for o in comparison.outcomes if o.name == EXPOSURE), None)
+    by_name = {scenario.name: scenario for scenario in comparison.scenarios[1:]}
+    told = [by_name[name] for name in only if name in by_name] if only else list(by_name.values())
     return [
         sentence
-        for scenario in comparison.scenarios[1:]
-        if (not only or scenario.name in only)
-        and (sentence := _of_scenario(comparison, scenario.name, scenario.title, backlogs, exposure, date))
+        for scenario in told
+        if (sentence := _of_scenario(comparison, scenario.name, scenario.title, backlogs, exposure, date))
     ]
 
 
