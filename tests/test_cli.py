@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -15,6 +16,7 @@ import xarray as xr
 import flows
 from flows import cli
 from flows.compare import CAVEAT
+from flows.errors import ResultError
 
 TEACUP = """{UTF-8}
 Temperature = INTEG(-cooling, 180) ~ Degree ~ |
@@ -484,6 +486,35 @@ def test_a_stopped_study_says_what_is_kept(
     out, error = capsys.readouterr()
     assert "Going on from 16 of 128 runs" in error
     assert "Caution: with n = 32 the intervals are very wide" in out
+
+
+def test_an_index_above_one_is_explained(
+    small_root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from flows import study
+
+    made = study._indices
+
+    def inflated(*arguments: Any) -> xr.Dataset:
+        found = made(*arguments)
+        return found.assign(ST_high=found["ST_high"] + 1)
+
+    monkeypatch.setattr(study, "_indices", inflated)
+    assert cli.main(["study", "base", "--n", "8"]) == 0
+    out = capsys.readouterr().out
+    assert "n = 8" in out
+    assert "sampling noise" in out
+
+
+def test_only_whole_blank_elements_of_the_reference_pass() -> None:
+    time = {"time": [0.0, 1.0]}
+    blank = xr.Dataset({"x": (("place", "time"), [[1.0, 2.0], [float("nan")] * 2])}, coords=time)
+    cli._refuse_non_finite(blank, cli.Engine.pysd)
+    with pytest.raises(ResultError, match=r'time 0: "x" is not a finite number'):
+        cli._refuse_non_finite(blank, cli.Engine.auto)
+    hole = xr.Dataset({"x": ("time", [1.0, float("inf")])}, coords=time)
+    with pytest.raises(ResultError, match=r'time 1: "x" is not a finite number'):
+        cli._refuse_non_finite(hole, cli.Engine.pysd)
 
 
 @pytest.mark.parametrize("columns", ["80", "150"])

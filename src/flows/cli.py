@@ -232,8 +232,7 @@ def run(
             save_every=1 if outcomes and not _sets(changed, "saveper") else None,
             until=last,
         )
-    if engine is not Engine.pysd:  # which leaves out what it has no column for
-        _refuse_non_finite(dataset)
+    _refuse_non_finite(dataset, engine)
     _refuse_absurd(dataset, built)
     rows = observed_rows(outcomes, dataset) if outcomes else None
     title = (chosen.title if chosen else built.name) + words
@@ -650,8 +649,8 @@ def _print_indices(result: Any, month: str) -> None:
         )
     if above:
         _say(
-            "An index can't exceed 1: values of ST above 1, or an interval that reaches there, are sampling noise, "
-            "which shrinks with more samples."
+            "A true index never exceeds 1: values of ST above 1, or an interval that reaches there, are sampling "
+            "noise, which shrinks with more samples."
         )
 
 
@@ -705,7 +704,7 @@ def _short_month(words: str) -> str:
 # What a run may not be ------------------------------------------------------------------------------
 
 
-def _refuse_non_finite(dataset: xr.Dataset) -> None:
+def _refuse_non_finite(dataset: xr.Dataset, engine: Engine) -> None:
     """Name the variable and date of the first value that is no number; nothing is written then."""
     import numpy as np
 
@@ -715,8 +714,12 @@ def _refuse_non_finite(dataset: xr.Dataset) -> None:
     for name, array in dataset.data_vars.items():
         if "time" not in array.dims or np.isfinite(array.values).all():
             continue
-        bad = ~np.isfinite(array.transpose(..., "time").values)
-        at = int(np.argmax(bad.reshape(-1, bad.shape[-1]).any(axis=0)))
+        bad = ~np.isfinite(array.transpose(..., "time").values).reshape(-1, dataset.sizes["time"])
+        if engine is Engine.pysd:  # which leaves out whole elements that it has no column for
+            bad = bad[~bad.all(axis=1)]
+        if not bad.any():
+            continue
+        at = int(np.argmax(bad.any(axis=0)))
         if first is None or at < first[0]:
             first = at, str(name)
     if first is None:
