@@ -57,6 +57,55 @@ def test_a_macro_over_subscripts_has_a_stock_for_each_element() -> None:
     np.testing.assert_allclose(ds["level"].isel(time=-1), [3, 15])
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_macro_with_further_results(engine: Literal["compiled", "python"]) -> None:
+    model = small_model(
+        """
+        r: p, q ~~|
+        :MACRO: FILL(flow, factor : inflow, half full)
+        FILL = INTEG(inflow, 1) ~~|
+        inflow = flow * factor ~~|
+        half full = FILL / 2 ~~|
+        :END OF MACRO:
+        speed[r] = 1, 5 ~~|
+        level[r] = 1 + FILL(speed[r], 2 : rate in, half) ~~|
+        total = SUM(half[r!]) ~~|
+        """,
+        final=2,
+    )
+    ds = simulate(model, engine=engine)
+    np.testing.assert_allclose(ds["level"].isel(time=-1), [1 + 5, 1 + 21])
+    np.testing.assert_allclose(ds["half"].isel(time=-1), [2.5, 10.5])
+    np.testing.assert_allclose(
+        ds["rate in"].isel(time=-1) if "time" in ds["rate in"].dims else ds["rate in"], [2, 10]
+    )
+    assert float(ds["total"][-1]) == 13
+    assert sum(v.kind == "stock" for v in model.variables.values()) == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = MIN(1, 2 : y) ~~|", '"MIN" is no macro'),
+        (
+            ":MACRO: M(a : b)\nM = a ~~|\nb = a ~~|\n:END OF MACRO:\nx = M(1 : y, z) ~~|",
+            'the macro "M" has 1 further results',
+        ),
+        (
+            ":MACRO: M(a : b)\nM = a ~~|\n:END OF MACRO:\nx = M(1 : y) ~~|",
+            'the macro "M" has no equation for "b"',
+        ),
+        (
+            ":MACRO: M(a : b)\nM = a ~~|\nb = a ~~|\n:END OF MACRO:\nx = M(1 : 2) ~~|",
+            "the name of a variable",
+        ),
+    ],
+)
+def test_mistakes_in_further_results_are_named(text: str, message: str) -> None:
+    with pytest.raises(ModelError, match=message):
+        small_model(text + "\n")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -118,6 +118,7 @@ class _Lowering:
         self.tables: dict[str, list[tuple[Axes, list[Table]]]] = {}  # of data variables and external lookups
         self.calls = 0  # macros expanded so far
         self.vectors = 0  # vector functions so far
+        self.expanded: dict[tuple[int, Axes], dict[str, Ref]] = {}  # calls of macros, by place
         self.by_name: dict[str, list[Definition]] = {}
         self.dimensions: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {}
 
@@ -127,6 +128,9 @@ class _Lowering:
         self._ranges()
         for definition in self.source.definitions:
             self.by_name.setdefault(fold(definition.name), []).append(definition)
+        for definition in self.source.definitions:
+            for extra in self._further_results(definition):
+                self.by_name.setdefault(fold(extra.name), []).append(extra)
         for name, definitions in self.by_name.items():
             self.dimensions[name] = self._dimensions(definitions)
         variables: dict[str, Variable] = {}
@@ -1137,6 +1141,29 @@ class _Lowering:
             )
         return Binary("+", Ref("time", (), span), self._expr(node.arguments[1], scope), span)
 
+    def _further_results(self, definition: Definition) -> Iterable[Definition]:
+        """Definitions of the variables behind the colon of a macro's call, with the subscripts of its equation."""
+        stack = [definition.expression]
+        while stack:
+            node = stack.pop()
+            if isinstance(node, Op):
+                stack.extend(node.operands)
+            elif isinstance(node, Apply):
+                stack.extend(node.arguments)
+                if node.outputs and fold(node.name) not in self.macros:
+                    raise self._error(f'"{node.name}" is no macro: it has no further results', node.at)
+                for k, output in enumerate(node.outputs):
+                    yield replace(
+                        definition,
+                        name=output.name,
+                        expression=replace(node, outputs=(), picked=k + 1),
+                        operator="=",
+                        units="",
+                        limits=None,
+                        comment="",
+                        at=output.at,
+                    )
+
     def _macro(self, node: Apply, macro: MacroDefinition, scope: _Scope, span: Span) -> Expr:
         """Expand a macro's call: its variables become hidden ones over the loops of the calling equation."""
         if len(node.arguments) != len(macro.inputs):
@@ -1145,6 +1172,15 @@ class _Lowering:
                 node.at,
                 found=str(len(node.arguments)),
             )
+        outputs = [macro.name, *macro.outputs]
+        if len(node.outputs) > len(macro.outputs) or node.picked > len(macro.outputs):
+            raise self._error(
+                f'the macro "{macro.name}" has {len(macro.outputs)} further results ({", ".join(macro.outputs)})',
+                node.at,
+            )
+        place = (node.at, scope.axes)
+        if scope.locals is None and place in self.expanded:
+            return self.expanded[place][fold(outputs[node.picked])]
         if scope.bound:
             raise self._unsupported(f'the macro "{macro.name}" inside a SUM over ! ranges', node.at)
         if scope.depth > 20:
@@ -1179,7 +1215,12 @@ class _Lowering:
             at = self.source.span(definition.at)
             assert definition.expression is not None
             add(definition.name, *self._right_side(definition.expression, inner, at), at)
-        return names[fold(macro.name)]
+        if scope.locals is None:
+            self.expanded[place] = names
+        for name in macro.outputs:
+            if f"{stem} {fold(name)}" not in self.hidden:
+                raise self._error(f'the macro "{macro.name}" has no equation for "{name}"', macro.at)
+        return names[fold(outputs[node.picked])]
 
     def _memory(self, key: str, arguments: tuple[Expr, ...], scope: _Scope, span: Span) -> Expr:
         """Rewrite a function with memory as hidden variables over the loops of its equation."""

@@ -65,12 +65,18 @@ class Op:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """``name[subscripts](arguments)``: a function, macro or lookup."""
+    """``name[subscripts](arguments : outputs)``: a function, macro or lookup.
+
+    `outputs` are the variables that take further results of a macro; `picked` is 1 for the first of them, 0 for the
+    macro's own value.
+    """
 
     name: str
     subscripts: tuple[Sub, ...]
     arguments: tuple[Node, ...]
     at: int
+    outputs: tuple[Name, ...] = ()
+    picked: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,8 +452,15 @@ class _Reader:
             if self.at_symbol(","):
                 self.take()
                 continue
+            outputs: list[Name] = []
+            while self.at_symbol(":" if not outputs else ","):
+                self.take()
+                if self.token.kind != "name":
+                    raise self.wrong("the name of a variable for a further result of the macro")
+                name = self.take()
+                outputs.append(Name(name.text, self.subscripts(), name.at))
             self.closing(opened)
-            return Apply(token.text, subs, tuple(arguments), token.at)
+            return Apply(token.text, subs, tuple(arguments), token.at, tuple(outputs))
 
     def tabbed_array(self, token: Token, opened: Token) -> Array:
         rows: dict[int, list[float]] = {}
