@@ -349,3 +349,51 @@ def test_gamma_and_time_value(engine: Engine) -> None:
 def test_the_calendar_of_get_time_value_is_refused_by_name() -> None:
     with pytest.raises(UnsupportedError, match="GET TIME VALUE of the start, the clock or the calendar"):
         small_model("x = GET TIME VALUE(2, 0, 3) ~~|\n")
+
+
+# ---------------------------------------------------------------------------------------------- random numbers
+
+NOISE = """
+    r: a, b ~~|
+    NOISE SEED = 1 ~~|
+    u = RANDOM UNIFORM(2, 6, 0) ~~|
+    other = RANDOM UNIFORM(2, 6, 0) ~~|
+    own = RANDOM UNIFORM(2, 6, 7) ~~|
+    n = RANDOM NORMAL(-100, 100, 10, 2, 0) ~~|
+    cut[r] = RANDOM NORMAL(9, 12, 10, 2, 0) ~~|
+    z = RANDOM 0 1() ~~|
+    walk = INTEG(RANDOM NORMAL(-9, 9, 0, 1, 0), 0) ~~|
+    """
+
+
+def test_random_numbers_have_their_distributions() -> None:
+    ds = simulate(small_model(NOISE, final=4000), engine="python")
+    u, n, cut, z = (ds[name].values for name in ("u", "n", "cut", "z"))
+    assert u.min() > 2 and u.max() < 6
+    assert u.mean() == pytest.approx(4, abs=0.07)
+    assert u.std() == pytest.approx(4 / math.sqrt(12), abs=0.04)
+    assert n.mean() == pytest.approx(10, abs=0.12)
+    assert n.std() == pytest.approx(2, abs=0.09)
+    assert cut.min() >= 9 and cut.max() <= 12
+    assert z.mean() == pytest.approx(0.5, abs=0.02)
+    values = [u, ds["other"].values, ds["own"].values, n, ds["cut"].values[0], ds["cut"].values[1], z]
+    correlations = np.corrcoef(values) - np.eye(len(values))
+    assert abs(correlations).max() < 0.06
+    assert abs(np.corrcoef(u[1:], u[:-1])[0, 1]) < 0.06
+
+
+def test_equal_seeds_draw_equal_numbers_in_both_engines_and_any_batch() -> None:
+    model = small_model(NOISE, final=20)
+    one = simulate(model, engine="python")
+    seeds = xr.DataArray([1.0, 2.0, 1.0] + [3.0] * 16, dims="draw")
+    many = simulate(model, {"noise seed": seeds}, engine="compiled", threads=2)
+    for name in ("u", "own", "n", "cut", "z", "walk"):
+        np.testing.assert_array_equal(many[name].isel(draw=0), one[name])
+        np.testing.assert_array_equal(many[name].isel(draw=2), one[name])
+    assert not np.array_equal(many["u"].isel(draw=1), one["u"])
+    np.testing.assert_array_equal(many["own"].isel(draw=1), one["own"])
+
+
+def test_random_functions_without_a_stated_meaning_are_refused_by_name() -> None:
+    with pytest.raises(UnsupportedError, match="RANDOM PINK NOISE"):
+        small_model("x = RANDOM PINK NOISE(0, 1, 2, 0) ~~|\n")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+import struct
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 
 INF = float("inf")
@@ -313,6 +314,61 @@ def _gamma_ln(values: Sequence[float]) -> float:
         return NAN
 
 
+# ------------------------------------------------------------------------------- random numbers
+# A draw is a function of its key, so that it depends on no order of evaluation. The list holds the number of
+# arguments, the arguments (the stream last), then the key: NOISE SEED, the place of the call, elements, the time.
+
+_MASK = (1 << 64) - 1
+
+
+def _mixed(state: int) -> int:
+    """One step of SplitMix64 (Steele, Lea and Flood 2014)."""
+    state = (state + 0x9E3779B97F4A7C15) & _MASK
+    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
+    return state ^ (state >> 31)
+
+
+def _draws(key: Sequence[float]) -> Iterator[float]:
+    """Numbers between 0 and 1, both excluded, without end."""
+    state = 0
+    for part in key:
+        state = _mixed(state ^ int.from_bytes(struct.pack("<d", part + 0.0), "little"))
+    while True:
+        state = _mixed(state)
+        yield ((state >> 12) + 0.5) * 2.0**-52
+
+
+def _keyed(values: Sequence[float]) -> tuple[Sequence[float], Iterator[float]]:
+    """Arguments of a random function without its stream, and its draws: stream 0 is that of NOISE SEED."""
+    count = int(values[0])
+    arguments, key = values[1 : 1 + count], values[1 + count :]
+    stream = arguments[-1] if count else 0.0
+    return arguments[:-1], _draws((stream, key[0] if stream == 0 else 0.0, *key[1:]))
+
+
+def random_0_1(values: Sequence[float]) -> float:
+    """A number between 0 and 1 (help page fn_random_0_1)."""
+    return next(_keyed(values)[1])
+
+
+def random_uniform(values: Sequence[float]) -> float:
+    """A uniform number between two limits (help page fn_random_uniform)."""
+    (low, high), draws = _keyed(values)
+    return low + (high - low) * next(draws)
+
+
+def random_normal(values: Sequence[float]) -> float:
+    """A normal number, drawn again while it lies outside its limits (help page fn_random_normal); NaN if ever."""
+    (low, high, mean, deviation), draws = _keyed(values)
+    for _ in range(10_000):
+        away = math.sqrt(-2.0 * math.log(next(draws))) * math.cos(2.0 * math.pi * next(draws))
+        x = mean + deviation * away
+        if low <= x <= high:
+            return x
+    return NAN
+
+
 VECTORS: dict[str, Callable[[Sequence[float]], float]] = {
     "vector_sort_order": _from_list(sort_order),
     "vector_rank": _from_list(rank),
@@ -322,5 +378,8 @@ VECTORS: dict[str, Callable[[Sequence[float]], float]] = {
     "allocate_available": _from_list(allocate_available),
     "allocate_by_priority": _from_list(allocate_by_priority),
     "gamma_ln": _gamma_ln,
+    "random_0_1": random_0_1,
+    "random_uniform": random_uniform,
+    "random_normal": random_normal,
 }
 """Name in generated code → function of one list."""

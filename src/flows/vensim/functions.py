@@ -16,17 +16,17 @@ class Function:
         Folded name.
     arguments : tuple of str
         What each argument is.
-    kind : {"pure", "reduce", "vector", "lookup", "memory", "top"}
+    kind : {"pure", "reduce", "vector", "lookup", "random", "memory", "top"}
         ``pure`` depends on its arguments (and time) alone; ``reduce`` works over ``!`` ranges; ``vector``
-        takes whole arrays; ``lookup`` takes a lookup or a data variable by name; ``memory`` is
-        rewritten to stocks or frozen values; ``top`` stands only at the head of an equation.
+        takes whole arrays; ``lookup`` takes a lookup or a data variable by name; ``random`` draws a number;
+        ``memory`` is rewritten to stocks or frozen values; ``top`` stands only at the head of an equation.
     meaning : str
         One sentence.
     """
 
     name: str
     arguments: tuple[str, ...]
-    kind: Literal["pure", "reduce", "vector", "lookup", "memory", "top"]
+    kind: Literal["pure", "reduce", "vector", "lookup", "random", "memory", "top"]
     meaning: str
 
 
@@ -122,6 +122,19 @@ _TABLE = (
         "A data variable at another time: interpolated (0), the next (1) or the last value (-1); :NA: outside.",
     ),
     ("npv", "stream, discount rate, initial, factor", "memory", "Net present value at the start of the run."),
+    ("random 0 1", "", "random", "A number between 0 and 1, new at each step; not Vensim's own draws."),
+    (
+        "random uniform",
+        "minimum, maximum, stream",
+        "random",
+        "A uniform number, new at each step; not Vensim's own draws.",
+    ),
+    (
+        "random normal",
+        "minimum, maximum, mean, standard deviation, stream",
+        "random",
+        "A normal number, redrawn outside the limits, new at each step; not Vensim's own draws.",
+    ),
     (
         "get time value",
         "relative to, offset, measure",
@@ -162,6 +175,6 @@ _TABLE = (
 )
 
 FUNCTIONS: dict[str, Function] = {
-    name: Function(name, tuple(a.strip() for a in arguments.split(",")), kind, meaning)  # type: ignore[arg-type]
+    name: Function(name, tuple(a.strip() for a in arguments.split(",") if a), kind, meaning)  # type: ignore[arg-type]
     for name, arguments, kind, meaning in _TABLE
 }

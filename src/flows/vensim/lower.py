@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from functools import cached_property
@@ -118,6 +119,7 @@ class _Lowering:
         self.tables: dict[str, list[tuple[Axes, list[Table]]]] = {}  # of data variables and external lookups
         self.calls = 0  # macros expanded so far
         self.vectors = 0  # vector functions so far
+        self.draws: dict[str, int] = {}  # random functions so far in each equation
         self.expanded: dict[tuple[int, Axes], dict[str, Ref]] = {}  # calls of macros, by place
         self.by_name: dict[str, list[Definition]] = {}
         self.dimensions: dict[str, tuple[tuple[str, ...], tuple[tuple[str, ...], ...]]] = {}
@@ -779,6 +781,8 @@ class _Lowering:
             return self._vector(node, key, scope, span)
         if function.kind == "lookup":
             return self._lookup(node, key, scope, span)
+        if function.kind == "random":
+            return self._random(node, key, scope, span)
         if key == "get time value":
             return self._time_value(node, scope, span)
         if key == "elmcount":
@@ -1131,6 +1135,28 @@ class _Lowering:
             start, end = (LookupCall(ref, a, span, mode) for a in arguments)
             return Binary("-", end, start, span)
         return LookupCall(ref, arguments[0], span, mode)
+
+    def _random(self, node: Apply, key: str, scope: _Scope, span: Span) -> Expr:
+        """A draw: decided by the stream or NOISE SEED, the place of the call, the element and the time alone.
+
+        As in Vensim, runs with equal seeds draw equal numbers; another NOISE SEED gives others.
+        """
+        if scope.sums:
+            raise self._unsupported(f"{node.name} inside a SUM over ! ranges", node.at)
+        arguments = [self._expr(a, scope) for a in node.arguments]
+        seed: Expr = Number(0.0, span)
+        if self._is_scalar(self.by_name.get("noise seed", [])):
+            seed = Ref("noise seed", (), span)
+        stem = f"{fold(scope.definition.name)} {self.calls}"
+        self.draws[stem] = self.draws.get(stem, 0) + 1
+        place = Number(float(zlib.crc32(f"{stem} {self.draws[stem]}".encode())), span)
+        elements: list[Expr] = []
+        for index, picked in scope.axes:
+            numbers = tuple(self._position(e) for e in picked)
+            elements.append(Number(float(numbers[0])) if index is None else Position(index, numbers, span))
+        keys = (seed, place, *elements)
+        scalars = (Number(float(len(arguments))), *arguments, *keys)
+        return Vector(key.replace(" ", "_"), (), scalars, Ref(STEP_START, (), span), span)
 
     def _time_value(self, node: Apply, scope: _Scope, span: Span) -> Expr:
         """GET TIME VALUE in the model's own units."""
