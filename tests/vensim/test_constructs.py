@@ -190,6 +190,21 @@ def test_sample_if_true_takes_the_input_in_the_same_step_and_keeps_it(
 
 
 @pytest.mark.parametrize("engine", ENGINES)
+def test_sample_if_true_may_ask_for_what_it_held_last(engine: Literal["compiled", "python"]) -> None:
+    model = small_model(
+        """
+        r: p, q ~~|
+        way[r] = 1, -1 ~~|
+        x[r] = way[r] * (Time - 2) * (Time - 2) ~~|
+        least[r] = SAMPLE IF TRUE(x[r] < least[r], x[r], 3) ~~|
+        """,
+        final=4,
+    )
+    ds = simulate(model, engine=engine)
+    np.testing.assert_allclose(ds["least"], [[3, 1, 0, 0, 0], [-4, -4, -4, -4, -4]])
+
+
+@pytest.mark.parametrize("engine", ENGINES)
 def test_trend_and_forecast_of_exponential_growth(engine: Literal["compiled", "python"]) -> None:
     # An input that grows by g a step: the smooth that starts in step with it keeps the ratio 1 + g T exactly.
     model = small_model(

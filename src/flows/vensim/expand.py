@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from flows.model.ir import Binary, BinaryOperator, Call, Expr, Kind, Number, Past, Previous, Ref, Unary
 
@@ -21,6 +22,7 @@ def memory(
     reference: Callable[[str], Ref],
     *,
     steady: bool = False,
+    own: Ref | None = None,
 ) -> Expr:
     """Rewrite one call.
 
@@ -36,6 +38,8 @@ def memory(
         Reference to a hidden variable that is being added, by suffix.
     steady : bool
         True if the time of the delay never changes.
+    own : Ref, optional
+        The variable whose whole right side is the call.
 
     Returns
     -------
@@ -57,7 +61,9 @@ def memory(
         case "sample if true":
             condition, value, initial = arguments
             held = reference("")
-            kept = Call("if then else", (condition, value, Previous(held.name, held.subscripts)))
+            last = Previous(held.name, held.subscripts)
+            # Where the variable itself stands in its equation, what it held last is meant.
+            kept = Call("if then else", (_swap(condition, own, last), _swap(value, own, last), last))
             return add("", "auxiliary", kept, initial)
         case "delay fixed":
             return _delay_fixed(*arguments, add=add, reference=reference)
@@ -76,6 +82,21 @@ def memory(
             initial = arguments[2] if len(arguments) > 2 else source
             stages = 3 if "3" in function else 1
     return _chain(function, source, time, initial, stages, cut, add=add, reference=reference)
+
+
+def _swap(expr: Expr, old: Ref | None, new: Expr) -> Expr:
+    """Put an expression in the place of a reference, inside arithmetic and calls."""
+    match expr:
+        case Ref() if expr == old:
+            return new
+        case Unary():
+            return replace(expr, operand=_swap(expr.operand, old, new))
+        case Binary():
+            return replace(expr, left=_swap(expr.left, old, new), right=_swap(expr.right, old, new))
+        case Call():
+            return replace(expr, arguments=tuple(_swap(a, old, new) for a in expr.arguments))
+        case _:
+            return expr
 
 
 def _delay_fixed(

@@ -803,7 +803,11 @@ class _Lowering:
                 if round(order) < 1:
                     raise self._error(f"the order of {node.name} is at least 1", node.at, found=f"{order:g}")
                 arguments = (*arguments[:3], Number(order, span))
-            return self._memory(key, arguments, scope, span)
+            own = None
+            if node is scope.definition.expression and scope.locals is None:
+                name = scope.definition.name
+                own = Ref(fold(name), tuple(_own(index, elements) for index, elements in scope.axes))
+            return self._memory(key, arguments, scope, span, own)
         return Call(key, arguments, span)
 
     def _reduce(self, node: Apply, key: str, scope: _Scope, span: Span) -> Expr:
@@ -1248,7 +1252,9 @@ class _Lowering:
                 raise self._error(f'the macro "{macro.name}" has no equation for "{name}"', macro.at)
         return names[fold(outputs[node.picked])]
 
-    def _memory(self, key: str, arguments: tuple[Expr, ...], scope: _Scope, span: Span) -> Expr:
+    def _memory(
+        self, key: str, arguments: tuple[Expr, ...], scope: _Scope, span: Span, own: Ref | None
+    ) -> Expr:
         """Rewrite a function with memory as hidden variables over the loops of its equation."""
         axes: Axes = tuple((index, elements) for index, elements in scope.axes if index is not None)
         stem = f"#{fold(scope.definition.name)} {key.upper()} {len(self.hidden)}"  # capitals: no folded name
@@ -1272,7 +1278,7 @@ class _Lowering:
             return Ref(f"{stem}{suffix}", subscripts, span)
 
         steady = len(arguments) > 1 and self._never_changes(arguments[1])
-        return expand.memory(key, arguments, add, reference, steady=steady)
+        return expand.memory(key, arguments, add, reference, steady=steady, own=own)
 
     def _never_changes(self, expr: Expr) -> bool:
         """True for arithmetic with constants."""
@@ -1337,6 +1343,11 @@ def _constant_value(expr: Expr, variables: Mapping[str, Variable], depth: int = 
                 case _:
                     return left / right
     return None
+
+
+def _own(index: str | None, elements: tuple[str, ...]) -> Subscript:
+    """The subscript of a left side."""
+    return Fixed(elements[0]) if index is None else Loop(index, elements)
 
 
 def _arithmetic(operator: str, values: list[float], count: int) -> float | None:
