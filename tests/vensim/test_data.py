@@ -104,9 +104,42 @@ def test_data_sets_can_be_given_and_the_later_one_wins(tmp_path: Path) -> None:
             r"m.mdl:1:6: the external file can't be used: .*none.xlsx",
         ),
         ("x := GET DIRECT DATA(1, 2) ~~|\n", "GET DIRECT DATA takes texts in single quotes"),
-        ("n = 1 ~~|\nx := n * 2 ~~|\n", "a data variable with an expression isn't supported yet"),
+        ("n = 1 ~~|\nx := n * 2 ~~|\n", "a data variable with an expression other than one series"),
+        ("n = Time ~~|\nx := n * 2 ~~|\n", "a data variable with an expression other than one series"),
     ],
 )
 def test_mistakes_with_data_are_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         flows.read_vensim(_write(tmp_path, text), units="off")
+
+
+def test_multiples_of_data_and_data_at_other_times(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("time,0,1,3\ny,10,20,40\n", encoding="utf-8")
+    path = _write(
+        tmp_path,
+        """
+        k = 100 ~~|
+        y := GET DIRECT DATA('d.csv', ',', '1', 'B2') ~~|
+        scaled := (k - y) / 2 ~~|
+        ahead = GET DATA BETWEEN TIMES(y, Time + 0.5, 0) ~~|
+        next = GET DATA BETWEEN TIMES(y, Time + 0.5, 1) ~~|
+        before = GET DATA BETWEEN TIMES(y, Time + 0.5, -1) ~~|
+        any way = GET DATA BETWEEN TIMES(y, Time + 0.5, IF THEN ELSE(Time > 1, 1, -1)) ~~|
+        """,
+    )
+    model = flows.read_vensim(path, units="off")
+    nothing = -(2.0**109)
+    for engine in ("python", "compiled"):
+        ds = flows.simulate(model, engine=engine, save_every=1)  # type: ignore[arg-type]
+        np.testing.assert_allclose(ds["scaled"], [45, 40, 35, 30, 30])
+        np.testing.assert_allclose(ds["ahead"], [15, 25, 35, nothing, nothing])
+        np.testing.assert_allclose(ds["next"], [20, 40, 40, nothing, nothing])
+        np.testing.assert_allclose(ds["before"], [10, 20, 20, nothing, nothing])
+        np.testing.assert_allclose(ds["any way"], [10, 20, 40, nothing, nothing])
+
+
+def test_a_product_of_data_is_refused_by_name(tmp_path: Path) -> None:
+    (tmp_path / "d.csv").write_text("time,0,1,3\ny,10,20,40\n", encoding="utf-8")
+    path = _write(tmp_path, "y := GET DIRECT DATA('d.csv', ',', '1', 'B2') ~~|\nx := y * y ~~|\n")
+    with pytest.raises(ModelError, match="other than one series times and plus constants"):
+        flows.read_vensim(path)

@@ -476,8 +476,15 @@ class _Lowering:
         external_kind = _external_kind(node)
         if external_kind is not None:
             return self._from_file(definition, node, external_kind, axes, span)
-        if definition.operator == ":=" or definition.keyword:
-            raise self._unsupported("a data variable with an expression", definition.at)
+        # Vensim works a data variable with an expression out at the points of its data and interpolates between. Where
+        # it is one interpolated series times and plus constants, that is the same as working it out at any time.
+        if (definition.operator == ":=" or definition.keyword) and (
+            definition.keyword not in ("", "INTERPOLATE") or len(self._affine(node) or ()) != 1
+        ):
+            raise self._unsupported(
+                "a data variable with an expression other than one series times and plus constants",
+                definition.at,
+            )
         if isinstance(node, Points):
             return "lookup", Equation(axes, table=self._table(definition, node), span=span)
         if isinstance(node, Num):
@@ -504,6 +511,32 @@ class _Lowering:
             self._arity(node)
             return "initial", Equation(axes, expr=self._expr(node.arguments[0], scope), span=span)
         return "auxiliary", Equation(axes, expr=self._expr(node, scope), span=span)
+
+    def _affine(self, node: Node) -> frozenset[str] | None:
+        """The interpolated data variables of which an expression is a multiple plus constants; None for others."""
+        match node:
+            case Num():
+                return frozenset()
+            case Name():
+                definitions = self.by_name.get(fold(node.name), [])
+                if definitions and all(isinstance(d.expression, Num | Array) for d in definitions):
+                    return frozenset()
+                data = (
+                    d.keyword in ("", "INTERPOLATE")
+                    and d.operator != "("
+                    and (d.expression is None or _external_kind(d.expression) == "data")
+                    for d in definitions
+                )
+                return frozenset({fold(node.name)}) if definitions and all(data) else None
+            case Op(operator="+" | "-" | "*" | "/"):
+                parts = [self._affine(o) for o in node.operands]
+                if any(p is None for p in parts):
+                    return None
+                names = frozenset[str]().union(*(p for p in parts if p is not None))
+                if node.operator == "*" and all(parts):
+                    return None
+                return None if node.operator == "/" and parts[1] else names
+        return None
 
     def _from_file(
         self, definition: Definition, node: Node, kind: str, axes: Axes, span: Span
