@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -587,7 +588,7 @@ def test_a_terminal_that_knows_ascii_only(here: Path) -> None:
 @pytest.mark.skipif(os.name != "posix", reason="pipes close otherwise elsewhere")
 def test_a_closed_pipe_is_no_mistake() -> None:
     done = subprocess.run(
-        [f"{sys.executable} -m flows list outcomes | head -n 1; echo ${{PIPESTATUS[0]}}"],
+        [f"{shlex.quote(sys.executable)} -m flows list outcomes | head -n 1; echo ${{PIPESTATUS[0]}}"],
         shell=True,
         executable="/bin/bash",
         capture_output=True,
@@ -603,7 +604,9 @@ def test_a_closed_pipe_is_no_mistake() -> None:
 def test_a_closed_pipe_does_not_stop_the_work(here: Path, closed: str) -> None:
     teacup(here, "room = 70 ~ Degree", "room = 70 ~ Person")
     done = subprocess.run(
-        [f"{sys.executable} -m flows run --model teacup.mdl {closed} true; echo ${{PIPESTATUS[0]}}"],
+        [
+            f"{shlex.quote(sys.executable)} -m flows run --model teacup.mdl {closed} true; echo ${{PIPESTATUS[0]}}"
+        ],
         shell=True,
         executable="/bin/bash",
         capture_output=True,
