@@ -85,3 +85,9 @@ def test_a_folder_without_cases_is_one_sentence(tmp_path: Path, make: bool, mess
         folder.mkdir()
     with pytest.raises(InputError, match=message):
         cases(folder)
+
+
+def test_random_draws_are_told_apart_from_wrong_numbers(tmp_path: Path) -> None:
+    _case(tmp_path / "a", RIGHT, model=MODEL.replace("rate = 2", "rate = RANDOM UNIFORM(0, 1, 5)"))
+    (verdict,) = conform(tmp_path, engines=("compiled",))
+    assert (verdict.status, verdict.reason) == ("random", "it draws random numbers")

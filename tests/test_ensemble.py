@@ -10,7 +10,7 @@ import xarray as xr
 
 from flows import simulate
 from flows.ensemble import NonFiniteWarning, reference
-from flows.errors import FlowsError, InputError
+from flows.errors import InputError
 from flows.model.model import Model
 
 Build = Callable[..., Model]
@@ -356,9 +356,12 @@ def test_large_finite_numbers_give_no_warning(build: Build) -> None:
 
 
 @pytest.mark.parametrize("name", ["draw", "scenario", "time"])
-def test_reserved_names_of_ranges_are_refused(build: Build, name: str) -> None:
-    with pytest.raises(FlowsError):
-        simulate(build(f"{name} : p, q ~~|\nx[{name}] = Time ~~|"))
+def test_a_range_with_a_reserved_name_gets_another_dimension(build: Build, name: str) -> None:
+    model = build(f"{name} : p, q ~~|\nc[{name}] = 1, 2 ~~|\nx[{name}] = Time + c[{name}] ~~|")
+    values = xr.DataArray([[5.0, 6.0], [7.0, 8.0]], dims=["draw", f"{name} range"])
+    ds = simulate(model, {"c": values})
+    assert ds["x"].dims == ("draw", f"{name} range", "time")
+    assert ds["x"].isel(time=0).values.tolist() == [[5, 6], [7, 8]]
 
 
 def test_a_variable_called_date_keeps_its_values(build: Build) -> None:

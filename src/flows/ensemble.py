@@ -232,6 +232,11 @@ def reference(model: Model, text: str, *, where: str = "") -> tuple[Variable, tu
     return variable, tuple(elements)
 
 
+def _dimension(range_name: str) -> str:
+    """Name of a range's dimension: its own, unless the name is reserved."""
+    return f"{range_name} range" if range_name.lower() in RESERVED else range_name
+
+
 def _flat(variable: Variable, elements: tuple[str | None, ...] | None) -> NDArray[np.int64]:
     """Flat positions of the chosen elements, row order."""
     grid = np.arange(variable.size).reshape(variable.shape)
@@ -257,7 +262,7 @@ def _labelled(
         array = value
         names = {fold(str(d)): d for d in array.dims}
         for d in free:
-            dim = names.get(variable.ranges[d])
+            dim = names.get(_dimension(variable.ranges[d]))
             if dim is None:
                 continue
             if dim in array.coords:
@@ -593,11 +598,7 @@ def _dataset(
         dims = [
             dim if dim not in dims[:k] else f"{dim} {dims[:k].count(dim) + 1}" for k, dim in enumerate(dims)
         ]
-        clash = set(dims) & set(RESERVED)
-        if clash:
-            raise InputError(
-                f'the subscript range "{clash.pop()}" has a reserved name', where=str(model.path)
-            )
+        dims = [_dimension(dim) for dim in dims]
         for d, dim in zip(free, dims, strict=True):
             coords[dim] = [model.element_spellings[e] for e in v.elements[d]]
         attrs = {"units": v.units or "Dmnl"}
