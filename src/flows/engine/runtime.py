@@ -322,7 +322,7 @@ _MASK = (1 << 64) - 1
 
 
 def _mixed(state: int) -> int:
-    """One step of SplitMix64 (Steele, Lea and Flood 2014)."""
+    """One step of SplitMix64 (Steele and others 2014, "Fast splittable pseudorandom number generators")."""
     state = (state + 0x9E3779B97F4A7C15) & _MASK
     state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
     state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
