@@ -15,11 +15,11 @@ HERE = Path(__file__).relative_to(ROOT).as_posix()
 
 BINARY = {".png", ".jpg", ".ico", ".nc", ".npz", ".gz", ".woff2", ".pdf"}
 
-# Names and versions with hashes are enough to install from any index.
-INDEX = re.compile(
-    r"--(?:extra-)?index-url|--find-links|--trusted-host|pypi\.org|pythonhosted|/simple/|registry\.npmjs|deb\.debian",
-    re.IGNORECASE,
-)
+# Names and versions with hashes are enough to install from any index: no option names one, and no line of a
+# requirements file or a build file holds a web address.
+INDEX = re.compile(r"--(?:extra-)?index-" + r"url|--find-" + "links|--trusted-" + "host", re.IGNORECASE)
+ADDRESS = re.compile(r"[a-z][a-z+]*://", re.IGNORECASE)
+INSTALLING = ("requirements", "Makefile", ".ci/", "pyproject.toml", ".github/")
 MACHINE = re.compile(r"(?<![\w.:/])/(?:work|farm|root|home/\w+|Users/\w+|tmp/\w+)/")
 
 # Words that judge people or liken them to disasters, and a name for three countries that hides them.
@@ -59,6 +59,9 @@ def findings(pattern: re.Pattern[str], names: list[str]) -> list[str]:
 
 def test_no_address_of_a_package_index() -> None:
     assert findings(INDEX, committed()) == []
+    installing = [name for name in committed() if name.startswith(INSTALLING)]
+    assert installing
+    assert findings(ADDRESS, installing) == []
 
 
 def test_no_path_of_one_machine() -> None:
