@@ -9,20 +9,8 @@ from hypothesis import strategies as st
 
 from flows.errors import FlowsError, ModelError
 from flows.references import fold
-from flows.vensim.parse import (
-    Apply,
-    Array,
-    Definition,
-    ModelText,
-    Name,
-    Node,
-    Num,
-    Op,
-    Points,
-    Text,
-    parse,
-    read_text,
-)
+from flows.vensim.parse import parse, read_text
+from flows.vensim.tree import Apply, Array, Definition, ModelText, Name, Node, Num, Op, Points, Text
 
 NA = -(2.0**109)
 

@@ -42,7 +42,7 @@ from flows.model.model import CONTROLS, Control, Model
 from flows.references import fold
 from flows.vensim import expand, external
 from flows.vensim.functions import FUNCTIONS
-from flows.vensim.parse import (
+from flows.vensim.tree import (
     Apply,
     Array,
     Definition,

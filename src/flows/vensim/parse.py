@@ -9,182 +9,30 @@ from __future__ import annotations
 
 import bisect
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
 from flows.errors import ModelError
 from flows.model.ir import Span
 from flows.references import fold
-
-# ---------------------------------------------------------------------------------------------------- syntax tree
-
-
-@dataclass(frozen=True, slots=True)
-class Num:
-    """A literal number."""
-
-    value: float
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Sub:
-    """One subscript: a range or element name, perhaps with ``!``."""
-
-    name: str
-    bang: bool
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Name:
-    """A name with its subscripts."""
-
-    name: str
-    subscripts: tuple[Sub, ...]
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A string in single quotes."""
-
-    value: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Op:
-    """A unary (one operand) or binary operator."""
-
-    operator: str
-    operands: tuple[Node, ...]
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Apply:
-    """``name[subscripts](arguments : outputs)``: a function, macro or lookup.
-
-    `outputs` are the variables that take further results of a macro; `picked` is 1 for the first of them, 0 for the
-    macro's own value.
-    """
-
-    name: str
-    subscripts: tuple[Sub, ...]
-    arguments: tuple[Node, ...]
-    at: int
-    outputs: tuple[Name, ...] = ()
-    picked: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Points:
-    """Lookup points."""
-
-    x: tuple[float, ...]
-    y: tuple[float, ...]
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class Array:
-    """A list of constants, by rows."""
-
-    rows: tuple[tuple[float, ...], ...]
-    at: int
-
-
-Node = Num | Name | Text | Op | Apply | Points | Array
-
-
-@dataclass(frozen=True, slots=True)
-class Definition:
-    """One equation block; `operator` is ``=``, ``==``, ``:=``, ``:IS:``, ``(`` (lookup) or empty (bare data)."""
-
-    name: str
-    subscripts: tuple[Sub, ...]
-    exceptions: tuple[tuple[Sub, ...], ...]
-    operator: str
-    expression: Node | None
-    keyword: str
-    units: str
-    limits: tuple[float | None, float | None] | None
-    comment: str
-    flags: str
-    group: str
-    at: int
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One item of a range definition: an element or range name, or a numbered sequence ``(a0-a17)``."""
-
-    name: str
-    last: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class RangeDefinition:
-    """``name : items -> mappings`` or ``name <-> other``; `source` holds the arguments of GET … SUBSCRIPT."""
-
-    name: str
-    items: tuple[Item, ...]
-    mappings: tuple[tuple[str, tuple[Item, ...]], ...]
-    equivalent: str
-    group: str
-    at: int
-    source: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A group with its comment."""
-
-    name: str
-    comment: str
-    at: int
-
-
-@dataclass(frozen=True, slots=True)
-class MacroDefinition:
-    """``:MACRO: name(inputs : outputs)`` and its equations."""
-
-    name: str
-    inputs: tuple[str, ...]
-    outputs: tuple[str, ...]
-    definitions: tuple[Definition, ...]
-    at: int
-
-
-@dataclass(frozen=True)
-class ModelText:
-    """A parsed model file. Offsets (`at`) count characters of `text`; `where` turns them into places."""
-
-    path: str
-    text: str
-    definitions: tuple[Definition, ...]
-    ranges: tuple[RangeDefinition, ...]
-    groups: tuple[Group, ...]
-    macros: tuple[MacroDefinition, ...]
-    sketch: str
-    settings: str
-    lines: tuple[int, ...] = field(repr=False)
-
-    def span(self, at: int) -> Span:
-        """Line and column (from 1) of an offset."""
-        line = bisect.bisect_right(self.lines, at)
-        return Span(line, at - self.lines[line - 1] + 1)
-
-    def where(self, at: int) -> str:
-        """``file:line:column`` of an offset."""
-        span = self.span(at)
-        return f"{self.path}:{span.line}:{span.column}"
-
+from flows.vensim.tree import (
+    Apply,
+    Array,
+    Definition,
+    Group,
+    Item,
+    MacroDefinition,
+    ModelText,
+    Name,
+    Node,
+    Num,
+    Op,
+    Points,
+    RangeDefinition,
+    Sub,
+    Text,
+)
 
 # ---------------------------------------------------------------------------------------------------- tokens
 
