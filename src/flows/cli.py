@@ -430,11 +430,13 @@ def conform(
     ] = True,
 ) -> None:
     """Run models with canonical output and compare; exit code 1 if the compiled engine differs from one."""
-    from flows.conform import WIDER, conform_folder
+    from flows.conform import WIDER
+    from flows.conform import conform as verdicts_of
     from flows.provenance import atomic_write
 
     with _progress("Conformance") as progress:
-        verdicts = conform_folder(folder, reference=reference, progress=progress)
+        engines: tuple[Any, ...] = ("compiled", "pysd") if reference else ("compiled",)
+        verdicts = list(verdicts_of(folder, engines=engines, progress=progress))
     shown = [v for v in verdicts if v.status != "agrees" or v.reason]
     table = _table("model", "engine", "verdict", ">difference", "where or why")
     for v in shown:

@@ -139,14 +139,6 @@ def conform(
             progress(done + 1, len(found))
 
 
-def conform_folder(
-    folder: str | Path, *, reference: bool = True, progress: Callable[[int, int], None] | None = None
-) -> list[Verdict]:
-    """Run every case of a folder in the compiled engine and, if asked for, in PySD; all verdicts at once."""
-    engines: tuple[Literal["compiled", "pysd"], ...] = ("compiled", "pysd") if reference else ("compiled",)
-    return list(conform(folder, engines=engines, progress=progress))
-
-
 def _verdict(
     path: Path, output: Path, name: str, engine: Literal["compiled", "pysd"], tolerance: float
 ) -> Verdict:

@@ -17,9 +17,9 @@ from flows.engine import emit_python, runtime
 from flows.engine.hoist import hoist
 from flows.engine.layout import Layout, layout
 from flows.errors import UnsupportedError
-from flows.model.ir import Previous, deep, walk
+from flows.model.ir import deep
 from flows.model.model import Model
-from flows.model.order import Plan, plan
+from flows.model.order import Plan, keeps_its_last_value, plan
 
 METHODS = {"euler": "euler", "rk4": "rk4", "rk4 auto": "rk4"}
 """Integration method as a file names it → how it is run: an automatic step is run as a fixed one."""
@@ -123,15 +123,12 @@ def prepare(
             remedy="Choose it with method= or in the file's settings",
         )
     method = METHODS[method]
-    if method != "euler":
-        for v in model.variables.values():
-            if any(
-                isinstance(n, Previous) for eq in v.equations if eq.expr is not None for n in walk(eq.expr)
-            ):
-                raise UnsupportedError(f"{v.spelling} isn't supported under {method}", where=model.where(v))
     known = _programs.setdefault(model, {})
     key = (method, own_tables, wanted)
     if key not in known:
+        for v in model.variables.values() if method != "euler" else ():
+            if keeps_its_last_value(v):
+                raise UnsupportedError(f"{v.spelling} isn't supported under {method}", where=model.where(v))
         hoisted = hoist(model)
         known[key] = Program(hoisted, plan(hoisted, wanted), layout(hoisted), method, own_tables)
     return known[key]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import shutil
 import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -54,28 +55,7 @@ def run(
     ModelError
         If PySD can't read or run the file, with what it says.
     """
-    with tempfile.TemporaryDirectory(prefix="flows-pysd-") as folder:
-        path = Path(folder) / "model.mdl"
-        path.write_text(model.text, encoding="utf-8", newline="")
-        for beside in model.path.parent.iterdir() if model.path.parent.is_dir() else ():
-            if beside.suffix.lower() in (".xls", ".xlsx", ".csv", ".tab", ".dat"):
-                shutil.copy(beside, folder)
-        return _run(model, path, constants, initial, lookups, variables, start, step, final, save_every)
-
-
-def _run(
-    model: Model,
-    path: Path,
-    constants: Mapping[str, NDArray[np.float64]],
-    initial: Mapping[str, NDArray[np.float64]],
-    lookups: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
-    variables: list[Variable],
-    start: float,
-    step: float,
-    final: float,
-    save_every: float,
-) -> dict[str, NDArray[np.float64]]:
-    with warnings.catch_warnings():
+    with _copy(model) as path, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import pandas as pd
         import pysd
@@ -115,6 +95,18 @@ def _run(
         blank = np.full(len(frame), np.nan)
         result[v.name] = np.stack([columns.get((v.name, p), blank) for p in picks], axis=-1)
     return result
+
+
+@contextlib.contextmanager
+def _copy(model: Model) -> Iterator[Path]:
+    """A copy of a model with its data files, in a folder of its own: PySD writes code beside what it reads."""
+    with tempfile.TemporaryDirectory(prefix="flows-pysd-") as folder:
+        path = Path(folder) / "model.mdl"
+        path.write_text(model.text, encoding="utf-8", newline="")
+        for beside in model.path.parent.iterdir() if model.path.parent.is_dir() else ():
+            if beside.suffix.lower() in (".xls", ".xlsx", ".csv", ".tab", ".dat"):
+                shutil.copy(beside, folder)
+        yield path
 
 
 def _labelled(model: Model, name: str, values: NDArray[np.float64]) -> float | xr.DataArray:

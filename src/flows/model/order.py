@@ -119,10 +119,7 @@ def plan(model: Model, wanted: Iterable[str] | None = None) -> Plan:
             expr = eq.initial if eq.initial is not None else eq.expr
             assert expr is not None
             candidates.append(Node(v, eq, expr))
-        remembers = any(
-            isinstance(n, Previous) for eq in v.equations if eq.expr is not None for n in walk(eq.expr)
-        )
-        if v.kind in ("stock", "initial") or v.name in static or remembers:
+        if v.kind in ("stock", "initial") or v.name in static or keeps_its_last_value(v):
             settled.append(v.name)
     needed = _ancestors(candidates, settled)
     initial = [n for n in candidates if n.variable.name in needed]
@@ -131,6 +128,13 @@ def plan(model: Model, wanted: Iterable[str] | None = None) -> Plan:
         dynamic=tuple(_sorted(model, dynamic)),
         stocks=stocks,
         histories=histories,
+    )
+
+
+def keeps_its_last_value(variable: Variable) -> bool:
+    """True for a variable that uses its own value of the step before (SAMPLE IF TRUE)."""
+    return any(
+        isinstance(n, Previous) for eq in variable.equations if eq.expr is not None for n in walk(eq.expr)
     )
 
 
