@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -47,6 +49,22 @@ def small_model(
         initial=initial, final=final, step=step, saveper=step if saveper is None else saveper, unit=unit
     )
     return lower(parse(textwrap.dedent(text).lstrip("\n") + control + settings, path))
+
+
+def run_flows(*arguments: str, cwd: Path, timeout: float = 900) -> str:
+    """Run the command line as its users do, in a process of its own; returns what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flows", *arguments],
+        cwd=cwd,
+        env={**os.environ, "PYTHONUTF8": "1", "NO_COLOR": "1", "COLUMNS": "200"},
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=timeout,
+        check=False,
+    )
+    assert done.returncode == 0, f"flows {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -10,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.conftest import run_flows
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -37,36 +37,21 @@ def commands() -> list[tuple[str, ...]]:
     return sorted(found)
 
 
-def flows(*arguments: str) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "flows", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "PYTHONUTF8": "1", "NO_COLOR": "1", "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, f"flows {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
 @pytest.mark.parametrize("command", commands(), ids=" ".join)
 def test_command_exists(command: tuple[str, ...]) -> None:
     name, *rest = command
-    known = flows(name, "--help")
+    known = run_flows(name, "--help", cwd=ROOT, timeout=300)
     for option in (argument for argument in rest if argument.startswith("--")):
         assert option in known
     for file in (argument for argument in rest if argument.endswith(".toml") and "FILE" not in argument):
         assert (ROOT / file).is_file()
     if name == "list":
-        assert flows(*command).strip()
+        assert run_flows(*command, cwd=ROOT, timeout=300).strip()
 
 
 @pytest.mark.parametrize("name", ["run", "compare"])
 def test_scenarios_exist(name: str) -> None:
-    listed = flows("list", "scenarios")
+    listed = run_flows("list", "scenarios", cwd=ROOT, timeout=300)
     for command in commands():
         if command[0] == name:
             positional = command[1 : next((k for k, a in enumerate(command) if a.startswith("--")), None)]

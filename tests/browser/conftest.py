@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+from tests.conftest import run_flows
 
 FLAGS = [
     "--no-sandbox",
@@ -24,29 +23,14 @@ FLAGS = [
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 
 
-def flows(*arguments: str, cwd: Path) -> str:
-    done = subprocess.run(
-        [sys.executable, "-m", "flows", *arguments],
-        cwd=cwd,
-        env={**os.environ, "PYTHONUTF8": "1", "NO_COLOR": "1", "COLUMNS": "200"},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=900,
-        check=False,
-    )
-    assert done.returncode == 0, f"flows {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
-    return done.stdout
-
-
 @pytest.fixture(scope="session")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the report on the shipped model; ``FLOWS_REPORT`` names one that stands already."""
     if standing := os.environ.get("FLOWS_REPORT"):
         return Path(standing).resolve()
     folder = tmp_path_factory.mktemp("report")
-    quick = ["--quick"] if "--quick" in flows("report", "--help", cwd=folder) else []
-    flows("report", *quick, "--out", str(folder / "report"), cwd=folder)
+    quick = ["--quick"] if "--quick" in run_flows("report", "--help", cwd=folder) else []
+    run_flows("report", *quick, "--out", str(folder / "report"), cwd=folder)
     return folder / "report" / "index.html"
 
 
