@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import wraps
 from typing import Literal, ParamSpec, TypeVar
 
@@ -310,6 +310,36 @@ def children(expr: Expr) -> tuple[Expr, ...]:
             return (*(body for _, body in expr.groups), *expr.scalars, expr.position)
         case _:
             return ()
+
+
+def rebuilt(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
+    """Return a node whose direct sub-expressions are changed; the table of a lookup call stays."""
+    match expr:
+        case Unary():
+            return replace(expr, operand=change(expr.operand))
+        case Binary():
+            return replace(expr, left=change(expr.left), right=change(expr.right))
+        case Call():
+            return replace(expr, arguments=tuple(change(a) for a in expr.arguments))
+        case LookupCall():
+            return replace(expr, argument=change(expr.argument))
+        case Reduce():
+            return replace(expr, body=change(expr.body))
+        case Past():
+            return replace(expr, lag=change(expr.lag), otherwise=change(expr.otherwise))
+        case Element():
+            array = change(expr.array)
+            assert isinstance(array, Ref)
+            return replace(expr, array=array, position=change(expr.position))
+        case Vector():
+            return replace(
+                expr,
+                groups=tuple((over, change(body)) for over, body in expr.groups),
+                scalars=tuple(change(a) for a in expr.scalars),
+                position=change(expr.position),
+            )
+        case _:
+            return expr
 
 
 def walk(expr: Expr) -> Iterator[Expr]:
