@@ -10,6 +10,8 @@ from sphinx.application import Sphinx
 from sphinx.errors import SphinxError
 from sphinx.writers.html5 import HTML5Translator
 
+import flows
+from flows.report import book
 from flows.vensim.functions import FUNCTIONS
 
 
@@ -78,7 +80,16 @@ def _block_formula(writer: HTML5Translator, node: nodes.math_block) -> None:
     raise nodes.SkipNode
 
 
+def _model_books(app: Sphinx) -> None:
+    """Write the pages of the shipped models from their files."""
+    models = Path(app.srcdir).parent / "models"
+    for path in sorted(models.glob("*.mdl")):
+        model = flows.read_vensim(path, units="off")
+        book.make(model, Path(app.srcdir) / "model" / path.stem, shipped=path.stem == "migration")
+
+
 def setup(app: Sphinx) -> None:
+    app.connect("builder-inited", _model_books)
     # Formulas as MathML, which browsers draw themselves: no script from elsewhere.
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_block_formula, None))
     app.connect("build-finished", _refuse_remote_assets)

@@ -402,6 +402,17 @@ def report(
     print(_shown(page))
 
 
+@app.command()
+def docs(model: ModelFile = None, out: Out = None) -> None:
+    """Write the model book: a page for each sector with every equation, the feedback loops, the boundary."""
+    from flows.report.book import make
+
+    built = _read_model(model, None)
+    with _working("Writing the pages"):
+        page = make(built, out or OUTPUTS / "book" / built.name, shipped=model is None)
+    print(_shown(page))
+
+
 @app.command(name="list")
 def list_(
     what: Annotated[str, typer.Argument(metavar="scenarios|levers|outcomes|studies", help="What to list.")],

@@ -303,6 +303,9 @@ def effects_of_cutting(
     """
     cut = [loop for loop in named if loop.switch]
     ids = [loop.id for loop in cut]
+    coords = {"loop": ids, "outcome": [o.name for o in outcomes], "month": list(months)}
+    if not cut:
+        return xr.DataArray(np.zeros((0, len(outcomes), len(months))), dims=list(coords), coords=coords)
     runs = ["", *ids]
     turned: dict[str, Any] = dict(inputs or {})
     for switch in dict.fromkeys(loop.switch for loop in cut):
@@ -323,11 +326,7 @@ def effects_of_cutting(
     table = np.stack(blocks, axis=1)  # scenario, outcome, month
     with np.errstate(divide="ignore", invalid="ignore"):
         change = np.where(table[:1] != 0, table[1:] / table[:1] - 1, np.nan)
-    return xr.DataArray(
-        change,
-        dims=["loop", "outcome", "month"],
-        coords={"loop": ids, "outcome": [o.name for o in outcomes], "month": list(months)},
-    )
+    return xr.DataArray(change, dims=list(coords), coords=coords)
 
 
 __all__ = [

@@ -32,6 +32,8 @@ PLACES = {
     "model": ("models", ".mdl"),
     "outcomes": ("models/outcomes.toml", ""),
     "loops": ("models/loops.toml", ""),
+    "clouds": ("models/clouds.toml", ""),
+    "boundary": ("models/boundary.toml", ""),
     "claims": ("models/claims.csv", ""),
     "observations": ("models/data/observations.csv", ""),
     "sources": ("models/data/sources.csv", ""),
@@ -46,8 +48,8 @@ def find(kind: str, name: str | Path | None = None, *, folder: Path | None = Non
     Parameters
     ----------
     kind : str
-        ``scenario``, ``study``, ``model``, or one of the tables ``outcomes``, ``loops``, ``claims``,
-        ``observations``, ``sources``, ``seed-figures``, ``series``.
+        ``scenario``, ``study``, ``model``, or one of the tables ``outcomes``, ``loops``, ``clouds``, ``boundary``,
+        ``claims``, ``observations``, ``sources``, ``seed-figures``, ``series``.
     name : str or Path, optional
         The name without its ending, or a path; needed for the first three kinds.
     folder : Path, optional
