@@ -148,3 +148,26 @@ def test_what_is_not_conserved_is_found(
         build(PEOPLE.replace(old, new) if old else PEOPLE), unit="persons", boundary=boundary
     )
     assert what in [f.what for f in findings]
+
+
+SPLIT = """
+    who: one, two ~~|
+    first: one ~~|
+    A[first] = INTEG(arriving[first] - leaving[first], 0) ~ Person ~|
+    B[who] = INTEG(0 - moving[who], 9) ~ Person ~|
+    C[second] = INTEG(arriving[second] - leaving[second] + moving[second], 0) ~ Person ~|
+    D[first] = INTEG(moving[first], 0) ~ Person ~|
+    second: two ~~|
+    arriving[who] = 1, 2 ~ Person/Month ~|
+    leaving[first] = A[first] / 2 ~ Person/Month ~|
+    leaving[second] = C[second] / 2 ~ Person/Month ~|
+    moving[who] = B[who] / 3 ~ Person/Month ~|
+    """
+
+
+def test_stocks_may_share_a_flow_by_its_elements_but_not_one_element(build: Build) -> None:
+    boundary = {"in": ["arriving"], "out": ["leaving"]}
+    assert conservation_findings(build(SPLIT), unit="Person", boundary=boundary) == []
+    twice = SPLIT.replace("INTEG(moving[first], 0)", "INTEG(moving[first] + arriving[first], 0)")
+    what = [f.what for f in conservation_findings(build(twice), unit="Person", boundary=boundary)]
+    assert what == ['the flow "arriving" enters 2 stocks or clouds']

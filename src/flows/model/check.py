@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import product
 
 from flows.model.ir import (
     COMPARISONS,
@@ -345,13 +346,13 @@ def conservation_findings(model: Model, *, unit: str, boundary: Mapping[str, Ite
         variable = model.variables.get(name)
         spelling = variable.spelling if variable else name
         where = model.where(variable) if variable else str(model.path)
-        for ends, clouds, verb in (
-            (leaves.get(name, []), from_cloud, "leaves"),
-            (enters.get(name, []), to_cloud, "enters"),
+        for ends, clouds, verb, sign in (
+            (leaves.get(name, []), from_cloud, "leaves", -1),
+            (enters.get(name, []), to_cloud, "enters", +1),
         ):
             stocks = sorted({v.spelling for v in ends})
             n = len(ends) + (name in clouds)
-            overlapping = len(ends) > 1 and not _disjoint(model, name, ends)
+            overlapping = len(ends) > 1 and not _disjoint(name, sign, ends)
             if n == 0 or (name in clouds and ends) or overlapping:
                 findings.append(
                     Finding(
@@ -366,15 +367,19 @@ def conservation_findings(model: Model, *, unit: str, boundary: Mapping[str, Ite
     return findings
 
 
-def _disjoint(model: Model, name: str, stocks: list[Variable]) -> bool:
-    """True if the stocks take the flow for different elements (several equations of one variable)."""
-    if len({v.name for v in stocks}) != 1:
-        return False
-    terms = sum(
-        1
-        for eq in stocks[0].equations
-        if eq.expr is not None
-        for _, ref in flow_terms(eq.expr)
-        if ref is not None and ref.name == name
-    )
-    return terms == len(stocks[0].equations)
+def _disjoint(name: str, sign: int, stocks: list[Variable]) -> bool:
+    """True if no element of the flow is taken twice, by several equations of one stock or by several stocks."""
+    taken: set[tuple[str, ...]] = set()
+    for stock in {v.name: v for v in stocks}.values():
+        for eq in stock.equations:
+            if eq.expr is None:
+                continue
+            for term_sign, ref in flow_terms(eq.expr):
+                if ref is None or ref.name != name or term_sign != sign:
+                    continue
+                axes = (getattr(s, "elements", (getattr(s, "element", ""),)) for s in ref.subscripts)
+                for element in product(*axes):
+                    if element in taken:
+                        return False
+                    taken.add(element)
+    return True
