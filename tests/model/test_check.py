@@ -154,7 +154,7 @@ SPLIT = """
     who: one, two ~~|
     first: one ~~|
     A[first] = INTEG(arriving[first] - leaving[first], 0) ~ Person ~|
-    B[who] = INTEG(0 - moving[who], 9) ~ Person ~|
+    B[who] = INTEG(-moving[who], 9) ~ Person ~|
     C[second] = INTEG(arriving[second] - leaving[second] + moving[second], 0) ~ Person ~|
     D[first] = INTEG(moving[first], 0) ~ Person ~|
     second: two ~~|

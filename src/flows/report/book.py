@@ -181,7 +181,7 @@ def _equations(model: Model) -> dict[str, list[str]]:
     result: dict[str, list[str]] = {}
     for definition in source.definitions:
         text = source.text[definition.start : definition.end].split("~")[0]
-        text = textwrap.fill(_joined(text), 100, subsequent_indent="    ", break_on_hyphens=False)
+        text = textwrap.fill(_joined(text), 84, subsequent_indent="    ", break_on_hyphens=False)
         if definition.expression is not None or definition.operator:
             result.setdefault(fold(definition.name), []).append(text)
     return result
