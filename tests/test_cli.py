@@ -18,6 +18,7 @@ import flows
 from flows import cli
 from flows.compare import CAVEAT
 from flows.errors import ResultError
+from flows.report import results
 
 TEACUP = """{UTF-8}
 Temperature = INTEG(-cooling, 180) ~ Degree ~ |
@@ -85,6 +86,39 @@ def test_any_model_runs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
         assert arrays["Temperature"].attrs["units"] == "Degree"
     record = json.loads((folder / "provenance.json").read_text(encoding="utf-8"))
     assert record["inputs"][0]["path"] == "teacup.mdl"
+
+
+def test_without_figures(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    teacup(here)
+    assert cli.main(["run", "--model", "teacup.mdl", "--out", "with"]) == 0
+    assert cli.main(["run", "--model", "teacup.mdl", "--no-figures", "--out", "without"]) == 0
+    names = {path.name for path in (here / "with").iterdir()} - {"trajectories.png", "trajectories.svg"}
+    assert {path.name for path in (here / "without").iterdir()} == names
+    for name in ("trajectories.csv", "columns.csv"):
+        assert (here / "without" / name).read_bytes() == (here / "with" / name).read_bytes()
+
+
+def test_a_run_without_figures_imports_what_it_needs(here: Path) -> None:
+    teacup(here)
+    code = """if True:
+        import sys
+        from flows import cli
+        assert cli.main(["run", "--model", "teacup.mdl", "--no-figures"]) == 0
+        heavy = {"matplotlib", "openpyxl", "pysd", "SALib", "scipy.stats", "scipy.interpolate", "xlrd"}
+        sys.exit(", ".join(heavy & set(sys.modules)) or 0)
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_table_of_numbers_is_written_as_pandas_does(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {"date": ["2013-01-01", "2013-02-01"], 'a, "b"': [0.1, -1e300], "x[A,B]": [1.0, 5e-324]}
+    )
+    for frame in (table.assign(note="one, two"), table.assign(x=[float("nan"), 1.0]), table.assign(n=[1, 2])):
+        results.save_csv(frame, tmp_path / "slow.csv")
+        results.save_numbers(frame, tmp_path / "quick.csv")
+        assert (tmp_path / "quick.csv").read_bytes() == (tmp_path / "slow.csv").read_bytes()
 
 
 def test_settings_and_until(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

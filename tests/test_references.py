@@ -8,6 +8,7 @@ from flows.errors import InputError
 from flows.references import (
     Expression,
     Reference,
+    at_time,
     fold,
     parse_number,
     parse_reference,
@@ -198,3 +199,16 @@ def test_take_refused(result: xr.Dataset, text: str, message: str) -> None:
     with pytest.raises(InputError) as refused:
         take(result, parse_reference(text))
     assert message in str(refused.value)
+
+
+def test_between_saved_times() -> None:
+    whole = xr.DataArray(
+        [[1.0, 3.0, 7.0], [0.0, 0.0, -4.0]], dims=("draw", "time"), coords={"time": [0.0, 1.0, 3.0]}
+    )
+    assert at_time(whole, 1.0).values == pytest.approx([3, 0])
+    assert at_time(whole, 2.5).values == pytest.approx([6, -3])
+    assert float(at_time(whole, 2.5)["time"]) == 2.5
+    assert at_time(whole, 3.0 + 1e-12).values == pytest.approx([7, -4])
+    assert np.isnan(at_time(whole, -0.1)).all()
+    assert np.isnan(at_time(whole, 3.1)).all()
+    assert at_time(whole, 0.5).equals(whole.interp(time=0.5))

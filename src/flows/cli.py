@@ -197,6 +197,7 @@ def run(
         ),
     ] = None,
     out: Out = None,
+    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Whether to draw.")] = True,
 ) -> None:
     """Run the model once: trajectories, a figure, and a table against what was observed.
 
@@ -244,7 +245,7 @@ def run(
     with provenance.results_folder(
         folder, inputs=read, extra={"settings": changed, "scenario": name}
     ) as place:
-        write_run(dataset, place, model=built, outcomes=outcomes, observed=rows, title=title)
+        write_run(dataset, place, model=built, outcomes=outcomes, observed=rows, title=title, figure=figures)
     if rows is not None:
         _print_outcomes(title, outcomes, dataset, fit_summary(rows))
         _say(CAVEAT)
@@ -724,7 +725,8 @@ def _refuse_non_finite(dataset: xr.Dataset, engine: Engine) -> None:
     from flows.calendar import label
 
     first: tuple[int, str] | None = None
-    for name, array in dataset.data_vars.items():
+    for name in dataset.data_vars:
+        array = dataset.variables[name]
         if "time" not in array.dims or np.isfinite(array.values).all():
             continue
         bad = ~np.isfinite(array.transpose(..., "time").values).reshape(-1, dataset.sizes["time"])

@@ -24,7 +24,7 @@ from flows.calendar import month_of, time_at_end
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError, ResultError, near
 from flows.inputs import Outcome, Scenario, read_outcomes, read_scenario, scenario_inputs
-from flows.references import fold, parse_reference
+from flows.references import at_time, fold, parse_reference
 
 __all__ = [
     "BASELINE",
@@ -266,7 +266,8 @@ def level(values: xr.DataArray, unit: str, end: float) -> xr.DataArray:
         Without ``time``; what is no rate is read at ``end`` itself.
     """
     if not _is_rate(unit):
-        return values.interp(time=end)
+        read: xr.DataArray = at_time(values, end)
+        return read
     times = np.asarray(values["time"].values, dtype=float)
     total = xr.DataArray(_running_integral(values.values, times), dims=values.dims, coords=values.coords)
     return _mean(total, max(end - _LAST_YEAR, times[0]), end)
@@ -377,8 +378,8 @@ def to_netcdf(dataset: xr.Dataset, path: Path) -> None:
     made = dataset.rename(renamed)
     encoding: dict[Any, Any] = {
         name: {"zlib": True, "complevel": 1}
-        for name, array in made.data_vars.items()
-        if array.ndim and array.dtype.kind == "f"
+        for name in made.data_vars
+        if made.variables[name].ndim and made.variables[name].dtype.kind == "f"
     }
     if "date" in made.coords:
         encoding["date"] = {"units": "hours since 2013-01-01", "dtype": "int64"}
@@ -585,7 +586,7 @@ def _measures(
             if end <= start or running:
                 continue
             if rate:
-                found[str(name), date, TOTAL] = total.interp(time=end) - total.interp(time=start)
+                found[str(name), date, TOTAL] = at_time(total, end) - at_time(total, start)
             else:
                 found[str(name), date, MEAN] = _mean(total, start, end)
     return found
@@ -607,7 +608,8 @@ def _running_integral(values: NDArray[np.float64], times: NDArray[np.float64]) -
 
 
 def _mean(total: xr.DataArray, start: float, end: float) -> xr.DataArray:
-    return (total.interp(time=end) - total.interp(time=start)) / (end - start)
+    mean: xr.DataArray = (at_time(total, end) - at_time(total, start)) / (end - start)
+    return mean
 
 
 _Measures = dict[tuple[str, str, str], xr.DataArray]

@@ -9,11 +9,10 @@ series is.
 from __future__ import annotations
 
 import calendar as gregorian
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -127,7 +126,8 @@ def observed(series: str, *, group: str | None = None, period_type: str | None =
 
 def _choose(frame: pd.DataFrame, column: str, name: str) -> pd.DataFrame:
     known = sorted(frame[column].unique())
-    chosen = frame[frame[column].isin([spelt for spelt in known if fold(spelt) == fold(name)])]
+    wanted = fold(name)
+    chosen = frame[frame[column].isin([spelt for spelt in known if fold(spelt) == wanted])]
     if chosen.empty:
         word = {"period_type": "kind of span", "series": "observed series"}.get(column, column)
         raise InputError(
@@ -225,33 +225,64 @@ def over_span(
     InputError
         If the run doesn't cover the whole span.
     """
-    times = np.asarray(values["time"].values, dtype=float)
-    first, last = time_of(start), time_of(end, end=True)
-    rate = str(values.attrs.get("units", "")).replace(" ", "").endswith("/Month")
-    needed = first if rate or measure == "mean" else last
-    if needed < times[0] - _TOLERANCE or last > times[-1] + _TOLERANCE:
-        raise InputError(
-            "the run doesn't cover the whole span",
-            where=where,
-            found=f"{start:%Y-%m-%d} to {end:%Y-%m-%d}",
-            expected=f"a span between {month_of(times[0])} and {month_of(max(times[-1] - 1, times[0]))}",
-        )
-    array = np.asarray(values.transpose(..., "time").values, dtype=float)
     leading = values.isel(time=0, drop=True).drop_vars("date", errors="ignore")
-    if measure == "auto" and not rate:
-        return leading.copy(data=_between(times, array, last))
-    inside = (times > first + _TOLERANCE) & (times < last - _TOLERANCE)
-    knots = np.concatenate([[first], times[inside], [last]])
-    heights = np.concatenate(
-        [
-            _between(times, array, first)[..., None],
-            array[..., inside],
-            _between(times, array, last)[..., None],
-        ],
-        axis=-1,
-    )
-    total = np.trapezoid(heights, knots, axis=-1)
-    return leading.copy(data=np.asarray(total / (last - first) if measure == "mean" else total))
+    return leading.copy(data=_Trajectory.of(values).over_span(start, end, measure=measure, where=where))
+
+
+@dataclass(frozen=True, eq=False)
+class _Trajectory:
+    """A variable over time without its labels: many spans are taken of one run, and labels cost time.
+
+    Attributes
+    ----------
+    times : array, shape (n,)
+    array : array, shape (…, n)
+    rate : bool
+        True for a unit per month.
+    """
+
+    times: np.ndarray
+    array: np.ndarray
+    rate: bool
+
+    @classmethod
+    def of(cls, values: xr.DataArray) -> _Trajectory:
+        return cls(
+            times=np.asarray(values["time"].values, dtype=float),
+            array=np.asarray(values.transpose(..., "time").values, dtype=float),
+            rate=str(values.attrs.get("units", "")).replace(" ", "").endswith("/Month"),
+        )
+
+    def over_span(
+        self, start: pd.Timestamp, end: pd.Timestamp, *, measure: Measure, where: str
+    ) -> np.ndarray:
+        times, array = self.times, self.array
+        first, last = time_of(start), time_of(end, end=True)
+        needed = first if self.rate or measure == "mean" else last
+        if needed < times[0] - _TOLERANCE or last > times[-1] + _TOLERANCE:
+            raise InputError(
+                "the run doesn't cover the whole span",
+                where=where,
+                found=f"{start:%Y-%m-%d} to {end:%Y-%m-%d}",
+                expected=f"a span between {month_of(times[0])} and {month_of(max(times[-1] - 1, times[0]))}",
+            )
+        if measure == "auto" and not self.rate:
+            return _between(times, array, last)
+        inside = slice(
+            np.searchsorted(times, first + _TOLERANCE, side="right"),
+            np.searchsorted(times, last - _TOLERANCE, side="left"),
+        )
+        knots = np.concatenate([[first], times[inside], [last]])
+        heights = np.concatenate(
+            [
+                _between(times, array, first)[..., None],
+                array[..., inside],
+                _between(times, array, last)[..., None],
+            ],
+            axis=-1,
+        )
+        total = np.trapezoid(heights, knots, axis=-1)
+        return np.asarray(total / (last - first) if measure == "mean" else total)
 
 
 def _between(times: np.ndarray, array: np.ndarray, at: float) -> np.ndarray:
@@ -264,27 +295,34 @@ def _between(times: np.ndarray, array: np.ndarray, at: float) -> np.ndarray:
     return np.asarray(array[..., left] * (1 - share) + array[..., right] * share)
 
 
-def _counterpart(
-    expression: str, dataset: xr.Dataset, start: pd.Timestamp, end: pd.Timestamp, measure: Measure, where: str
-) -> float:
-    """Evaluate an expression whose variables are first taken over the span, each in its own way."""
+class _Counterpart:
+    """An expression whose variables are first taken over a span, each in its own way."""
 
-    def lookup(reference: Reference) -> xr.DataArray:
-        values: xr.DataArray = take(dataset, reference, where=where)
-        if "time" not in values.dims:
-            return values
-        return over_span(values, start, end, measure=measure, where=where)
+    def __init__(self, expression: str, dataset: xr.Dataset, measure: Measure, where: str) -> None:
+        self.expression = Expression.parse(expression, where=where)
+        self.measure, self.where = measure, where
+        self.taken: dict[Reference, _Trajectory | float] = {}
+        for reference in self.expression.references:
+            values: xr.DataArray = take(dataset, reference, where=where)
+            dims = [str(dim) for dim in values.dims if dim != "time"]
+            if dims:
+                raise InputError(
+                    "one run is compared at a time",
+                    where=where,
+                    found=f"a result over {', '.join(dims)}",
+                    remedy="Select one of them",
+                )
+            self.taken[reference] = _Trajectory.of(values) if "time" in values.dims else float(values)
 
-    value = Expression.parse(expression, where=where).evaluate(lookup)
-    if np.ndim(value) > 0:
-        dims = ", ".join(map(str, getattr(value, "dims", ())))
-        raise InputError(
-            "one run is compared at a time",
-            where=where,
-            found=f"a result over {dims}",
-            remedy="Select one of them",
-        )
-    return float(value)
+    def __call__(self, start: pd.Timestamp, end: pd.Timestamp) -> float:
+        def lookup(reference: Reference) -> np.float64:
+            one = self.taken[reference]
+            if isinstance(one, float):
+                return np.float64(one)
+            return np.float64(one.over_span(start, end, measure=self.measure, where=self.where))
+
+        with np.errstate(all="ignore"):  # a quotient of nothing is no number
+            return float(self.expression.evaluate(lookup))
 
 
 # --- comparisons -----------------------------------------------------------------------------------------
@@ -307,19 +345,19 @@ def observed_against(outcome: Comparable, dataset: xr.Dataset) -> pd.DataFrame:
         ``unit``, ``model``, ``error_percent``, ``source``; one row for each month, year or instant that
         lies wholly inside the run; empty for an outcome without a series.
     """
-    rows = _aligned(outcome.series) if outcome.series else _aligned_nothing()
+    rows = _aligned(outcome.series) if outcome.series else []
     first, last = float(dataset["time"].values[0]), float(dataset["time"].values[-1])
     found = []
-    row: Any
-    for row in rows.itertuples(index=False):
+    counterpart = None
+    for row in rows:
         begins = (
             time_of(row.period_end, end=True) if row.period_type == "instant" else time_of(row.period_start)
         )
         if begins < first - _TOLERANCE or time_of(row.period_end, end=True) > last + _TOLERANCE:
             continue
-        model = _counterpart(
-            outcome.expression, dataset, row.period_start, row.period_end, "auto", f'outcome "{outcome.name}"'
-        )
+        if counterpart is None:
+            counterpart = _Counterpart(outcome.expression, dataset, "auto", f'outcome "{outcome.name}"')
+        model = counterpart(row.period_start, row.period_end)
         found.append(
             {
                 "outcome": outcome.name,
@@ -343,37 +381,45 @@ def per_cent_error(model: float, value: float) -> float:
     return 100 * (model - value) / value if value else float("nan")
 
 
-_KEYS = ["period_type", "period_start", "period_end"]
+class _Span(NamedTuple):
+    """An observed value, or several joined by an expression; in the order of its fields."""
+
+    period_end: pd.Timestamp
+    period_type: str
+    period_start: pd.Timestamp
+    value: float
+    source: str
 
 
-def _aligned_nothing() -> pd.DataFrame:
-    return pd.DataFrame(columns=[*_KEYS, "value", "source"])
-
-
-def _aligned(text: str) -> pd.DataFrame:
+def _aligned(text: str) -> list[_Span]:
     """Evaluate an expression over observed series on the spans that all of them have."""
     expression = Expression.parse(text, where=f'series "{text}"')
-    parts: Mapping[Reference, pd.DataFrame] = {r: _part(r) for r in expression.references}
-    spans: pd.Index | None = None
-    for part in parts.values():
-        spans = part.index if spans is None else spans.intersection(part.index)
-    if spans is None or spans.empty:
-        return _aligned_nothing()
-    value = expression.evaluate(lambda reference: parts[reference].loc[spans, "value"])
-    frames = [part.loc[spans] for part in parts.values()]
-    titles = sources()["title"]
-    ids = pd.concat([frame["source_id"] for frame in frames], axis=1)
-    source = ["; ".join(dict.fromkeys(titles[i] for i in row)) for row in ids.itertuples(index=False)]
-    frame = pd.DataFrame({"value": value, "source": source}, index=spans)
-    return frame.sort_index(level="period_end").reset_index()
+    parts = {reference: dict(_part(reference)) for reference in expression.references}
+    if not parts:
+        return []
+    titles = sources()["title"].to_dict()
+    one, *others = parts
+    found = []
+    for span, own in _part(one):  # which may tell of a span twice, from two sources
+        if all(span in parts[reference] for reference in others):
+            values = {one: own, **{reference: parts[reference][span] for reference in others}}
+            value = expression.evaluate(lambda reference, values=values: values[reference][0])  # type: ignore[misc]
+            names = dict.fromkeys(titles[source] for _, source in values.values())
+            found.append(_Span(*span, value, "; ".join(names)))
+    return sorted(found)
 
 
-def _part(reference: Reference) -> pd.DataFrame:
+def _part(
+    reference: Reference,
+) -> list[tuple[tuple[pd.Timestamp, str, pd.Timestamp], tuple[np.float64, str]]]:
+    """Span, value and source of each observed value of a series."""
     group = ", ".join(reference.elements) or None
     frame = observed(reference.name, group=group)
     if group is None and frame["group"].nunique() > 1:
         frame = _choose(frame, "group", "All nationalities")
-    return frame[frame["period_type"].isin(COMPARED)].set_index(_KEYS)
+    frame = frame[frame["period_type"].isin(COMPARED)]
+    spans = zip(frame["period_end"], frame["period_type"], frame["period_start"], strict=True)
+    return list(zip(spans, zip(frame["value"].to_numpy(), frame["source_id"], strict=True), strict=True))
 
 
 # --- figures of the documents ----------------------------------------------------------------------------
@@ -482,14 +528,9 @@ def figures_against(dataset: xr.Dataset) -> pd.DataFrame:
         model, reason = float("nan"), figure.reason
         if figure.expression:
             try:
-                model = _counterpart(
-                    figure.expression,
-                    dataset,
-                    figure.period_start,
-                    figure.period_end,
-                    figure.measure,
-                    f'figure "{figure.figure}"',
-                )
+                where = f'figure "{figure.figure}"'
+                counterpart = _Counterpart(figure.expression, dataset, figure.measure, where)
+                model = counterpart(figure.period_start, figure.period_end)
             except InputError as error:
                 if error.what != "the run doesn't cover the whole span":
                     raise

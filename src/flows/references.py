@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, TypeVar
 
 from flows.calendar import month_index, month_of
@@ -406,7 +407,7 @@ def take(dataset: Any, reference: Reference, *, where: str = "") -> Any:
     InputError
         If the variable, an element or the month isn't there; the nearest name is offered.
     """
-    by_key = {_fold_key(str(name)): name for name in dataset.data_vars}
+    by_key = _by_key(tuple(dataset.data_vars))
     whole = by_key.get(_fold_key(reference.key))
     if whole is not None:
         values = dataset[whole]
@@ -432,7 +433,39 @@ def take(dataset: Any, reference: Reference, *, where: str = "") -> Any:
             found=reference.month,
             expected=f"a month from {month_of(times[0])} to {month_of(times[-1] - 1)}",
         )
-    return values.interp(time=time) if time not in times else values.sel(time=time)
+    return at_time(values, time)
+
+
+def at_time(values: Any, time: float) -> Any:
+    """Read values at a model time, on the line between the saved times beside it.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        Over any dimensions and ``time``.
+    time : float
+        Model time; outside the saved times no value is a number.
+
+    Returns
+    -------
+    xarray.DataArray
+        Without the dimension ``time``.
+    """
+    times = values["time"].values
+    right = min(int(times.searchsorted(time)), len(times) - 1)
+    after = values.isel(time=right).drop_vars("date", errors="ignore").assign_coords(time=time)
+    if abs(times[right] - time) <= 1e-9:
+        return after
+    if not times[0] < time < times[-1]:
+        return after.copy(data=after.values * float("nan"))
+    before = values.isel(time=right - 1).values
+    share = (time - times[right - 1]) / (times[right] - times[right - 1])
+    return after.copy(data=before + share * (after.values - before))
+
+
+@lru_cache(maxsize=16)
+def _by_key(names: tuple[Any, ...]) -> dict[str, Any]:
+    return {_fold_key(str(name)): name for name in names}
 
 
 def _fold_key(text: str) -> str:

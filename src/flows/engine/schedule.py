@@ -44,18 +44,18 @@ def groups(
     Group
         A node moves forward into an earlier group only over nodes that it doesn't depend on.
     """
-    waiting = list(nodes)
+    waiting = [(n, n.loops, _shared(n, time_only), {r.name for r in _refs(n.expr)}) for n in nodes]
     while waiting:
-        head = waiting.pop(0)
-        group = Group(head.loops, _shared(head, time_only), [head])
+        head, loops, shared, _ = waiting[0]
+        group = Group(loops, shared, [head])
         members = {head.variable.name}
         skipped: set[str] = set()
-        rest: list[Node] = []
-        for node in waiting:
-            used = {r.name for r in _refs(node.expr)}
+        rest = []
+        for entry in waiting[1:]:
+            node, own_loops, own_shared, used = entry
             fits = (
-                node.loops == group.loops
-                and _shared(node, time_only) == group.shared
+                own_loops == loops
+                and own_shared == shared
                 and len(group.nodes) < STATEMENTS
                 and (unordered or (not used & skipped and node.variable.name not in members | skipped))
                 and (unordered or all(_aligned(node, name, group) for name in used & members))
@@ -65,7 +65,7 @@ def groups(
                 members.add(node.variable.name)
             else:
                 skipped.add(node.variable.name)
-                rest.append(node)
+                rest.append(entry)
         waiting = rest
         yield group
 

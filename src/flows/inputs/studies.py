@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import Field, model_validator
-from scipy import stats
 
 from flows import resources
 from flows.errors import InputError, near
@@ -142,6 +141,8 @@ class Uncertainty(Table):
         return np.asarray(self._inverse(inside), dtype=np.float64)
 
     def _inverse(self, u: NDArray[np.float64]) -> Any:
+        from scipy import stats  # takes a third of a second, and a single run needs no distribution
+
         match self.distribution:
             case "uniform":
                 return self.min + (self.max - self.min) * u  # type: ignore[operator]
@@ -169,6 +170,8 @@ class Uncertainty(Table):
 
 
 def _truncated(u: NDArray[np.float64], mean: float, sd: float, low: float | None, high: float | None) -> Any:
+    from scipy import stats
+
     a = -np.inf if low is None else (low - mean) / sd
     b = np.inf if high is None else (high - mean) / sd
     return stats.truncnorm.ppf(u, a, b, loc=mean, scale=sd)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
-from matplotlib.figure import Figure
 
 from flows import compare, provenance
 from flows.calendar import month_of, time_at_end
 from flows.compare import CAVEAT, HUMAN_COST, Comparison
 from flows.inputs import Outcome
-from flows.report import figures
-from flows.study import StudyResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from flows.study import StudyResult
 
 __all__ = ["HEADLINE", "comparison_figures", "stocks_figure", "stocks_table", "study_figures", "write_run"]
 
@@ -51,6 +53,7 @@ def write_run(
     outcomes: Sequence[Outcome],
     observed: pd.DataFrame | None,
     title: str,
+    figure: bool = True,
 ) -> None:
     """Write one run: ``trajectories.csv`` and ``.nc``, ``columns.csv``, a figure, and what it was held against.
 
@@ -68,6 +71,8 @@ def write_run(
         From `flows.report.tables.observed_rows`.
     title : str
         Of the figure.
+    figure : bool
+        Whether to draw it; drawing takes longer than everything else together.
 
     Raises
     ------
@@ -78,19 +83,23 @@ def write_run(
     if outcomes:
         wide["caveat"] = CAVEAT
         dataset = dataset.assign_attrs(caveat=CAVEAT)
-    save_csv(wide, folder / "trajectories.csv")
+    save_numbers(wide, folder / "trajectories.csv")
     save_csv(columns, folder / "columns.csv")
     with provenance.atomic_path(folder / "trajectories.nc") as temporary:
         compare.to_netcdf(dataset, temporary)
     if observed is not None and not observed.empty:
         save_csv(observed.assign(caveat=CAVEAT), folder / "observed.csv")
+    if not figure:
+        return
+    from flows.report import figures
+
     if outcomes:
-        figure = figures.trajectories(
+        drawn = figures.trajectories(
             dataset, headline(outcomes), observed=observed, title=title, source=SOURCE
         )
     else:
-        figure = stocks_figure(dataset, model, title=title)
-    figures.save(figure, folder / "trajectories")
+        drawn = stocks_figure(dataset, model, title=title)
+    figures.save(drawn, folder / "trajectories")
 
 
 def stocks_table(dataset: xr.Dataset, model: Any) -> pd.DataFrame:
@@ -139,6 +148,10 @@ def stocks_figure(dataset: xr.Dataset, model: Any, *, title: str) -> Figure:
     -------
     matplotlib.figure.Figure
     """
+    from matplotlib.figure import Figure
+
+    from flows.report import figures
+
     names = _shown(dataset, model)
     shown = list(itertools.islice(_panels(dataset, names), _PANELS))
     across = min(3, len(shown)) or 1
@@ -184,6 +197,8 @@ def comparison_figures(comparison: Comparison, folder: Path, *, only: Sequence[s
     list of Path
         The files written.
     """
+    from flows.report import figures
+
     labels = {s.name: s.title for s in comparison.scenarios}
     figure = figures.comparison(
         comparison.dataset.sel(scenario=[comparison.baseline, *only]) if only else comparison.dataset,
@@ -215,6 +230,8 @@ def study_figures(result: StudyResult, folder: Path, *, at: str = "2030-12") -> 
     list of Path
         The files written.
     """
+    from flows.report import figures
+
     names = [str(name) for name in result.indices["outcome"].values]
     at = study_month(result, at)
     pictures: dict[str, Figure] = {
@@ -253,24 +270,29 @@ def _shown_from(comparison: Comparison, years: int = 1) -> str | None:
 def _shown(dataset: xr.Dataset, model: Any) -> list[str]:
     """Names of the stocks; of everything that moves, where a model has none."""
     stocks = [item.name for item in model.stocks if item.name in dataset]
-    return stocks or [str(name) for name, array in dataset.data_vars.items() if "time" in array.dims]
+    return stocks or _moving(dataset)
 
 
-def _elements(array: xr.DataArray) -> list[tuple[str, xr.DataArray]]:
-    """Cut an array into its elements, each with the part of its name in brackets."""
-    own = [dim for dim in array.dims if dim != "time"]
-    found = []
-    for chosen in itertools.product(*(array[dim].values for dim in own)):
-        suffix = f"[{','.join(map(str, chosen))}]" if chosen else ""
-        found.append((suffix, array.sel(dict(zip(own, chosen, strict=True)))))
-    return found
+def _moving(dataset: xr.Dataset) -> list[str]:
+    return [str(name) for name in dataset.data_vars if "time" in dataset.variables[name].dims]
+
+
+def _elements(dataset: xr.Dataset, name: str) -> list[tuple[str, np.ndarray]]:
+    """Cut a variable into its elements, each with the part of its name in brackets."""
+    variable = dataset.variables[name]
+    own = [dim for dim in variable.dims if dim != "time"]
+    labels = itertools.product(*(map(str, dataset.variables[dim].values) for dim in own))
+    over_time = [dim for dim in variable.dims if dim == "time"]
+    rows = variable.transpose(*own, *over_time).values.astype(float)
+    rows = rows.reshape(-1, rows.shape[-1] if over_time else 1)
+    return [(f"[{','.join(label)}]" if label else "", row) for label, row in zip(labels, rows, strict=True)]
 
 
 def _series(dataset: xr.Dataset, names: Sequence[str]) -> list[tuple[str, str, np.ndarray]]:
     return [
-        (name + suffix, str(dataset[name].attrs.get("units", "")), np.atleast_1d(one.values).astype(float))
+        (name + suffix, str(dataset.variables[name].attrs.get("units", "")), values)
         for name in names
-        for suffix, one in _elements(dataset[name])
+        for suffix, values in _elements(dataset, name)
     ]
 
 
@@ -278,14 +300,14 @@ def _panels(dataset: xr.Dataset, names: Sequence[str]) -> list[tuple[str, str, l
     """One panel a variable, one line an element (at most six)."""
     found = []
     for name in names:
-        lines = [(suffix.strip("[]"), one.values) for suffix, one in _elements(dataset[name])[:6]]
-        found.append((name, str(dataset[name].attrs.get("units", "")), lines))
+        lines = [(suffix.strip("[]"), values) for suffix, values in _elements(dataset, name)[:6]]
+        found.append((name, str(dataset.variables[name].attrs.get("units", "")), lines))
     return found
 
 
 def _wide(dataset: xr.Dataset, model: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     """One row a saved time, one column an element; and what the columns are."""
-    moving = [str(name) for name, array in dataset.data_vars.items() if "time" in array.dims]
+    moving = _moving(dataset)
     head: dict[str, Any] = {"time": dataset["time"].values}
     if "date" in dataset.coords:
         head = {"date": pd.DatetimeIndex(dataset["date"].values).strftime("%Y-%m-%d"), **head}
@@ -299,7 +321,7 @@ def _wide(dataset: xr.Dataset, model: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
     rows = []
     for name in moving:
         item = model.item(model.variable(name))
-        for suffix, _ in _elements(dataset[name].isel(time=0)):
+        for suffix, _ in _elements(dataset, name):
             human = name in HUMAN_COST
             rows.append(
                 {"column": name + suffix, "unit": item.units or "Dmnl", "kind": item.kind, "group": item.group,
@@ -312,6 +334,22 @@ def save_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table whole or not at all, as UTF-8 with plain line ends."""
     with provenance.atomic_path(path) as temporary:
         table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n", date_format="%Y-%m-%d")
+
+
+def save_numbers(table: pd.DataFrame, path: Path) -> None:
+    """Write what `save_csv` writes, quicker for a table of a thousand columns of numbers."""
+    columns = [column for _, column in table.items()]
+    if any(c.dtype.kind not in "fO" and c.dtype != "str" for c in columns) or table.isna().any(axis=None):
+        save_csv(table, path)
+        return
+    texts = [map(repr if c.dtype.kind == "f" else _quoted, c.tolist()) for c in columns]
+    lines = [",".join(map(_quoted, table.columns)), *map(",".join, zip(*texts, strict=True)), ""]
+    provenance.atomic_write(path, "\n".join(lines))
+
+
+def _quoted(text: str) -> str:
+    """Quote a field where it needs it."""
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\r\n') else text
 
 
 def _plain(text: str) -> str:

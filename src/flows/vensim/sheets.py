@@ -23,11 +23,7 @@ from functools import lru_cache
 from pathlib import Path
 from xml.etree.ElementTree import Element  # the type only; files are parsed by defusedxml
 
-import openpyxl
-import xlrd
 from defusedxml import ElementTree
-from openpyxl.utils.cell import range_boundaries
-from openpyxl.utils.datetime import from_ISO8601, to_excel
 
 from flows.errors import InputError
 
@@ -216,6 +212,9 @@ def _rows(source: Iterable[Iterable[object]], label: str) -> Rows:
     return tuple(result)
 
 
+# The libraries for workbooks are imported where one is read: most models name none, and they take a tenth of a second.
+
+
 def _value(value: object) -> Cell:
     if isinstance(value, str):
         return value.strip() or None
@@ -224,6 +223,8 @@ def _value(value: object) -> Cell:
     if isinstance(value, int | float):
         return float(value) if math.isfinite(value) else None
     if isinstance(value, datetime.date | datetime.time | datetime.timedelta):
+        from openpyxl.utils.datetime import to_excel
+
         return float(to_excel(value))  # the number that the cell holds
     return str(value)
 
@@ -324,6 +325,9 @@ def _packed(label: str, raw: bytes) -> Book:
 
 
 def _xlsx(label: str, raw: bytes) -> Book:
+    import openpyxl
+    from openpyxl.utils.datetime import to_excel
+
     def load(sheet: str) -> Iterator[tuple[object, ...]]:
         book = openpyxl.load_workbook(io.BytesIO(raw), read_only=True, data_only=True, keep_links=False)
         try:
@@ -353,6 +357,8 @@ def _xlsx(label: str, raw: bytes) -> Book:
 
 def _destination(defined: object) -> tuple[str, Area | None]:
     """Sheet and rectangle that a name of an Excel workbook stands for."""
+    from openpyxl.utils.cell import range_boundaries
+
     try:
         ((sheet, cells),) = defined.destinations  # type: ignore[attr-defined]
         left, top, right, bottom = range_boundaries(cells)
@@ -363,6 +369,8 @@ def _destination(defined: object) -> tuple[str, Area | None]:
 
 
 def _xls(label: str, raw: bytes) -> Book:
+    import xlrd
+
     book = xlrd.open_workbook(file_contents=raw, logfile=io.StringIO(), ragged_rows=True)
 
     def load(sheet: str) -> Iterator[list[object]]:
@@ -447,5 +455,7 @@ def _ods_value(cell: Element) -> object:
     if kind == "boolean":
         return cell.get(f"{_OFFICE}boolean-value") == "true"
     if kind == "date":
+        from openpyxl.utils.datetime import from_ISO8601
+
         return from_ISO8601(cell.get(f"{_OFFICE}date-value", ""))
     return "\n".join("".join(p.itertext()) for p in cell.iter(_PARAGRAPH)).strip() or None
