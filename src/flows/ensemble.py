@@ -15,9 +15,10 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from flows import calendar
+from flows.differences import known_differences
 from flows.engine import kernel
 from flows.engine.layout import Layout, table_block
-from flows.errors import InputError, UnsupportedError, near
+from flows.errors import InputError, ModelError, UnsupportedError, near
 from flows.model.ir import Equation, Table, Variable
 from flows.model.model import CONTROLS, Control, Model, constant_values
 from flows.references import fold, parse_reference
@@ -28,6 +29,10 @@ Inputs = Mapping[str, Any] | xr.Dataset
 
 class NonFiniteWarning(UserWarning):
     """A run gave a value that is no number or infinite."""
+
+
+class EngineNotice(UserWarning):
+    """A model runs through another engine than usual."""
 
 
 def simulate(
@@ -55,7 +60,8 @@ def simulate(
         Names of variables or of elements (``name[Element]``).
     engine : {"auto", "compiled", "python", "pysd"}
         ``compiled`` is machine code, ``python`` the same statements as plain Python (slow, to step through), ``pysd``
-        the reference engine; ``auto`` takes the first unless it lacks something.
+        the reference engine. ``auto`` takes the first; where that lacks something, it takes PySD with an
+        `EngineNotice`, unless PySD is known to differ from Vensim on something in the model (`flows.differences`).
     method : str, optional
         Integration method; default: the file's.
     save_every : float, optional
@@ -76,7 +82,7 @@ def simulate(
     InputError
         For names, elements or shapes that don't fit the model.
     UnsupportedError
-        For what the compiled engine lacks, with ``engine="compiled"``.
+        For what the compiled engine lacks; with ``engine="auto"`` only if PySD can't stand in, and why.
 
     Examples
     --------
@@ -94,8 +100,12 @@ def simulate(
     if engine == "pysd":
         values = _by_pysd(job, control, wanted, method)
     else:
-        plain = engine == "python"
-        values = _by_kernel(job, control, wanted, method, threads, plain=plain)
+        try:
+            values = _by_kernel(job, control, wanted, method, threads, plain=engine == "python")
+        except UnsupportedError as refusal:
+            if engine != "auto":
+                raise
+            values = _instead(refusal, job, control, wanted, method)
     return _dataset(job, control, wanted, values)
 
 
@@ -510,6 +520,35 @@ def _tables(job: _Job, places: Layout) -> NDArray[np.float64]:
     return sets
 
 
+def _instead(
+    refusal: UnsupportedError, job: _Job, control: Control, wanted: list[_Wanted], method: str
+) -> dict[str, NDArray[np.float64]]:
+    """Let PySD run what isn't compiled, unless it is known to differ from Vensim there; say so."""
+    given = {v.name for v, _, _ in (*job.constants, *job.initials)} | set(job.controls)
+    for difference, where in known_differences(job.model, method=method, given=given):
+        raise UnsupportedError(
+            f"{refusal.what}, and PySD can't stand in: it {difference.meaning}",
+            where=refusal.where,
+            found=f"{difference.construct} ({where})",
+            remedy='Choose engine="pysd" to run it so nevertheless' if method == "euler" else "",
+        ) from None
+    try:
+        values = _by_pysd(job, control, wanted, method)
+    except ModelError as error:
+        raise UnsupportedError(
+            f"{refusal.what}, and PySD can't stand in",
+            where=refusal.where,
+            found=f"{error.what}: {error.found}" if error.found else error.what,
+        ) from None
+    place = f" ({refusal.where})" if refusal.where else ""
+    warnings.warn(
+        f"{refusal.what}{place}: the model ran through PySD, which takes seconds a run",
+        EngineNotice,
+        stacklevel=3,
+    )
+    return values
+
+
 def _by_pysd(
     job: _Job, control: Control, wanted: list[_Wanted], method: str
 ) -> dict[str, NDArray[np.float64]]:
@@ -521,24 +560,24 @@ def _by_pysd(
     collected: dict[str, list[NDArray[np.float64]]] = {
         w.label: [] for w in wanted if w.variable.kind != "constant"
     }
-    for run in range(job.runs):
-        constants = _by_name(job.constants, run, constant_values)
-        initial = _by_name(job.initials, run, lambda v: np.full(v.shape, np.nan))
-        lookups = {v.name: (x, rows[run]) for v, x, rows in job.lookups}
-        values = pysd_engine.run(
-            job.model,
-            constants,
-            initial,
-            lookups,
-            variables=variables,
-            start=control.initial_time,
-            step=control.time_step,
-            final=control.final_time,
-            save_every=control.saveper,
-        )
-        for w in wanted:
-            if w.variable.kind != "constant":
-                collected[w.label].append(values[w.variable.name][:, _flat(w.variable, w.elements)])
+    with pysd_engine.opened(job.model) as reference_model:
+        for run in range(job.runs):
+            constants = _by_name(job.constants, run, constant_values)
+            initial = _by_name(job.initials, run, lambda v: np.full(v.shape, np.nan))
+            lookups = {v.name: (x, rows[run]) for v, x, rows in job.lookups}
+            values = reference_model.run(
+                constants,
+                initial,
+                lookups,
+                variables=variables,
+                start=control.initial_time,
+                step=control.time_step,
+                final=control.final_time,
+                save_every=control.saveper,
+            )
+            for w in wanted:
+                if w.variable.kind != "constant":
+                    collected[w.label].append(values[w.variable.name][:, _flat(w.variable, w.elements)])
     return {label: np.stack(rows) for label, rows in collected.items()}
 
 
@@ -630,4 +669,4 @@ def _dataset(
     return dataset
 
 
-__all__ = ["NonFiniteWarning", "reference", "simulate"]
+__all__ = ["EngineNotice", "NonFiniteWarning", "reference", "simulate"]

@@ -29,6 +29,7 @@ from flows.model.ir import (
     Previous,
     Reduce,
     Ref,
+    Refused,
     Subscript,
     Unary,
     Variable,
@@ -241,6 +242,8 @@ class Body(ABC):
                 )
             case Vector():
                 return self.whole(expr)
+            case Refused():
+                raise UnsupportedError(expr.what, where=expr.where)
 
     def truth(self, expr: Expr) -> str:
         """A condition as a number, 1 or 0."""

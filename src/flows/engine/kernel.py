@@ -19,7 +19,7 @@ from flows.engine.layout import Layout, layout
 from flows.errors import UnsupportedError
 from flows.model.ir import deep
 from flows.model.model import Model
-from flows.model.order import Plan, keeps_its_last_value, plan
+from flows.model.order import Plan, causes, keeps_its_last_value, plan
 
 METHODS = {"euler": "euler", "rk4": "rk4", "rk4 auto": "rk4"}
 """Integration method as a file names it → how it is run: an automatic step is run as a fixed one."""
@@ -129,9 +129,19 @@ def prepare(
         for v in model.variables.values() if method != "euler" else ():
             if keeps_its_last_value(v):
                 raise UnsupportedError(f"{v.spelling} isn't supported under {method}", where=model.where(v))
+        _refuse(model, wanted)
         hoisted = hoist(model)
         known[key] = Program(hoisted, plan(hoisted, wanted), layout(hoisted), method, own_tables)
     return known[key]
+
+
+def _refuse(model: Model, wanted: frozenset[str] | None) -> None:
+    """Name the first construct that isn't compiled among what is asked for and its causes."""
+    refused = model.refused
+    needed = causes(model.variables, model.variables if wanted is None else wanted) if refused else set()
+    for name, error in refused.items():
+        if name in needed:
+            raise error
 
 
 @deep

@@ -9,6 +9,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import xarray as xr
@@ -20,81 +21,104 @@ from flows.model.model import Model
 from flows.references import fold
 
 
-def run(
-    model: Model,
-    constants: Mapping[str, NDArray[np.float64]],
-    initial: Mapping[str, NDArray[np.float64]],
-    lookups: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
-    *,
-    variables: list[Variable],
-    start: float,
-    step: float,
-    final: float,
-    save_every: float,
-) -> dict[str, NDArray[np.float64]]:
-    """Run a model once through PySD.
+class Reference:
+    """A model read by PySD, to be run any number of times; made by `opened`."""
 
-    Parameters
-    ----------
-    model : Model
-    constants, initial : mapping of folded name to array over the variable's elements
-        Values that replace those of the file.
-    lookups : mapping of folded name to (x, y)
-        Unsubscripted lookups that replace those of the file.
-    variables : list of Variable
-        What to return.
-    start, step, final, save_every : float
-        Model time.
+    def __init__(self, model: Model, pysd_model: Any) -> None:
+        self._model, self._pysd = model, pysd_model
+        self._spelled = {fold(name): name for name in pysd_model.namespace}
 
-    Returns
-    -------
-    dict of folded name to array, shape (saved times, elements)
+    def run(
+        self,
+        constants: Mapping[str, NDArray[np.float64]],
+        initial: Mapping[str, NDArray[np.float64]],
+        lookups: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
+        *,
+        variables: list[Variable],
+        start: float,
+        step: float,
+        final: float,
+        save_every: float,
+    ) -> dict[str, NDArray[np.float64]]:
+        """Run the model once.
 
-    Raises
-    ------
-    ModelError
-        If PySD can't read or run the file, with what it says.
-    """
-    with _copy(model) as path, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
+        Parameters
+        ----------
+        constants, initial : mapping of folded name to array over the variable's elements
+            Values that replace those of the file.
+        lookups : mapping of folded name to (x, y)
+            Unsubscripted lookups that replace those of the file.
+        variables : list of Variable
+            What to return.
+        start, step, final, save_every : float
+            Model time.
+
+        Returns
+        -------
+        dict of folded name to array, shape (saved times, elements)
+
+        Raises
+        ------
+        ModelError
+            If PySD can't run the model, with what it says.
+        """
         import pandas as pd
-        import pysd
 
-        try:
-            reference = pysd.read_vensim(str(path))
-        except Exception as error:  # PySD raises many kinds, from its grammar down to its imports
-            first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-            raise ModelError("PySD can't read this model", where=str(model.path), found=first) from error
-        spelled = {fold(name): name for name in reference.namespace}
+        model, spelled = self._model, self._spelled
         params = {spelled[n]: _labelled(model, n, v) for n, v in constants.items()}
         params |= {spelled[n]: pd.Series(y, index=x) for n, (x, y) in lookups.items()}
         condition: object = "original"
         if initial or start != model.control.initial_time:
             condition = (start, {spelled[n]: _labelled(model, n, v) for n, v in initial.items()})
         try:
-            frame = reference.run(
-                params=params,
-                initial_condition=condition,
-                return_columns=[spelled[v.name] for v in variables],
-                final_time=final,
-                time_step=step,
-                saveper=save_every,
-                flatten_output=True,
-            )
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                frame = self._pysd.run(
+                    params=params,
+                    initial_condition=condition,
+                    return_columns=[spelled[v.name] for v in variables],
+                    final_time=final,
+                    time_step=step,
+                    saveper=save_every,
+                    flatten_output=True,
+                    reload=True,  # what an earlier run was given is forgotten
+                )
         except Exception as error:  # of any kind, from its own generated code
             what = f"{type(error).__name__}: {error}".splitlines()[0]
             raise ModelError("PySD can't run this model", where=str(model.path), found=what) from error
-    columns: dict[tuple[str, tuple[str, ...]], NDArray[np.float64]] = {}
-    for label in frame.columns:
-        name, _, rest = str(label).partition("[")
-        elements = tuple(fold(e) for e in rest.rstrip("]").split(",")) if rest else ()
-        columns[fold(name), elements] = np.asarray(frame[label], dtype=float)
-    result: dict[str, NDArray[np.float64]] = {}
-    for v in variables:
-        picks = list(itertools.product(*v.elements))
-        blank = np.full(len(frame), np.nan)
-        result[v.name] = np.stack([columns.get((v.name, p), blank) for p in picks], axis=-1)
-    return result
+        columns: dict[tuple[str, tuple[str, ...]], NDArray[np.float64]] = {}
+        for label in frame.columns:
+            name, _, rest = str(label).partition("[")
+            elements = tuple(fold(e) for e in rest.rstrip("]").split(",")) if rest else ()
+            columns[fold(name), elements] = np.asarray(frame[label], dtype=float)
+        result: dict[str, NDArray[np.float64]] = {}
+        for v in variables:
+            picks = list(itertools.product(*v.elements))
+            blank = np.full(len(frame), np.nan)
+            result[v.name] = np.stack([columns.get((v.name, p), blank) for p in picks], axis=-1)
+        return result
+
+
+@contextlib.contextmanager
+def opened(model: Model) -> Iterator[Reference]:
+    """Let PySD read a model.
+
+    Raises
+    ------
+    ModelError
+        If PySD can't read the file, with what it says.
+    """
+    with _copy(model) as path:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            import pysd
+
+            try:
+                reference = pysd.read_vensim(str(path))
+            except Exception as error:  # PySD raises many kinds, from its grammar down to its imports
+                first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+                raise ModelError("PySD can't read this model", where=str(model.path), found=first) from error
+        yield Reference(model, reference)
 
 
 @contextlib.contextmanager

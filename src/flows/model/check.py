@@ -22,6 +22,7 @@ from flows.model.ir import (
     Previous,
     Reduce,
     Ref,
+    Refused,
     Span,
     Unary,
     Variable,
@@ -205,6 +206,8 @@ class _UnitCheck:
             case Vector():
                 units = [self.unit(e) for e in (*(body for _, body in expr.groups), *expr.scalars)]
                 return units[0] if expr.function in _LIKE_FIRST else _ANY
+            case Refused():
+                return _ANY
 
     def binary(self, expr: Binary) -> Unit | None:
         left, right = self.unit(expr.left), self.unit(expr.right)

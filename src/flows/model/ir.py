@@ -188,8 +188,29 @@ class Vector:
     span: Span = field(default=NOWHERE, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A construct that is valid Vensim but not compiled: what it is, and where it stands (``file:line:column``)."""
+
+    what: str
+    where: str
+    span: Span = field(default=NOWHERE, compare=False)
+
+
 Expr = (
-    Number | Ref | Previous | Past | Position | Unary | Binary | Call | LookupCall | Reduce | Element | Vector
+    Number
+    | Ref
+    | Previous
+    | Past
+    | Position
+    | Unary
+    | Binary
+    | Call
+    | LookupCall
+    | Reduce
+    | Element
+    | Vector
+    | Refused
 )
 
 Kind = Literal["stock", "auxiliary", "constant", "lookup", "initial", "history"]

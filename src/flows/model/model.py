@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.errors import InputError, near
-from flows.model.ir import Binary, Expr, Range, Ref, Unary, Variable
+from flows.errors import InputError, UnsupportedError, near
+from flows.model.ir import Binary, Expr, Range, Ref, Refused, Unary, Variable, walk
 from flows.references import fold
 
 CONTROLS = ("initial time", "final time", "time step", "saveper")
@@ -246,6 +246,19 @@ class Model:
     def names(self) -> tuple[str, ...]:
         """Names of all variables and lookups, as the file spells them."""
         return tuple(v.spelling for v in self.variables.values() if not v.hidden)
+
+    @cached_property
+    def refused(self) -> Mapping[str, UnsupportedError]:
+        """What isn't compiled, by folded name of the variable in whose equation it stands first."""
+        return {
+            v.name: UnsupportedError(node.what, where=node.where)
+            for v in self.variables.values()
+            for eq in v.equations
+            for expr in (eq.expr, eq.initial)
+            if expr is not None
+            for node in walk(expr)
+            if isinstance(node, Refused)
+        }
 
     def variable(self, name: str, *, where: str = "") -> Variable:
         """Find a variable by name.

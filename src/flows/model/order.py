@@ -90,7 +90,7 @@ def plan(model: Model, wanted: Iterable[str] | None = None) -> Plan:
     """
     variables = model.variables
     if wanted is not None:
-        needed = _causes(variables, wanted)
+        needed = causes(variables, wanted)
         variables = {name: v for name, v in variables.items() if name in needed}
     static = static_variables(variables)
     dynamic = [
@@ -138,7 +138,7 @@ def keeps_its_last_value(variable: Variable) -> bool:
     )
 
 
-def _causes(variables: Mapping[str, Variable], wanted: Iterable[str]) -> set[str]:
+def causes(variables: Mapping[str, Variable], wanted: Iterable[str]) -> set[str]:
     """Everything that variables depend on, over time or at the start."""
     found: set[str] = set()
     queue = list(wanted)

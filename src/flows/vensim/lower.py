@@ -17,6 +17,7 @@ from flows.model.ir import (
     Number,
     Position,
     Ref,
+    Refused,
     Span,
     Unary,
     Variable,
@@ -180,6 +181,8 @@ class _Lowering(Calls):
         if name == "time":
             raise self._error("Time needs no equation", first.at, remedy="Remove this block")
         pairs = [pair for d in definitions for pair in self._equations(d)]
+        if refused := [pair for pair in pairs if isinstance(pair[1].expr, Refused)]:
+            pairs = refused  # whatever its other equations are
         kinds = {kind for kind, _ in pairs}
         kind: Kind
         if len(kinds) == 1:
@@ -242,7 +245,15 @@ class _Lowering(Calls):
                     definition.at,
                 )
             boxes = [rest for box in boxes for rest in _without(box, hole)]
-        return [self._equation(definition, box, axes) for box in boxes]
+        return [self._possible(definition, box, axes) for box in boxes]
+
+    def _possible(self, definition: Definition, axes: Axes, whole: Axes) -> tuple[Kind, Equation]:
+        """An equation, or what says that it isn't supported: other engines may run it."""
+        try:
+            return self._equation(definition, axes, whole)
+        except UnsupportedError as error:
+            span = self.source.span(definition.at)
+            return "auxiliary", Equation(axes, expr=Refused(error.what, error.where, span), span=span)
 
     def _equation(self, definition: Definition, axes: Axes, whole: Axes) -> tuple[Kind, Equation]:
         span = self.source.span(definition.at)
@@ -306,7 +317,10 @@ class _Lowering(Calls):
                 operator = _BINARY.get(node.operator, node.operator)
                 return Binary(operator, operands[0], operands[1], span)  # type: ignore[arg-type]
             case Apply():
-                return self._apply(node, scope, span)
+                try:
+                    return self._apply(node, scope, span)
+                except UnsupportedError as error:
+                    return Refused(error.what, error.where, span)
             case Text():
                 raise self._error("a text can't stand in this expression", node.at, found=f"'{node.value}'")
             case _:
