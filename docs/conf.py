@@ -11,6 +11,7 @@ from sphinx.errors import SphinxError
 from sphinx.writers.html5 import HTML5Translator
 
 import flows
+from flows.differences import DIFFERENCES
 from flows.report import book
 from flows.vensim.functions import FUNCTIONS
 
@@ -21,6 +22,13 @@ def _function_table() -> str:
     for name, function in sorted(FUNCTIONS.items()):
         meaning = function.meaning.replace("|", "\\|")
         rows.append(f"| `{name.upper()}` | {', '.join(function.arguments)} | {meaning} |")
+    return "\n".join(rows)
+
+
+def _difference_table() -> str:
+    """Write the table of PySD's known differences from Vensim as Markdown."""
+    rows = ["| a model with | PySD | known from |", "|---|---|---|"]
+    rows += [f"| {d.construct} | {d.meaning} | {d.evidence} |" for d in DIFFERENCES]
     return "\n".join(rows)
 
 
@@ -35,7 +43,7 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["substitution"]
-myst_substitutions = {"function_table": _function_table()}
+myst_substitutions = {"function_table": _function_table(), "difference_table": _difference_table()}
 
 # Attributes of several classes share short names such as n; types in docstrings are prose, not links.
 suppress_warnings = ["ref.python"]

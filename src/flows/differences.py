@@ -228,6 +228,14 @@ def _missing(text: _Text) -> Iterator[int]:
             yield definition.at
 
 
+def _data_equations(text: _Text) -> Iterator[int]:
+    for definition in text.definitions:
+        node = definition.expression
+        own = isinstance(node, Op) or (isinstance(node, Apply) and not fold(node.name).startswith("get "))
+        if own and (definition.operator == ":=" or definition.keyword):
+            yield definition.at
+
+
 def _ties(text: _Text) -> Iterator[int]:
     return (call.at for call in text.calls("vector sort order", "vector rank"))
 
@@ -285,6 +293,12 @@ DIFFERENCES: tuple[Difference, ...] = (
         "takes :NA: for no number, so that comparisons with it are never true and it spreads",
         "x = :NA: is false where Vensim's help has a number of its own, -2^109",
         _missing,
+    ),
+    Difference(
+        "a data variable with an expression",
+        "works the expression out at every step",
+        "Vensim's help: it is worked out at the points of its data and interpolated between",
+        _data_equations,
     ),
     Difference(
         "VECTOR SORT ORDER or VECTOR RANK",

@@ -110,7 +110,7 @@ def test_data_sets_can_be_given_and_the_later_one_wins(tmp_path: Path) -> None:
 )
 def test_mistakes_with_data_are_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ModelError, match=message):
-        flows.read_vensim(_write(tmp_path, text), units="off")
+        flows.simulate(flows.read_vensim(_write(tmp_path, text), units="off"), engine="compiled")
 
 
 def test_multiples_of_data_and_data_at_other_times(tmp_path: Path) -> None:
@@ -142,4 +142,4 @@ def test_a_product_of_data_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "d.csv").write_text("time,0,1,3\ny,10,20,40\n", encoding="utf-8")
     path = _write(tmp_path, "y := GET DIRECT DATA('d.csv', ',', '1', 'B2') ~~|\nx := y * y ~~|\n")
     with pytest.raises(ModelError, match="other than one series times and plus constants"):
-        flows.read_vensim(path)
+        flows.simulate(flows.read_vensim(path))

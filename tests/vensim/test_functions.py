@@ -348,7 +348,7 @@ def test_gamma_and_time_value(engine: Engine) -> None:
 
 def test_the_calendar_of_get_time_value_is_refused_by_name() -> None:
     with pytest.raises(UnsupportedError, match="GET TIME VALUE of the start, the clock or the calendar"):
-        small_model("x = GET TIME VALUE(2, 0, 3) ~~|\n")
+        simulate(small_model("x = GET TIME VALUE(2, 0, 3) ~~|\n"), engine="compiled")
 
 
 # ---------------------------------------------------------------------------------------------- random numbers
@@ -396,4 +396,4 @@ def test_equal_seeds_draw_equal_numbers_in_both_engines_and_any_batch() -> None:
 
 def test_random_functions_without_a_stated_meaning_are_refused_by_name() -> None:
     with pytest.raises(UnsupportedError, match="RANDOM PINK NOISE"):
-        small_model("x = RANDOM PINK NOISE(0, 1, 2, 0) ~~|\n")
+        simulate(small_model("x = RANDOM PINK NOISE(0, 1, 2, 0) ~~|\n"), engine="compiled")
