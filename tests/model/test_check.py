@@ -170,4 +170,4 @@ def test_stocks_may_share_a_flow_by_its_elements_but_not_one_element(build: Buil
     assert conservation_findings(build(SPLIT), unit="Person", boundary=boundary) == []
     twice = SPLIT.replace("INTEG(moving[first], 0)", "INTEG(moving[first] + arriving[first], 0)")
     what = [f.what for f in conservation_findings(build(twice), unit="Person", boundary=boundary)]
-    assert what == ['the flow "arriving" enters 2 stocks or clouds']
+    assert what == ['the flow "arriving" enters 3 stocks or clouds']
