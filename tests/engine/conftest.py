@@ -53,8 +53,8 @@ def expressions(
             st.builds("LN(1.0 + ABS({}))".format, deeper),
             st.builds("SQRT(ABS({}))".format, deeper),
             st.builds("(1.0 + ABS({})) ^ {}".format, deeper, st.sampled_from(["0.5", "2.0", "1.5"])),
-            st.builds("INTEGER({})".format, deeper),
-            st.builds("MODULO({}, 2.5)".format, deeper),
+            st.builds("INTEGER({} + 0.0003)".format, deeper),
+            st.builds("MODULO({} + 0.0003, 2.5)".format, deeper),
             st.builds("STEP({}, {})".format, deeper, st.sampled_from(["1.0", "2.5"])),
             st.builds("RAMP({}, 1.0, 3.0)".format, deeper),
             st.builds(

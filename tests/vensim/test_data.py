@@ -143,3 +143,38 @@ def test_a_product_of_data_is_refused_by_name(tmp_path: Path) -> None:
     path = _write(tmp_path, "y := GET DIRECT DATA('d.csv', ',', '1', 'B2') ~~|\nx := y * y ~~|\n")
     with pytest.raises(ModelError, match="other than one series times and plus constants"):
         flows.simulate(flows.read_vensim(path))
+
+
+@pytest.mark.parametrize("engine", ["compiled", "python"])
+def test_points_and_means_of_data(tmp_path: Path, engine: str) -> None:
+    (tmp_path / "d.csv").write_text("Time,d\n0.5,1\n1,2\n3,6\n3.5,9\n", encoding="utf-8")
+    path = _write(
+        tmp_path,
+        """
+        d ~~|
+        ahead := TIME SHIFT(d, lead) ~~|
+        lead = 1 ~~|
+        here = GET DATA AT TIME(d, Time) ~~|
+        first = GET DATA FIRST TIME(d) ~~|
+        last = GET DATA LAST TIME(d) ~~|
+        number = GET DATA TOTAL POINTS(d) ~~|
+        mean = GET DATA MEAN(d, 1, 3) + 0 * Time ~~|
+        whole mean = INITIAL(GET DATA MEAN(d, INITIAL TIME, FINAL TIME)) ~~|
+        none = GET DATA MEAN(d, 3.1, 3.4) ~~|
+        """,
+    )
+    ds = flows.simulate(flows.read_vensim(path, data=(tmp_path / "d.csv",)), engine=engine)  # type: ignore[arg-type]
+    missing = -(2.0**109)
+    assert ds["here"].values[:4].tolist() == [missing, 1, 2, missing]
+    assert ds["ahead"].values.tolist() == [2, 3, 4, 5, 6, 9, 9, 9, 9]
+    values = [
+        float(ds[n].values.reshape(-1)[0]) for n in ("first", "last", "number", "mean", "whole mean", "none")
+    ]
+    assert values == [0.5, 3.5, 4, 4, 4.5, missing]
+
+
+def test_functions_of_data_take_data(tmp_path: Path) -> None:
+    for text in ("x = GET DATA LAST TIME(y) ~~|", "x := TIME SHIFT(y, 1) ~~|"):
+        path = _write(tmp_path, text + "\ny = 2 * Time ~~|\n")
+        with pytest.raises(ModelError, match="takes the name of a data variable"):
+            flows.read_vensim(path)

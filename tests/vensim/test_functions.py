@@ -394,6 +394,148 @@ def test_equal_seeds_draw_equal_numbers_in_both_engines_and_any_batch() -> None:
     np.testing.assert_array_equal(many["own"].isel(draw=1), one["own"])
 
 
-def test_random_functions_without_a_stated_meaning_are_refused_by_name() -> None:
-    with pytest.raises(UnsupportedError, match="RANDOM PINK NOISE"):
-        simulate(small_model("x = RANDOM PINK NOISE(0, 1, 2, 0) ~~|\n"), engine="compiled")
+DISTRIBUTIONS = """
+    density((0,0),(1,2),(2,0)) ~~|
+    exponential = RANDOM EXPONENTIAL(0, 100, 1, 2, 0) ~~|
+    gamma = RANDOM GAMMA(0, 100, 2.5, 0, 2, 0) ~~|
+    low gamma = RANDOM GAMMA(0, 100, 0.5, 0, 2, 0) ~~|
+    weibull = RANDOM WEIBULL(0, 100, 1.7, 0, 3, 0) ~~|
+    poisson = RANDOM POISSON(0, 1000, 3.5, 0, 1, 0) ~~|
+    many poisson = RANDOM POISSON(0, 1000, 150, 0, 1, 0) ~~|
+    beta = RANDOM BETA(0, 1, 2, 0.5, 0, 1, 0) ~~|
+    binomial = RANDOM BINOMIAL(0, 1000, 0.3, 10, 0, 1, 0) ~~|
+    many binomial = RANDOM BINOMIAL(0, 1000, 0.3, 500, 0, 1, 0) ~~|
+    negative binomial = RANDOM NEGATIVE BINOMIAL(0, 1000, 0.3, 4, 0, 1, 0) ~~|
+    triangular = RANDOM TRIANGULAR(0, 10, 1, 2, 6, 0) ~~|
+    by density = RANDOM LOOKUP(density, -9, 9, 0.25, 2, 0) ~~|
+    pink = RANDOM PINK NOISE(5, 2, 8, 0) ~~|
+    """
+
+
+def test_each_distribution_has_its_mean_and_deviation() -> None:
+    ds = simulate(small_model(DISTRIBUTIONS, final=8000), engine="python")
+    expected = {
+        "exponential": (3, 2),
+        "gamma": (5, 2 * math.sqrt(2.5)),
+        "low gamma": (2, 2),  # an order below 1 counts as 1
+        "weibull": (3, 3 * math.sqrt(math.gamma(1 + 2 / 1.7) / math.gamma(1 + 1 / 1.7) ** 2 - 1)),
+        "poisson": (3.5, math.sqrt(3.5)),
+        "many poisson": (150, math.sqrt(150)),
+        "beta": (0.8, math.sqrt(1 / 2.5**2 / 3.5)),
+        "binomial": (3, math.sqrt(2.1)),
+        "many binomial": (150, math.sqrt(105)),
+        "negative binomial": (4 / 0.3, math.sqrt(4 * 0.7) / 0.3),
+        "triangular": (3, math.sqrt(21 / 18)),
+        "by density": (2.25, 2 / math.sqrt(6)),
+    }
+    for name, (mean, deviation) in expected.items():
+        values = ds[name].values
+        assert values.mean() == pytest.approx(mean, abs=5 * deviation / math.sqrt(len(values))), name
+        assert values.std() == pytest.approx(deviation, rel=0.06), name
+    whole = ("poisson", "many poisson", "binomial", "many binomial", "negative binomial")
+    assert all((ds[name].values % 1 == 0).all() for name in whole)
+    assert ds["negative binomial"].values.min() >= 4
+    assert 1 <= ds["triangular"].values.min() < ds["triangular"].values.max() <= 6
+    pink = ds["pink"].values
+    assert pink.mean() == pytest.approx(5, abs=0.45)  # 8000 / 8 independent draws or so
+    assert pink.std() == pytest.approx(2, rel=0.1)
+    assert np.corrcoef(pink[1:], pink[:-1])[0, 1] == pytest.approx(1 - 1 / 8, abs=0.02)
+
+
+def test_both_engines_draw_equal_numbers_of_each_distribution() -> None:
+    model = small_model(DISTRIBUTIONS, final=30)
+    runs = [simulate(model, engine=engine) for engine in ENGINES]
+    for name in runs[0]:
+        np.testing.assert_allclose(runs[0][name], runs[1][name], rtol=1e-13, err_msg=str(name))
+
+
+@pytest.mark.filterwarnings("ignore::flows.ensemble.NonFiniteWarning")
+@engines
+def test_draws_stay_within_their_limits_or_have_no_value(engine: Engine) -> None:
+    text = """
+        density((0,0),(1,2),(2,0)) ~~|
+        gamma = RANDOM GAMMA(3, 4, 2.5, 0, 2, 0) ~~|
+        by density = RANDOM LOOKUP(density, 0.5, 0.75, 0, 1, 0) ~~|
+        turned = RANDOM LOOKUP(density, -0.75, -0.5, 0, -1, 0) ~~|
+        nowhere = RANDOM POISSON(0.25, 0.75, 3, 0, 1, 0) ~~|
+        outside = RANDOM LOOKUP(density, 5, 6, 0, 1, 0) ~~|
+        senseless = RANDOM BETA(0, 1, -2, 1, 0, 1, 0) ~~|
+        """
+    ds = simulate(small_model(text, final=40), engine=engine)
+    assert ds["gamma"].values.min() >= 3 and ds["gamma"].values.max() <= 4
+    assert ds["by density"].values.min() >= 0.5 and ds["by density"].values.max() <= 0.75
+    assert ds["turned"].values.min() >= -0.75 and ds["turned"].values.max() <= -0.5
+    assert all(np.isnan(ds[name].values).all() for name in ("nowhere", "outside", "senseless"))
+
+
+# ---------------------------------------------------------------------------------------------- refused by name
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x = FIND MARKET PRICE(1, 2, 3)", "FIND MARKET PRICE.*isn't supported. Use ALLOCATE AVAILABLE"),
+        ("x = DEPRECIATE STRAIGHTLINE(1, 2, 3, 4)", "DEPRECIATE STRAIGHTLINE.*Write it as a stock"),
+        ("x = SINTEG(1, 2, 0, 1, :NA:, :NA:, :NA:)", "SINTEG.*Use INTEG"),
+        ("x = QUEUE FIFO(1, 2)", "QUEUE FIFO.*isn't supported"),
+        ("x = QUEUE AGE OLDEST(1, 2)", "QUEUE AGE OLDEST.*Write out what it does"),
+        ("x = DELAY CONVEYOR(1, 2, 3, 4, 5, 6)", "DELAY CONVEYOR.*Use DELAY FIXED"),
+        ("x = RANDOM SOMETHING(1)", "RANDOM SOMETHING.*isn't supported"),
+        ("x = DELAY MATERIAL(Time, 2 + STEP(1, 3), 0, 0)", "DELAY MATERIAL with a time that changes"),
+        (
+            "x = DELAY INFORMATION(Time, s, 0) ~~|\ns = INTEG(1, 2)",
+            "DELAY INFORMATION with a time that changes",
+        ),
+    ],
+)
+def test_what_is_not_understood_is_refused_by_name(text: str, message: str) -> None:
+    model = small_model(text + " ~~|\n")
+    with pytest.raises(UnsupportedError, match="m.mdl:1:5.*" + message):
+        simulate(model, engine="compiled")
+
+
+def test_an_equation_that_nobody_has_written() -> None:
+    model = small_model("x = A FUNCTION OF(y, -z) ~~|\ny = 1 ~~|\nz = 2 ~~|\n")
+    with pytest.raises(UnsupportedError, match=r'm.mdl:1:5: "x" has no equation yet.*Write the equation'):
+        simulate(model, engine="compiled")
+
+
+# ---------------------------------------------------------------------------------------------- delays and trends
+
+
+@engines
+def test_discrete_delays_of_a_time_that_never_changes(engine: Engine) -> None:
+    text = """
+        :MACRO: PIPELINE(input, delay, first)
+        PIPELINE = DELAY MATERIAL(input, delay, first, 0) ~~|
+        :END OF MACRO:
+        length = 2 ~~|
+        twice = 2 * length ~~|
+        material = DELAY MATERIAL(Time, length, -1, 0) ~~|
+        information = DELAY INFORMATION(Time, twice / 2, -1) ~~|
+        of a macro = PIPELINE(Time, twice - 2, -1) ~~|
+        """
+    ds = simulate(small_model(text), engine=engine)
+    for name in ("material", "information", "of a macro"):
+        assert ds[name].values.tolist() == [-1, -1, 0, 1, 2], name
+
+
+@engines
+def test_a_trend_below_zero_and_another_time_base(engine: Engine) -> None:
+    # the equations of the help pages fn_trend, fn_forecast and fn_time_base
+    text = """
+        x = -10 - Time ~~|
+        growth = TREND(x, 5, 0) ~~|
+        ahead = FORECAST(x, 5, 2) ~~|
+        year = TIME BASE(1970, 0.25) ~~|
+        """
+    trend, forecast, year = (
+        simulate(small_model(text), engine=engine)[n].values for n in ("growth", "ahead", "year")
+    )
+    average = -10.0
+    for t in range(5):
+        x = -10.0 - t
+        assert trend[t] == pytest.approx((x - average) / (5 * abs(average)), rel=1e-14)
+        assert forecast[t] == pytest.approx(x * (1 + 2 * (x - average) / (5 * average)), rel=1e-14)
+        assert year[t] == 1970 + t / 4
+        average += (x - average) / 5

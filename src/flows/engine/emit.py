@@ -243,7 +243,7 @@ class Body(ABC):
             case Vector():
                 return self.whole(expr)
             case Refused():
-                raise UnsupportedError(expr.what, where=expr.where)
+                raise UnsupportedError(expr.what, where=expr.where, remedy=expr.remedy)
 
     def truth(self, expr: Expr) -> str:
         """A condition as a number, 1 or 0."""

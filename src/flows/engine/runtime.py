@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+
+from flows.engine import draws
 
 INF = float("inf")
 NAN = float("nan")
@@ -133,6 +134,54 @@ def lookup_area(table: Sequence[float], x: float) -> float:
     return total + table[2 * n - 1] * (x - table[n - 1])
 
 
+def lookup_share(table: Sequence[float], x: float) -> float:
+    """The share of the area under a lookup that lies before x: its y as a density (help page fn_random)."""
+    n = len(table) // 3
+    whole = lookup_area(table, table[n - 1])
+    return lookup_area(table, min(max(x, table[0]), table[n - 1])) / whole if whole > 0.0 else NAN
+
+
+def lookup_quantile(table: Sequence[float], share: float) -> float:
+    """The x before which a share of the area under a lookup lies, by bisection; the inverse of `lookup_share`."""
+    n = len(table) // 3
+    low, high = table[0], table[n - 1]
+    if not lookup_area(table, high) > 0.0 or min(table[n : 2 * n]) < 0.0:
+        return NAN
+    wanted = share * lookup_area(table, high)
+    for _ in range(200):
+        middle = 0.5 * (low + high)
+        if not low < middle < high:
+            break
+        if lookup_area(table, middle) < wanted:
+            low = middle
+        else:
+            high = middle
+    return 0.5 * (low + high)
+
+
+def _points(table: Sequence[float]) -> int:
+    """How many points a table has, without the last one's repetitions."""
+    n = len(table) // 3
+    while n > 1 and table[n - 2] == table[n - 1]:
+        n -= 1
+    return n
+
+
+def lookup_at(table: Sequence[float], x: float) -> float:
+    """The y of a point at x, within rounding; :NA: if there is none."""
+    n = len(table) // 3
+    return next(
+        (table[n + k] for k in range(n) if abs(table[k] - x) <= 1e-9 * max(1.0, abs(x))), NOT_AVAILABLE
+    )
+
+
+def _upto(table: Sequence[float], x: float, *, included: bool, values: bool) -> float:
+    """Number of points, or sum of their y, up to x."""
+    n = len(table) // 3
+    wanted = [k for k in range(_points(table)) if table[k] < x or (included and table[k] == x)]
+    return math.fsum(table[n + k] for k in wanted) if values else float(len(wanted))
+
+
 def _inside(read: Callable[[Sequence[float], float], float]) -> Callable[[Sequence[float], float], float]:
     """A way to read data that gives :NA: before the first and after the last (help page fn_get_data_between_times)."""
 
@@ -148,6 +197,16 @@ LOOKUPS: dict[str, Callable[[Sequence[float], float], float]] = {
     "extrapolate": lookup_extrapolate,
     "invert": lookup_invert,
     "area": lookup_area,
+    "share": lookup_share,
+    "quantile": lookup_quantile,
+    "at time": lookup_at,
+    "first time": lambda table, x: table[0],
+    "last time": lambda table, x: table[len(table) // 3 - 1],
+    "total points": lambda table, x: float(_points(table)),
+    "count": lambda table, x: _upto(table, x, included=True, values=False),
+    "count before": lambda table, x: _upto(table, x, included=False, values=False),
+    "sum": lambda table, x: _upto(table, x, included=True, values=True),
+    "sum before": lambda table, x: _upto(table, x, included=False, values=True),
     "between": _inside(lambda table, x: lookup(table, 0, len(table) // 3, x)),
     "between forward": _inside(lookup_forward),
     "between backward": _inside(lookup_backward),
@@ -314,61 +373,6 @@ def _gamma_ln(values: Sequence[float]) -> float:
         return NAN
 
 
-# ------------------------------------------------------------------------------- random numbers
-# A draw is a function of its key, so that it depends on no order of evaluation. The list holds the number of
-# arguments, the arguments (the stream last), then the key: NOISE SEED, the place of the call, elements, the time.
-
-_MASK = (1 << 64) - 1
-
-
-def _mixed(state: int) -> int:
-    """One step of SplitMix64 (Steele and others 2014, "Fast splittable pseudorandom number generators")."""
-    state = (state + 0x9E3779B97F4A7C15) & _MASK
-    state = ((state ^ (state >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
-    state = ((state ^ (state >> 27)) * 0x94D049BB133111EB) & _MASK
-    return state ^ (state >> 31)
-
-
-def _draws(key: Sequence[float]) -> Iterator[float]:
-    """Numbers between 0 and 1, both excluded, without end."""
-    state = 0
-    for part in key:
-        state = _mixed(state ^ int.from_bytes(struct.pack("<d", part + 0.0), "little"))
-    while True:
-        state = _mixed(state)
-        yield ((state >> 12) + 0.5) * 2.0**-52
-
-
-def _keyed(values: Sequence[float]) -> tuple[Sequence[float], Iterator[float]]:
-    """Arguments of a random function without its stream, and its draws: stream 0 is that of NOISE SEED."""
-    count = int(values[0])
-    arguments, key = values[1 : 1 + count], values[1 + count :]
-    stream = arguments[-1] if count else 0.0
-    return arguments[:-1], _draws((stream, key[0] if stream == 0 else 0.0, *key[1:]))
-
-
-def random_0_1(values: Sequence[float]) -> float:
-    """A number between 0 and 1 (help page fn_random_0_1)."""
-    return next(_keyed(values)[1])
-
-
-def random_uniform(values: Sequence[float]) -> float:
-    """A uniform number between two limits (help page fn_random_uniform)."""
-    (low, high), draws = _keyed(values)
-    return low + (high - low) * next(draws)
-
-
-def random_normal(values: Sequence[float]) -> float:
-    """A normal number, drawn again while it lies outside its limits (help page fn_random_normal); NaN if ever."""
-    (low, high, mean, deviation), draws = _keyed(values)
-    for _ in range(10_000):
-        away = math.sqrt(-2.0 * math.log(next(draws))) * math.cos(2.0 * math.pi * next(draws))
-        x = mean + deviation * away
-        if low <= x <= high:
-            return x
-    return NAN
-
-
 VECTORS: dict[str, Callable[[Sequence[float]], float]] = {
     "vector_sort_order": _from_list(sort_order),
     "vector_rank": _from_list(rank),
@@ -378,8 +382,6 @@ VECTORS: dict[str, Callable[[Sequence[float]], float]] = {
     "allocate_available": _from_list(allocate_available),
     "allocate_by_priority": _from_list(allocate_by_priority),
     "gamma_ln": _gamma_ln,
-    "random_0_1": random_0_1,
-    "random_uniform": random_uniform,
-    "random_normal": random_normal,
+    **{name: draws.function(name) for name in draws.DISTRIBUTIONS},
 }
 """Name in generated code → function of one list."""

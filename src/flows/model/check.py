@@ -36,6 +36,19 @@ _ANY = None  # a literal zero, or what can't be told: fits every unit
 _PLAIN = frozenset("exp ln sin cos tan sinh cosh tanh arcsin arccos arctan".split())
 _FITS_ANY = (0.0, -(2.0**109))  # zero and :NA:
 _LIKE_FIRST = frozenset({"vector_reorder", "allocate_available", "allocate_by_priority"})
+_OTHER_UNITS = frozenset(
+    (
+        "invert",
+        "area",
+        "share",
+        "quantile",
+        "first time",
+        "last time",
+        "total points",
+        "count",
+        "count before",
+    )
+)
 _SAME = frozenset("min max modulo quantum".split())
 
 
@@ -194,7 +207,7 @@ class _UnitCheck:
                 return self.call(expr)
             case LookupCall():
                 self.unit(expr.argument)
-                return _ANY if expr.mode in ("invert", "area") else self.declared.get(expr.table.name)
+                return _ANY if expr.mode in _OTHER_UNITS else self.declared.get(expr.table.name)
             case Reduce():
                 unit = self.unit(expr.body)
                 if expr.function == "prod" and unit is not None and unit != DIMENSIONLESS:

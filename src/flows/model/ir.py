@@ -190,11 +190,15 @@ class Vector:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """A construct that is valid Vensim but not compiled: what it is, and where it stands (``file:line:column``)."""
+    """A construct that is valid Vensim but not compiled.
+
+    What it is, where it stands (``file:line:column``), and what to write instead.
+    """
 
     what: str
     where: str
     span: Span = field(default=NOWHERE, compare=False)
+    remedy: str = ""
 
 
 Expr = (

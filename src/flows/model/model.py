@@ -251,7 +251,7 @@ class Model:
     def refused(self) -> Mapping[str, UnsupportedError]:
         """What isn't compiled, by folded name of the variable in whose equation it stands first."""
         return {
-            v.name: UnsupportedError(node.what, where=node.where)
+            v.name: UnsupportedError(node.what, where=node.where, remedy=node.remedy)
             for v in self.variables.values()
             for eq in v.equations
             for expr in (eq.expr, eq.initial)

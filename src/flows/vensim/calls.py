@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 
-from flows.errors import near
+from flows.errors import UnsupportedError, near
 from flows.model.ir import (
     STEP_START,
     Binary,
@@ -25,15 +26,19 @@ from flows.model.ir import (
 )
 from flows.references import fold
 from flows.vensim.context import Scope
-from flows.vensim.functions import FUNCTIONS
+from flows.vensim.functions import FUNCTIONS, REFUSED
 from flows.vensim.macros import Macros
 from flows.vensim.series import Series, external_kind, is_lookups
 from flows.vensim.tree import (
     Apply,
     Name,
+    Num,
     Points,
 )
 from flows.vensim.vectors import Vectors
+
+NOT_AVAILABLE = -(2.0**109)
+_FAMILIES = ("get ", "random ", "delay ", "vector ", "lookup ", "queue ", "task ", "rc ", "depreciate ")
 
 
 class Calls(Series, Vectors, Macros):
@@ -61,10 +66,18 @@ class Calls(Series, Vectors, Macros):
                     node.at,
                     remedy="Put an operator between the name and the parenthesis",
                 )
-            if key in ("a function of",) or key.startswith(
-                ("get ", "random ", "delay ", "vector ", "lookup ")
-            ):
-                raise self._unsupported(f"the function {node.name}", node.at)
+            if key == "a function of":
+                raise UnsupportedError(
+                    f'"{scope.definition.name}" has no equation yet: A FUNCTION OF only names its causes',
+                    where=self.source.where(node.at),
+                    remedy="Write the equation",
+                )
+            if key in REFUSED or key.startswith(_FAMILIES):
+                raise UnsupportedError(
+                    f'the function {node.name.upper()} in the equation of "{scope.definition.name}" isn\'t supported',
+                    where=self.source.where(node.at),
+                    remedy=REFUSED.get(key) or "Write out what it does in equations of its own",
+                )
             raise self._error(
                 f'"{node.name}" is used like a function in the equation of "{scope.definition.name}" '
                 "but is neither a function nor a lookup",
@@ -74,6 +87,8 @@ class Calls(Series, Vectors, Macros):
                 ),
             )
         self._arity(node)
+        if key in ("delay material", "delay information"):
+            return self._discrete_delay(node, scope, span)
         if function.kind == "top":
             raise self._error(
                 f"{function.name.upper()} must stand at the head of an equation",
@@ -90,6 +105,9 @@ class Calls(Series, Vectors, Macros):
             return self._random(node, key, scope, span)
         if key == "get time value":
             return self._time_value(node, scope, span)
+        if key == "time base":
+            start, slope = (self._expr(a, scope) for a in node.arguments)
+            return Binary("+", start, Binary("*", Ref("time", (), span), slope, span), span)
         if key == "elmcount":
             argument = node.arguments[0]
             if isinstance(argument, Name) and fold(argument.name) in self.ranges:
@@ -114,6 +132,16 @@ class Calls(Series, Vectors, Macros):
                 own = Ref(fold(name), tuple(_own(index, elements) for index, elements in scope.axes))
             return self._memory(key, arguments, scope, span, own)
         return Call(key, arguments, span)
+
+    def _discrete_delay(self, node: Apply, scope: Scope, span: Span) -> Expr:
+        """DELAY MATERIAL and DELAY INFORMATION: with a time that never changes, both are DELAY FIXED."""
+        if scope.bound:
+            raise self._unsupported(f"{node.name} inside a SUM over ! ranges", node.at)
+        arguments = tuple(self._expr(a, scope) for a in node.arguments[:3])
+        delayed = self._memory("delay fixed", arguments, scope, span, None)
+        assert isinstance(delayed, Ref)
+        self.discrete.append((arguments[1], node, delayed.name))
+        return delayed
 
     def _reduce(self, node: Apply, key: str, scope: Scope, span: Span) -> Expr:
         outer = scope.bound
@@ -154,12 +182,22 @@ class Calls(Series, Vectors, Macros):
             raise self._error(f"{node.name} takes the name of a lookup or data variable", node.at)
         subscripts = self._subscripts(table.name, name, table.subscripts, scope, table.at)
         arguments = [self._expr(a, scope) for a in node.arguments[1:]]
-        if key == "get data between times":
+        if key.startswith("get data ") or key == "time shift":
             first = definitions[0]
-            data = first.expression is None or external_kind(first.expression) == "data"
-            if not data or first.keyword not in ("", "INTERPOLATE"):
-                raise self._unsupported(f"{node.name} of what is no interpolated data variable", node.at)
+            if first.operator == "(" or not (
+                first.expression is None or external_kind(first.expression) == "data"
+            ):
+                raise self._error(f"{node.name} takes the name of a data variable", node.at)
             ref = Ref(f"#{name} DATA", subscripts, span)
+            if key == "time shift":
+                return LookupCall(ref, Binary("+", Ref(STEP_START, (), span), arguments[0], span), span)
+            if first.keyword not in ("", "INTERPOLATE"):
+                raise self._unsupported(f"{node.name} of what is no interpolated data variable", node.at)
+            if key == "get data mean":
+                return self._data_mean(ref, *arguments, span=span)
+            if key != "get data between times":
+                mode = key.removeprefix("get data ")
+                return LookupCall(ref, arguments[0] if arguments else Number(0.0, span), span, mode)
             later, between, earlier = (
                 LookupCall(ref, arguments[0], span, mode)
                 for mode in ("between forward", "between", "between backward")
@@ -180,6 +218,54 @@ class Calls(Series, Vectors, Macros):
             return Binary("-", end, start, span)
         return LookupCall(ref, arguments[0], span, mode)
 
+    @staticmethod
+    def _data_mean(data: Ref, start: Expr, end: Expr, *, span: Span) -> Expr:
+        """Mean of the points from a time to another; :NA: if there is none."""
+
+        def within(mode: str) -> Expr:
+            upto, before = LookupCall(data, end, span, mode), LookupCall(data, start, span, f"{mode} before")
+            return Binary("-", upto, before, span)
+
+        none = Binary("<=", within("count"), Number(0.0, span), span)
+        mean = Binary("/", within("sum"), within("count"), span)
+        return Call("if then else", (none, Number(NOT_AVAILABLE, span), mean), span)
+
+    def _pink_noise(self, node: Apply, scope: Scope, span: Span) -> Expr:
+        """RANDOM PINK NOISE: white noise behind a filter that keeps its deviation whatever the time step is."""
+        if scope.bound:
+            raise self._unsupported(f"{node.name} inside a SUM over ! ranges", node.at)
+        limits = (Num(-6.0, node.at), Num(6.0, node.at), Num(0.0, node.at), Num(1.0, node.at))
+        draw = replace(node, name="RANDOM NORMAL", arguments=(*limits, node.arguments[3]))
+        first, white = (self._random(draw, "random normal", scope, span) for _ in range(2))
+        arguments = (*(self._expr(a, scope) for a in node.arguments[:3]), first, white)
+        return self._memory("random pink noise", arguments, scope, span, None)
+
+    def _random_lookup(self, node: Apply, scope: Scope, span: Span) -> Expr:
+        """RANDOM LOOKUP: the density between its limits is the lookup's; found by the area under it."""
+        table, *rest = node.arguments
+        name = fold(table.name) if isinstance(table, Name) else ""
+        definitions = self.by_name.get(name, [])
+        lookup = definitions and (definitions[0].operator == "(" or is_lookups(definitions[0].expression))
+        if not isinstance(table, Name) or not lookup:
+            raise self._error(f"{node.name} takes the name of a lookup", node.at)
+        ref = Ref(name, self._subscripts(table.name, name, table.subscripts, scope, table.at), span)
+        low, high, shift, stretch = (self._expr(a, scope) for a in rest[:4])
+        draw = replace(
+            node, name="RANDOM UNIFORM", arguments=(Num(0.0, node.at), Num(1.0, node.at), node.arguments[5])
+        )
+        share = self._random(draw, "random uniform", scope, span)
+
+        def before(limit: Expr) -> Expr:
+            at = Binary("/", Binary("-", limit, shift, span), stretch, span)
+            return LookupCall(ref, at, span, "share")
+
+        width = Binary("-", before(high), before(low), span)
+        at = Binary("+", before(low), Binary("*", width, share, span), span)
+        x = Binary("+", shift, Binary("*", stretch, LookupCall(ref, at, span, "quantile"), span), span)
+        none = Binary("=", width, Number(0.0, span), span)
+        nothing = Binary("/", Number(0.0), Number(0.0), span)
+        return Call("if then else", (none, nothing, x), span)
+
     def _random(self, node: Apply, key: str, scope: Scope, span: Span) -> Expr:
         """A draw: decided by the stream or NOISE SEED, the place of the call, the element and the time alone.
 
@@ -187,6 +273,10 @@ class Calls(Series, Vectors, Macros):
         """
         if scope.sums:
             raise self._unsupported(f"{node.name} inside a SUM over ! ranges", node.at)
+        if key == "random lookup":
+            return self._random_lookup(node, scope, span)
+        if key == "random pink noise":
+            return self._pink_noise(node, scope, span)
         arguments = [self._expr(a, scope) for a in node.arguments]
         seed: Expr = Number(0.0, span)
         if self._is_scalar(self.by_name.get("noise seed", [])):

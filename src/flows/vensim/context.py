@@ -22,6 +22,7 @@ from flows.model.ir import (
 from flows.references import fold
 from flows.vensim import external
 from flows.vensim.tree import (
+    Apply,
     Definition,
     ModelText,
     Node,
@@ -60,6 +61,7 @@ class Context(ABC):
         self.element_spelling: dict[str, str] = {}
         self.hidden: dict[str, Variable] = {}
         self.tables: dict[str, list[tuple[Axes, list[Table]]]] = {}  # of data variables and external lookups
+        self.discrete: list[tuple[Expr, Apply, str]] = []  # discrete delays: time, call, variable
         self.calls = 0  # macros expanded so far
         self.vectors = 0  # vector functions so far
         self.draws: dict[str, int] = {}  # random functions so far in each equation

@@ -52,8 +52,10 @@ def memory(
             return add("", "initial", arguments[0], None)
         case "npv":
             return _net_present_value(*arguments, add=add, reference=reference)
+        case "random pink noise":
+            return _pink_noise(*arguments, add=add, reference=reference)
         case "trend":
-            return _trend(*arguments, add=add, reference=reference)
+            return _trend(*arguments, add=add, reference=reference, positive=True)
         case "forecast":
             source, time, horizon = arguments
             trend = _trend(source, time, Number(0.0), add=add, reference=reference)
@@ -111,11 +113,44 @@ def _delay_fixed(
     return add("", "auxiliary", Past(taken.name, taken.subscripts, lag, first), first)
 
 
-def _trend(source: Expr, time: Expr, initial: Expr, *, add: Add, reference: Callable[[str], Ref]) -> Expr:
-    """Relative growth of the input against its own smooth, a fraction a time unit (help page fn_trend)."""
+def _trend(
+    source: Expr,
+    time: Expr,
+    initial: Expr,
+    *,
+    add: Add,
+    reference: Callable[[str], Ref],
+    positive: bool = False,
+) -> Expr:
+    """Relative growth of the input against its own smooth, a fraction a time unit.
+
+    TREND divides by the size of the smooth, FORECAST by the smooth itself (help pages fn_trend and fn_forecast).
+    """
     start = _op("/", source, _op("+", Number(1.0), _op("*", initial, time)))
     average = add("", "stock", _op("/", _op("-", source, reference("")), time), start)
-    return Call("zidz", (_op("-", source, average), _op("*", average, time)))
+    size: Expr = Call("abs", (average,)) if positive else average
+    return Call("zidz", (_op("-", source, average), _op("*", size, time)))
+
+
+def _pink_noise(
+    mean: Expr,
+    deviation: Expr,
+    time: Expr,
+    first: Expr,
+    white: Expr,
+    *,
+    add: Add,
+    reference: Callable[[str], Ref],
+) -> Expr:
+    """White noise behind a first-order filter, of a deviation that no step changes (help page random_pink_noise).
+
+    The equations are E. Anderson's: the white noise is scaled by sqrt((2 - s) / s), s = TIME STEP / correlation time.
+    """
+    share = _op("/", Ref("time step"), time)
+    scale = Call("sqrt", (_op("/", _op("-", Number(2.0), share), share),))
+    scaled = _op("+", mean, _op("*", _op("*", white, deviation), scale))
+    flow = _op("/", _op("-", scaled, reference("")), time)
+    return add("", "stock", flow, _op("+", mean, _op("*", deviation, first)))
 
 
 def _net_present_value(

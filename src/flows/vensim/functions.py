@@ -121,19 +121,86 @@ _TABLE = (
         "lookup",
         "A data variable at another time: interpolated (0), the next (1) or the last value (-1); :NA: outside.",
     ),
-    ("npv", "stream, discount rate, initial, factor", "memory", "Net present value at the start of the run."),
-    ("random 0 1", "", "random", "A number between 0 and 1, new at each step; not Vensim's own draws."),
     (
-        "random uniform",
-        "minimum, maximum, stream",
-        "random",
-        "A uniform number, new at each step; not Vensim's own draws.",
+        "get data at time",
+        "data, time",
+        "lookup",
+        "A data variable at a time that it has a point for; else :NA:.",
     ),
+    ("get data first time", "data", "lookup", "The time of the first point of a data variable."),
+    ("get data last time", "data", "lookup", "The time of the last point of a data variable."),
+    ("get data total points", "data", "lookup", "The number of points of a data variable."),
+    (
+        "get data mean",
+        "data, start, end",
+        "lookup",
+        "The mean of a data variable's points from start to end; :NA: if there is none.",
+    ),
+    ("time shift", "data, shift", "lookup", "A data variable some time ahead."),
+    ("time base", "start, slope", "pure", "start + slope * Time."),
+    ("npv", "stream, discount rate, initial, factor", "memory", "Net present value at the start of the run."),
+    ("random 0 1", "", "random", "A number between 0 and 1."),
+    ("random uniform", "minimum, maximum, stream", "random", "A number between two limits."),
     (
         "random normal",
         "minimum, maximum, mean, standard deviation, stream",
         "random",
-        "A normal number, redrawn outside the limits, new at each step; not Vensim's own draws.",
+        "A normal number.",
+    ),
+    ("random exponential", "minimum, maximum, shift, stretch, stream", "random", "Exponential, of mean 1."),
+    (
+        "random gamma",
+        "minimum, maximum, order, shift, stretch, stream",
+        "random",
+        "Gamma of an order of 1 at least.",
+    ),
+    (
+        "random weibull",
+        "minimum, maximum, shape, shift, stretch, stream",
+        "random",
+        "Weibull of a shape, of mean 1.",
+    ),
+    (
+        "random poisson",
+        "minimum, maximum, mean, shift, stretch, stream",
+        "random",
+        "Events of a mean number.",
+    ),
+    (
+        "random beta",
+        "minimum, maximum, A, B, shift, stretch, stream",
+        "random",
+        "Beta of alpha A and beta B.",
+    ),
+    (
+        "random binomial",
+        "minimum, maximum, chance, trials, shift, stretch, stream",
+        "random",
+        "Hits among trials.",
+    ),
+    (
+        "random negative binomial",
+        "minimum, maximum, chance, successes, shift, stretch, stream",
+        "random",
+        "Trials up to the last of some successes.",
+    ),
+    (
+        "random triangular",
+        "minimum, maximum, start, peak, stop, stream",
+        "random",
+        "Triangular from start to stop.",
+    ),
+    (
+        "random lookup",
+        "lookup, minimum, maximum, shift, stretch, stream",
+        "random",
+        "A number with a lookup as its density.",
+    ),
+    (
+        "random pink noise",
+        "mean, standard deviation, correlation time, stream",
+        "random",
+        "Normal noise that is correlated over time (first-order filter; Anderson's equations).",
     ),
     (
         "get time value",
@@ -162,6 +229,18 @@ _TABLE = (
     ("smooth n", "input, time, initial, order", "memory", "Information delay of any order."),
     ("delay n", "input, time, initial, order", "memory", "Material delay of any order."),
     ("delay fixed", "input, time, initial", "memory", "The input a fixed time ago, in whole steps, half up."),
+    (
+        "delay material",
+        "input, time, initial, missing",
+        "memory",
+        "DELAY FIXED, as long as the time never changes; a time that changes isn't supported.",
+    ),
+    (
+        "delay information",
+        "input, time, initial",
+        "memory",
+        "DELAY FIXED, as long as the time never changes; a time that changes isn't supported.",
+    ),
     ("trend", "input, time, initial trend", "memory", "Relative growth against a smooth of the input."),
     ("forecast", "input, time, horizon", "memory", "The input carried on at its trend over a horizon."),
     (
@@ -178,3 +257,48 @@ FUNCTIONS: dict[str, Function] = {
     name: Function(name, tuple(a.strip() for a in arguments.split(",") if a), kind, meaning)  # type: ignore[arg-type]
     for name, arguments, kind, meaning in _TABLE
 }
+
+_STOCK = "Write it as a stock with INTEG and flows of its own"
+_MARKET = "Use ALLOCATE AVAILABLE, or write out how the price is found"
+_TESTS = "It belongs to reality checks, which aren't run: use STEP, RAMP or PULSE"
+
+REFUSED: dict[str, str] = {
+    "alloc p": "Use ALLOCATE BY PRIORITY",
+    "cumulate": "Cumulate the series in the data set",
+    "cumulatef": "Cumulate the series in the data set",
+    "delay batch": _STOCK,
+    "delay conveyor": "Use DELAY FIXED for a conveyor of fixed length without leakage",
+    "delay profile": "Add up several DELAY FIXED, each with its share",
+    "delayp": "Use DELAY3 and a stock of its own for what is in the pipeline",
+    "demand at price": _MARKET,
+    "depreciate by schedule": _STOCK,
+    "depreciate straightline": _STOCK,
+    "find market price": _MARKET,
+    "find zero": "Write out the solution, or approach it over time with a stock",
+    "get 123 constants": "Save the sheet as .xlsx and use GET DIRECT CONSTANTS",
+    "get 123 data": "Save the sheet as .xlsx and use GET DIRECT DATA",
+    "get data max": "Work it out beforehand and write it as a constant",
+    "get data min": "Work it out beforehand and write it as a constant",
+    "get data stdv": "Work it out beforehand and write it as a constant",
+    "get vdf constants": "Export the run as .csv and write the values as constants",
+    "get vdf data": "Export the run as .csv and name it among the data sets",
+    "internal rate of return": "Use NPV",
+    "irr": "Use NPV",
+    "lookup slope": "Take the difference of two values of the lookup",
+    "marketp": _MARKET,
+    "message": "Remove it: no one reads messages here",
+    "npve": "Use NPV, or write the discounting out",
+    "propagate if true": "Use IF THEN ELSE element by element",
+    "queue fifo": _STOCK,
+    "reinitial": "Use INITIAL or SAMPLE IF TRUE",
+    "shift if true": "Write an aging chain with a flow between its elements",
+    "simultaneous": "Put a stock or a delay into the circle",
+    "sintegral": "Use INTEG",
+    "sinteg": "Use INTEG and limit its flow, for instance with MIN and MAX",
+    "supply at price": _MARKET,
+    **{
+        f"rc {name}": _TESTS
+        for name in ("compare", "compare check", "decay", "decay check", "grow", "ramp", "step")
+    },
+}
+"""Functions of Vensim that aren't understood → what to write instead."""

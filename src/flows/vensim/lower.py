@@ -24,6 +24,7 @@ from flows.model.ir import (
     deep,
 )
 from flows.model.model import CONTROLS, Control, Model
+from flows.model.order import static_variables
 from flows.references import fold
 from flows.vensim.calls import Calls
 from flows.vensim.context import Axes, Scope
@@ -102,6 +103,7 @@ class _Lowering(Calls):
                 hidden=True,
             )
         variables |= self.hidden
+        self._refuse_moving_delays(variables)
         path = Path(self.source.path)
         return Model(
             path=path,
@@ -113,6 +115,27 @@ class _Lowering(Calls):
             synonyms=self._synonyms(),
             control=self._control(variables),
         )
+
+    def _refuse_moving_delays(self, variables: dict[str, Variable]) -> None:
+        """Refuse discrete delays whose time changes: the language would want a queue."""
+        probes = {
+            f"#probe {k}": Variable(
+                name=f"#probe {k}", spelling="", kind="auxiliary", equations=(Equation((), expr=time),)
+            )
+            for k, (time, _, _) in enumerate(self.discrete)
+        }
+        still = static_variables({**variables, **probes}) if probes else frozenset[str]()
+        for name, (_, node, delay) in zip(probes, self.discrete, strict=True):
+            if name not in still:
+                refused = Refused(
+                    f"{node.name} with a time that changes isn't supported",
+                    self.source.where(node.at),
+                    self.source.span(node.at),
+                    "Use DELAY FIXED with its time at the start, or DELAY N",
+                )
+                variable = variables[delay]
+                equations = tuple(replace(eq, expr=refused, initial=None) for eq in variable.equations)
+                variables[delay] = replace(variable, equations=equations)
 
     def _control(self, variables: dict[str, Variable]) -> Control:
         values: dict[str, float] = {}
@@ -253,7 +276,9 @@ class _Lowering(Calls):
             return self._equation(definition, axes, whole)
         except UnsupportedError as error:
             span = self.source.span(definition.at)
-            return "auxiliary", Equation(axes, expr=Refused(error.what, error.where, span), span=span)
+            return "auxiliary", Equation(
+                axes, expr=Refused(error.what, error.where, span, error.remedy), span=span
+            )
 
     def _equation(self, definition: Definition, axes: Axes, whole: Axes) -> tuple[Kind, Equation]:
         span = self.source.span(definition.at)
@@ -267,8 +292,11 @@ class _Lowering(Calls):
             return self._from_file(definition, node, from_file, axes, span)
         # Vensim works a data variable with an expression out at the points of its data and interpolates between. Where
         # it is one interpolated series times and plus constants, that is the same as working it out at any time.
-        if (definition.operator == ":=" or definition.keyword) and (
-            definition.keyword not in ("", "INTERPOLATE") or len(self._affine(node) or ()) != 1
+        shifted = isinstance(node, Apply) and fold(node.name) == "time shift"
+        if (
+            (definition.operator == ":=" or definition.keyword)
+            and not shifted
+            and (definition.keyword not in ("", "INTERPOLATE") or len(self._affine(node) or ()) != 1)
         ):
             raise self._unsupported(
                 "a data variable with an expression other than one series times and plus constants",
@@ -320,7 +348,7 @@ class _Lowering(Calls):
                 try:
                     return self._apply(node, scope, span)
                 except UnsupportedError as error:
-                    return Refused(error.what, error.where, span)
+                    return Refused(error.what, error.where, span, error.remedy)
             case Text():
                 raise self._error("a text can't stand in this expression", node.at, found=f"'{node.value}'")
             case _:

@@ -226,7 +226,13 @@ class Ranges(Context):
                     sub.at,
                     remedy=near(sub.name, self._subscript_names()),
                 )
-            index = key + "!" * max(scope.sums, 1)  # a range of its own in each of nested SUMs
+            if not scope.sums:
+                raise self._error(
+                    f'"{sub.name}!" stands in the equation of "{scope.definition.name}" outside of a sum',
+                    sub.at,
+                    remedy="Use ! inside SUM, PROD, VMIN, VMAX or VECTOR SELECT, else leave it out",
+                )
+            index = key + "!" * scope.sums  # a range of its own in each of nested SUMs
             scope.bound[index] = self.ranges[key].elements
             return Loop(index, self.ranges[key].elements)
         if key in scope.loops:

@@ -107,15 +107,20 @@ class Vectors(Ranges, Known):
 
     def _profiles(self, node: Apply, argument: Node, scope: Scope, n: int) -> tuple[Loops, Expr]:
         """Priority profiles: the last subscript names the first of four elements (kind, priority, width, extra)."""
-        if not isinstance(argument, Name) or len(argument.subscripts) < 2:
+        key = fold(argument.name) if isinstance(argument, Name) else ""
+        if (
+            not isinstance(argument, Name)
+            or len(argument.subscripts) < 2
+            or len(self.dimensions.get(key, ((),))[0]) != len(argument.subscripts)
+        ):
             raise self._error(f"{node.name} takes an array of priority profiles", node.at)
-        elements = self.dimensions[fold(argument.name)][1][-1]
+        elements = self.dimensions[key][1][-1]
         last = fold(argument.subscripts[-1].name)
         first = elements.index(last) if last in elements else 0
         if len(elements) < first + 4:
             raise self._error(f"{node.name} takes priority profiles of four elements", node.at)
         shorter = replace(argument, subscripts=argument.subscripts[:-1])
-        own = self.dimensions[fold(argument.name)][1][-2]
+        own = self.dimensions[key][1][-2]
         sub = fold(shorter.subscripts[-1].name)
         rows = self.ranges[sub].elements if sub in self.ranges else own
         self.vectors += 1
