@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from flows.errors import FlowsError, ModelError
 from flows.references import fold
+from flows.vensim import parse as blocks
 from flows.vensim.parse import parse, read_text
 from flows.vensim.tree import Apply, Array, Definition, ModelText, Name, Node, Num, Op, Points, Text
 
@@ -489,3 +490,57 @@ def test_any_text_is_read_or_refused(text: str) -> None:
         assert isinstance(read, ModelText) and read.text == text
         where = read.where(0)
     assert where.startswith("m.mdl:")
+
+
+MOVED = """
+    R : a, b -> (S: c, d) ~~|
+    S : (s1-s3) ~~|
+    Q <-> R ~~|
+    *********
+    .Group
+    *********~ comment |
+    x[R] :EXCEPT: [a] = IF THEN ELSE(-k^2 > 1 :AND: :NOT: y[R], SUM(y[R!]) + t(Time), 'text' ) ~ m [0,1]~ words |
+    t((0,1),(2,3)) ~~|
+    c[R] = 1, 2 ~~|
+    m = MAC(x[a], 2 : other[b]) + WITH LOOKUP(Time, ((0,1),(1,2))) ~~|
+    d[R] :RAW: ~~|
+    s :IS: 'text' ~~|
+    check :THE CONDITION: x > 1 :IMPLIES: y > 2 ~~|
+    """
+
+
+def test_a_block_read_before_is_the_same_at_its_new_place() -> None:
+    parse(MOVED, "m.mdl")
+    for before in ("", "new = 1 ~~|\n", "****\n.Other\n****~|\n", "{ a remark }"):
+        text = before + MOVED
+        known = parse(text, "m.mdl")
+        blocks._known.blocks.clear()
+        assert parse(text, "m.mdl") == known
+        assert known.span(known.definitions[-1].at).line == MOVED.count(
+            "\n", 0, MOVED.index("s :IS:")
+        ) + 1 + (before.count("\n"))
+
+
+def test_only_so_much_text_is_kept() -> None:
+    known = blocks._Known(10)
+    for text in ("a" * 8, "b" * 8, "c" * 8):
+        known.put(text, (0, None))
+    assert set(known.blocks) == {"c" * 8}
+    assert known.get("c" * 8) == (0, None) and known.get("a" * 8) is None
+
+
+def test_lines_end_in_any_way() -> None:
+    for text in (
+        "a = 1 ~~|\n\nb = 2 ~~|\n",
+        "a = 1 ~~|\r\n\r\nb = 2 ~~|",
+        "a = 1 ~~|\r\rb = 2 ~~|\r",
+        "a = 1 ~~|\r\n\rb = 2 ~~|",
+    ):
+        read = parse(text, "m.mdl")
+        assert read.where(read.definitions[1].at) == "m.mdl:3:1"
+
+
+def test_a_sketch_opens_at_the_start_of_a_line() -> None:
+    read = parse("a = 1 ~ ~ no \\\\---/// here|\n\\\\\\---/// Sketch\n*View\n:L\x7f<%^E!@\n1:x\n", "m.mdl")
+    assert read.sketch == "\\\\\\---/// Sketch\n*View\n"
+    assert read.settings.startswith(":L")

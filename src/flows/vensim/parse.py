@@ -1,417 +1,48 @@
 """Text of a Vensim model file → syntax tree with line and column on every node.
 
 The grammar is that of the text format: blocks ``name = expression ~ units ~ comment ~ flags |``, groups, macros,
-subscript ranges, then sketches and settings. Expressions are read by operator precedence (Pratt 1973, "Top down
-operator precedence").
+subscript ranges, then sketches and settings.
 """
 
 from __future__ import annotations
 
-import bisect
 import re
-from dataclasses import dataclass
+import threading
+from dataclasses import replace
 from pathlib import Path
-from typing import ClassVar
 
 from flows.errors import ModelError
-from flows.model.ir import Span
+from flows.model.ir import deep
 from flows.references import fold
+from flows.vensim.grammar import (
+    BLANKS,
+    CONTINUED,
+    QUOTED,
+    Reader,
+    Source,
+    Token,
+    comment_end,
+    without_comments,
+)
 from flows.vensim.tree import (
     Apply,
-    Array,
     Definition,
     Group,
     Item,
     MacroDefinition,
     ModelText,
-    Name,
-    Node,
-    Num,
-    Op,
-    Points,
     RangeDefinition,
     Sub,
     Text,
+    moved,
 )
 
-# ---------------------------------------------------------------------------------------------------- tokens
-
-_WORDS = (
-    r"AND|OR|NOT|NA|EXCEPT|RAW|INTERPOLATE|HOLD\s+BACKWARD|LOOK\s+FORWARD|IS|IGNORE"
-    r"|THE\s+CONDITION|IMPLIES|TEST\s+INPUT"
-)
-_TOKEN = re.compile(
-    rf"""(?P<space>[\s\u00a0]+)
-    |(?P<keyword>:\s*(?:{_WORDS})\s*:)
-    |(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)
-    |(?P<name>[^\W\d](?:[\w$'\u00a0\s]*[\w$'])?)
-    |(?P<quoted>"(?:[^"\\]|\\.)*")
-    |(?P<string>'[^']*')
-    |(?P<symbol><->|->|:=|==|<=|>=|<>|[-+*/^()\[\],;=<>!:{{}}])""",
-    re.VERBOSE | re.IGNORECASE | re.DOTALL,
-)
-_CONTINUED = re.compile(r"\\\r?\n|\\\r")
-_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
-_QUOTED_OR_BRACE = re.compile(_QUOTED.pattern + r"|\{", re.DOTALL)
-_BRACE = re.compile(r"[{}]")
-_NESTED_COMMENTS = 3
 _BLOCK_STOP = re.compile(r'["{~|]')
 # Every part begins with what the part before can't hold, so that no text makes the match slow.
 _GROUP = re.compile(
     r"\*{4}[^\n\r]*[\r\n]\s*(?P<name>[^\s*][^\n\r]*)[\r\n]\s*\*{4}\**\s*~(?P<comment>[^|]*)\|"
 )
 _SETTINGS = re.compile(r"[\r\n]:L\x7f?<%\^E!@")
-_BLANKS = re.compile(r"\s+")
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """A token: kind (``name``, ``number``, ``string``, ``keyword``, ``symbol``, ``end``), text and offset."""
-
-    kind: str
-    text: str
-    at: int
-
-
-def _same_length_blanks(match: re.Match[str]) -> str:
-    return " " * len(match[0])
-
-
-def _without_comments(text: str) -> str:
-    """Blank out line continuations and ``{}`` comments outside quotes, keeping every offset."""
-    text = _CONTINUED.sub(_same_length_blanks, text)
-    pieces, at = [], 0
-    while match := _QUOTED_OR_BRACE.search(text, at):
-        end = match.end() if match[0] != "{" else _comment_end(text, match.start())
-        pieces += [text[at : match.start()], match[0] if match[0] != "{" else " " * (end - match.start())]
-        at = end
-    return "".join([*pieces, text[at:]])
-
-
-def _comment_end(text: str, at: int) -> int:
-    """Offset behind the ``}`` of the ``{`` at an offset; comments nest where the braces balance. 0 if there is none."""
-    depth = 0
-    for match in _BRACE.finditer(text, at):
-        depth += 1 if match[0] == "{" else -1
-        if depth == 0:
-            return match.end()
-        if depth > _NESTED_COMMENTS:
-            break
-    return text.find("}", at) + 1
-
-
-class _Reader:
-    """Reads one block's expression text: a cursor over its tokens."""
-
-    def __init__(self, source: _Source, text: str, offset: int) -> None:
-        self.source = source
-        self.tokens: list[Token] = []
-        self.position = 0
-        self.depth = 0
-        at, end = 0, len(text)
-        while at < end:
-            match = _TOKEN.match(text, at)
-            if match is None:
-                self._unreadable(text, at, offset)
-            assert match is not None and match.lastgroup is not None
-            kind, value = match.lastgroup, match[0]
-            if kind == "quoted":
-                kind = "name"
-            elif kind == "keyword":
-                value = _BLANKS.sub(" ", value[1:-1].strip().upper())
-            elif kind == "name":
-                value = _BLANKS.sub(" ", value)
-            if kind != "space":
-                self.tokens.append(Token(kind, value, offset + match.start()))
-            at = match.end()
-        self.end = Token("end", "", offset + len(text.rstrip()))
-
-    def _unreadable(self, text: str, at: int, offset: int) -> None:
-        if text[at] in "\"'":
-            raise self.source.error(
-                "a quotation mark is never closed", offset + at, remedy=f"Add the closing {text[at]}"
-            )
-        raise self.source.error(
-            "this character can't stand in an equation",
-            offset + at,
-            found=f'"{text[at]}"',
-            remedy='Remove it, or put the whole name in double quotes ("…")',
-        )
-
-    @property
-    def token(self) -> Token:
-        return self.tokens[self.position] if self.position < len(self.tokens) else self.end
-
-    def peek(self, ahead: int = 1) -> Token:
-        at = self.position + ahead
-        return self.tokens[at] if at < len(self.tokens) else self.end
-
-    def take(self) -> Token:
-        token = self.token
-        self.position += 1
-        return token
-
-    def at_symbol(self, *texts: str) -> bool:
-        return self.token.kind == "symbol" and self.token.text in texts
-
-    def expect(self, text: str, context: str) -> Token:
-        if not self.at_symbol(text):
-            raise self.wrong(f'"{text}" {context}')
-        return self.take()
-
-    def wrong(self, expected: str, remedy: str = "") -> ModelError:
-        token = self.token
-        found = f'"{token.text}"' if token.kind != "end" else "the end of the equation"
-        return self.source.error(
-            f"can't read the equation of {self.source.subject}",
-            token.at,
-            found=found,
-            expected=expected,
-            remedy=remedy,
-        )
-
-    # -- names and subscripts
-
-    def name(self, what: str) -> Token:
-        if self.token.kind != "name":
-            raise self.wrong(what)
-        return self.take()
-
-    def subscripts(self) -> tuple[Sub, ...]:
-        if not self.at_symbol("["):
-            return ()
-        self.take()
-        subs = []
-        while True:
-            token = self.name("the name of a subscript range or element")
-            bang = self.at_symbol("!")
-            if bang:
-                self.take()
-            subs.append(Sub(token.text, bang, token.at))
-            if self.at_symbol("]"):
-                self.take()
-                return tuple(subs)
-            self.expect(",", 'or "]" between or after subscripts')
-
-    # -- expressions
-
-    _BINARY: ClassVar = {  # operator: (binding power, right-binding power)
-        "OR": (10, 11),
-        "AND": (20, 21),
-        "=": (30, 31),
-        "<>": (30, 31),
-        "<": (30, 31),
-        ">": (30, 31),
-        "<=": (30, 31),
-        ">=": (30, 31),
-        "+": (40, 41),
-        "-": (40, 41),
-        "*": (50, 51),
-        "/": (50, 51),
-        "^": (70, 70),  # the unary minus binds less tightly: -2^2 = -4 (test-models); a^b^c from the right
-    }
-    _PREFIX = 60
-    _NOT = 25
-    MAX_DEPTH = 150
-
-    def expression(self, floor: int = 0) -> Node:
-        self.depth += 1
-        if self.depth > self.MAX_DEPTH:
-            raise self.source.error(
-                f"the equation of {self.source.subject} nests more than {self.MAX_DEPTH} levels deep",
-                self.token.at,
-                remedy="Split it into several variables",
-            )
-        left = self.operand()
-        while True:
-            token = self.token
-            if token.kind not in ("symbol", "keyword") or token.text not in self._BINARY:
-                break
-            power, right_power = self._BINARY[token.text]
-            if power < floor:
-                break
-            self.take()
-            left = Op(token.text, (left, self.expression(right_power)), token.at)
-        self.depth -= 1
-        return left
-
-    def operand(self) -> Node:
-        token = self.token
-        if token.kind == "number":
-            self.take()
-            return Num(float(token.text), token.at)
-        if token.kind == "string":
-            self.take()
-            return Text(token.text[1:-1], token.at)
-        if token.kind == "name":
-            return self.name_or_call()
-        if token.kind == "keyword" and token.text == "NA":
-            self.take()
-            return Num(-(2.0**109), token.at)
-        if token.kind == "keyword" and token.text == "NOT":
-            self.take()
-            return Op("NOT", (self.expression(self._NOT),), token.at)
-        if self.at_symbol("-", "+"):
-            self.take()
-            operand = self.expression(self._PREFIX)
-            if token.text == "+":
-                return operand
-            return (
-                Num(-operand.value, token.at) if isinstance(operand, Num) else Op("-", (operand,), token.at)
-            )
-        if self.at_symbol("("):
-            self.take()
-            inner = self.expression()
-            self.closing(token)
-            return inner
-        raise self.wrong("a number, a name or an opening parenthesis")
-
-    def closing(self, opened: Token) -> None:
-        if not self.at_symbol(")"):
-            span = self.source.span(opened.at)
-            raise self.wrong(
-                f'an operator or ")" for the "(" at line {span.line}, column {span.column}',
-                "Check that parentheses are balanced and that an operator stands between two terms",
-            )
-        self.take()
-
-    def name_or_call(self) -> Node:
-        token = self.take()
-        subs = self.subscripts()
-        if not self.at_symbol("("):
-            return Name(token.text, subs, token.at)
-        opened = self.take()
-        function = fold(token.text)
-        if function == "with lookup":
-            argument = self.expression()
-            self.expect(",", "between the input and the points of WITH LOOKUP")
-            table_open = self.expect("(", "before the points of WITH LOOKUP")
-            points = self.points(table_open.at)
-            self.closing(opened)
-            return Apply(token.text, subs, (argument, points), token.at)
-        if function == "tabbed array":
-            return self.tabbed_array(token, opened)
-        arguments: list[Node] = []
-        if self.at_symbol(")"):
-            self.take()
-            return Apply(token.text, subs, (), token.at)
-        while True:
-            arguments.append(self.expression())
-            if self.at_symbol(","):
-                self.take()
-                continue
-            outputs: list[Name] = []
-            while self.at_symbol(":" if not outputs else ","):
-                self.take()
-                if self.token.kind != "name":
-                    raise self.wrong("the name of a variable for a further result of the macro")
-                name = self.take()
-                outputs.append(Name(name.text, self.subscripts(), name.at))
-            self.closing(opened)
-            return Apply(token.text, subs, tuple(arguments), token.at, tuple(outputs))
-
-    def tabbed_array(self, token: Token, opened: Token) -> Array:
-        rows: dict[int, list[float]] = {}
-        while not self.at_symbol(")"):
-            at = self.token.at
-            rows.setdefault(self.source.span(at).line, []).append(self.number("a number of the array"))
-        self.closing(opened)
-        return Array(tuple(tuple(r) for r in rows.values()), token.at)
-
-    # -- numbers, lists, lookups
-
-    def number(self, what: str) -> float:
-        sign = 1.0
-        while self.at_symbol("-", "+"):
-            sign = -sign if self.take().text == "-" else sign
-        if self.token.kind == "keyword" and self.token.text == "NA":
-            self.take()
-            return -(2.0**109)
-        if self.token.kind != "number":
-            raise self.wrong(what)
-        return sign * float(self.take().text)
-
-    def points(self, at: int) -> Points:
-        """Read lookup points after the opening parenthesis, up to and with the closing one."""
-        if self.at_symbol("["):  # the editor's scale and reference line
-            depth = 0
-            while True:
-                if self.token.kind == "end":
-                    raise self.wrong('"]" after the scale of the lookup')
-                symbol = self.take()
-                depth += (symbol.text == "[") - (symbol.text == "]")
-                if depth == 0:
-                    break
-            if self.at_symbol(","):
-                self.take()
-        if not self.at_symbol("("):  # the old form: all x, then all y
-            values = [self.number("a number of the lookup")]
-            while self.at_symbol(","):
-                self.take()
-                values.append(self.number("a number of the lookup"))
-            self.expect(")", "after the points of the lookup")
-            half = len(values) // 2
-            if len(values) % 2:
-                raise self.source.error(
-                    "a lookup needs as many x as y values", at, found=f"{len(values)} numbers"
-                )
-            return Points(tuple(values[:half]), tuple(values[half:]), at)
-        x, y = [], []
-        while self.at_symbol("("):
-            self.take()
-            x.append(self.number("the x of a lookup point"))
-            self.expect(",", "between x and y of a lookup point")
-            y.append(self.number("the y of a lookup point"))
-            self.expect(")", "after a lookup point")
-            if self.at_symbol(","):
-                self.take()
-        self.expect(")", "after the points of the lookup")
-        return Points(tuple(x), tuple(y), at)
-
-    def array(self) -> Array | None:
-        """Read ``1,2,3`` or ``1,2; 3,4;`` if the rest of the block is such a list; else leave the cursor."""
-        start = self.position
-        rows: list[tuple[float, ...]] = []
-        row: list[float] = []
-        at = self.token.at
-        try:
-            while self.token.kind != "end":
-                row.append(self.number("a number"))
-                if self.at_symbol(","):
-                    self.take()
-                elif self.at_symbol(";"):
-                    self.take()
-                    rows.append(tuple(row))
-                    row = []
-                elif self.token.kind != "end":
-                    raise self.wrong("a list")
-        except ModelError:
-            self.position = start
-            return None
-        if row:
-            rows.append(tuple(row))
-        if sum(map(len, rows)) < 2:
-            self.position = start
-            return None
-        return Array(tuple(rows), at)
-
-
-class _Source:
-    """The whole text while it is being read: places, errors and the subject of the current block."""
-
-    def __init__(self, path: str, text: str) -> None:
-        self.path, self.text = path, text
-        self.lines = tuple([0] + [m.end() for m in re.finditer(r"\r\n|\n|\r", text)])
-        self.subject = "this block"
-
-    def span(self, at: int) -> Span:
-        line = bisect.bisect_right(self.lines, at)
-        return Span(line, at - self.lines[line - 1] + 1)
-
-    def error(self, what: str, at: int, **details: str) -> ModelError:
-        span = self.span(min(at, len(self.text)))
-        return ModelError(what, where=f"{self.path}:{span.line}:{span.column}", **details)
-
 
 # ---------------------------------------------------------------------------------------------------- blocks
 
@@ -438,6 +69,7 @@ def read_text(path: str | Path) -> str:
         return raw.decode("cp1252", errors="replace")
 
 
+@deep
 def parse(text: str, path: str = "<text>") -> ModelText:
     """Parse the text of a Vensim model.
 
@@ -458,9 +90,8 @@ def parse(text: str, path: str = "<text>") -> ModelText:
     ModelError
         At the first block that can't be read, with its place, what was found and what was expected.
     """
-    source = _Source(path, text)
-    sketch = _SKETCH.search(text)
-    sketch_at = -1 if sketch is None else sketch.start()
+    source = Source(path, text)
+    sketch_at = _sketch(text)
     settings = _SETTINGS.search(text)
     settings_at = len(text) if settings is None else settings.start() + 1
     sketch_at = settings_at if sketch_at < 0 else sketch_at
@@ -504,14 +135,24 @@ def parse(text: str, path: str = "<text>") -> ModelText:
     )
 
 
-_SKETCH = re.compile(r"(?<![^\r\n])\\{2,3}---///")
+def _sketch(text: str) -> int:
+    """Offset of the line that opens the first sketch; -1 if there is none."""
+    at = text.find("\\\\---///")
+    while at >= 0:
+        first = at - 1 if text[at - 1 : at] == "\\" else at
+        if first == 0 or text[first - 1] in "\r\n":
+            return first
+        at = text.find("\\\\---///", at + 1)
+    return -1
+
+
 _MACRO = re.compile(
     r":\s*MACRO\s*:(?P<name>[^(]*)\((?P<inputs>[^):]*)(?::(?P<outputs>[^)]*))?\)", re.IGNORECASE
 )
 _MACRO_END = re.compile(r":\s*END\s+OF\s+MACRO\s*:", re.IGNORECASE)
 
 
-def _macro(source: _Source, body: str, match: re.Match[str], macros: list[MacroDefinition]) -> int:
+def _macro(source: Source, body: str, match: re.Match[str], macros: list[MacroDefinition]) -> int:
     """Read a macro with its equations; returns where it ends."""
     end = _MACRO_END.search(body, match.end())
     if end is None:
@@ -527,20 +168,20 @@ def _macro(source: _Source, body: str, match: re.Match[str], macros: list[MacroD
         [_plain(n.strip()) for n in (match[part] or "").split(",") if n.strip()]
         for part in ("inputs", "outputs")
     ]
-    name = _plain(_BLANKS.sub(" ", match["name"]).strip())
+    name = _plain(BLANKS.sub(" ", match["name"]).strip())
     if not any(fold(d.name) == fold(name) for d in definitions):
         raise source.error(f'the macro "{name}" has no equation for its own name', match.start())
     macros.append(MacroDefinition(name, tuple(names[0]), tuple(names[1]), tuple(definitions), match.start()))
     return end.end()
 
 
-def _skip(source: _Source, body: str, at: int) -> int:
+def _skip(source: Source, body: str, at: int) -> int:
     """Skip blanks, ``{}`` comments (the encoding mark too) and stray block ends."""
     while at < len(body):
         if body[at].isspace() or body[at] == "\ufeff":
             at += 1
         elif body[at] == "{":
-            end = _comment_end(body, at)
+            end = comment_end(body, at)
             if not end:
                 raise source.error("a { comment is never closed", at, remedy="Add the closing }")
             at = end
@@ -549,7 +190,7 @@ def _skip(source: _Source, body: str, at: int) -> int:
     return at
 
 
-def _part_end(source: _Source, body: str, at: int) -> int:
+def _part_end(source: Source, body: str, at: int) -> int:
     """Offset of the ``~`` or ``|`` that ends an expression, outside quotes and comments."""
     start, at = at, at
     while True:
@@ -561,29 +202,73 @@ def _part_end(source: _Source, body: str, at: int) -> int:
         if match[0] in "~|":
             return match.start()
         if match[0] == '"':
-            quoted = _QUOTED.match(body, match.start())
+            quoted = QUOTED.match(body, match.start())
             at = quoted.end() if quoted else 0
         else:
-            at = _comment_end(body, match.start())
+            at = comment_end(body, match.start())
         if not at:
             what, close = ("quotation mark", '"') if match[0] == '"' else ("{ comment", "}")
             raise source.error(f"a {what} is never closed", match.start(), remedy=f"Add the closing {close}")
 
 
 def _block(
-    source: _Source,
+    source: Source,
     body: str,
     start: int,
     group: str,
     definitions: list[Definition],
     ranges: list[RangeDefinition],
 ) -> int:
+    """Read a block, or take it from an earlier reading of the same text; returns where it ends."""
     expression_end = _part_end(source, body, start)
-    block_end = body.find("|", expression_end)
-    if block_end < 0:
+    end = body.find("|", expression_end) + 1
+    if not end:
         raise source.error("this block is never ended", start, expected='"|" after the comment')
-    parts = body[expression_end:block_end].split("~")[1:] if body[expression_end] == "~" else []
-    units_text = _BLANKS.sub(" ", _CONTINUED.sub(" ", parts[0])).strip() if parts else ""
+    text = body[start:end]
+    known = _known.get(text)
+    if known is None:
+        known = start, _read_block(source, text, start, expression_end - start)
+        _known.put(text, known)
+    then, item = known
+    match item:
+        case Definition():
+            item = moved(item, start - then)
+            definitions.append(item if item.group == group else replace(item, group=group))
+        case RangeDefinition():
+            item = moved(item, start - then)
+            ranges.append(item if item.group == group else replace(item, group=group))
+    return end
+
+
+class _Known:
+    """Blocks read before, by their text, up to a number of characters: an edit reads anew only what it changed."""
+
+    def __init__(self, most: int) -> None:
+        self.most, self.size = most, 0
+        self.blocks: dict[str, tuple[int, Definition | RangeDefinition | None]] = {}
+        self.lock = threading.Lock()
+
+    def get(self, text: str) -> tuple[int, Definition | RangeDefinition | None] | None:
+        return self.blocks.get(text)
+
+    def put(self, text: str, block: tuple[int, Definition | RangeDefinition | None]) -> None:
+        with self.lock:
+            if self.size > self.most:
+                self.blocks, self.size = {}, 0
+            if text not in self.blocks:
+                self.blocks[text] = block
+                self.size += len(text)
+
+
+_known = _Known(8_000_000)
+
+
+def _read_block(
+    source: Source, whole: str, start: int, expression_end: int
+) -> Definition | RangeDefinition | None:
+    """Read a block from its text; None for a reality check, which is kept in the text and not run."""
+    parts = whole[expression_end:-1].split("~")[1:] if whole[expression_end] == "~" else []
+    units_text = BLANKS.sub(" ", CONTINUED.sub(" ", parts[0])).strip() if parts else ""
     lines = (line.strip().removesuffix("\\").strip() for line in re.split(r"[\r\n]", "".join(parts[1:2])))
     comment = " ".join(line for line in lines if line)
     flags = parts[2].strip() if len(parts) > 2 else ""
@@ -593,30 +278,29 @@ def _block(
             start,
             remedy="End each block with |",
         )
-    text = _without_comments(body[start:expression_end])
+    text = without_comments(whole[:expression_end])
     source.subject = "this block"
-    reader = _Reader(source, text, start)
+    reader = Reader(source, text, start)
     if not reader.tokens:
         raise source.error("an empty block", start, remedy='Remove the stray "~" or "|"')
     name = reader.name("the name of a variable")
     source.subject = f'"{_plain(name.text)}"'
     if reader.token.kind == "keyword" and reader.token.text in ("THE CONDITION", "TEST INPUT"):
-        return block_end + 1  # reality checks are kept in the text, not run
+        return None
     if any(t.kind == "keyword" and t.text in ("THE CONDITION", "TEST INPUT") for t in reader.tokens[:12]):
-        return block_end + 1  # a named reality check
+        return None  # a named reality check
+    item: Definition | RangeDefinition
     if reader.at_symbol(":", "<->"):
-        ranges.append(_range(reader, name, group))
+        item = _range(reader, name, "")
     else:
-        units, limits = _units(source, units_text, expression_end + 1)
-        definitions.append(
-            _definition(reader, name, group, units, limits, comment, flags, start, block_end + 1)
-        )
+        units, limits = _units(source, units_text, start + expression_end + 1)
+        item = _definition(reader, name, "", units, limits, comment, flags, start, start + len(whole))
     if reader.token.kind != "end":
         raise reader.wrong('an operator, or "~" at the end of the equation', _missing_operator(reader))
-    return block_end + 1
+    return item
 
 
-def _missing_operator(reader: _Reader) -> str:
+def _missing_operator(reader: Reader) -> str:
     if reader.at_symbol(")"):
         return 'Remove the ")" or add the "(" that it closes'
     return "Check that an operator stands between two terms and that the block before ends with |"
@@ -629,7 +313,7 @@ def _plain(name: str) -> str:
     return name
 
 
-def _units(source: _Source, text: str, at: int) -> tuple[str, tuple[float | None, float | None] | None]:
+def _units(source: Source, text: str, at: int) -> tuple[str, tuple[float | None, float | None] | None]:
     match = re.fullmatch(r"(?P<units>[^\[]*)(?:\[(?P<range>[^\]]*)\]\s*)?", text)
     if match is None:
         raise source.error(f"the units of {source.subject} can't be read", at, found=f'"{text}"')
@@ -652,7 +336,7 @@ def _units(source: _Source, text: str, at: int) -> tuple[str, tuple[float | None
 
 
 def _definition(
-    reader: _Reader,
+    reader: Reader,
     name: Token,
     group: str,
     units: str,
@@ -714,7 +398,7 @@ def _definition(
     )
 
 
-def _range(reader: _Reader, name: Token, group: str) -> RangeDefinition:
+def _range(reader: Reader, name: Token, group: str) -> RangeDefinition:
     if reader.take().text == "<->":
         other = reader.name("the name of the equivalent range")
         return RangeDefinition(_plain(name.text), (), (), _plain(other.text), group, name.at)
@@ -742,7 +426,7 @@ def _range(reader: _Reader, name: Token, group: str) -> RangeDefinition:
     return RangeDefinition(_plain(name.text), items, tuple(mappings), "", group, name.at, source)
 
 
-def _texts(reader: _Reader) -> tuple[str, ...]:
+def _texts(reader: Reader) -> tuple[str, ...]:
     """Read ``FUNCTION('text', 'text', …)``; returns the texts."""
     call = reader.operand()
     if not isinstance(call, Apply) or not all(isinstance(a, Text) for a in call.arguments):
@@ -750,7 +434,7 @@ def _texts(reader: _Reader) -> tuple[str, ...]:
     return tuple(a.value for a in call.arguments if isinstance(a, Text))
 
 
-def _items(reader: _Reader) -> tuple[Item, ...]:
+def _items(reader: Reader) -> tuple[Item, ...]:
     items: list[Item] = []
     while True:
         if reader.at_symbol("("):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import bisect
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from flows.model.ir import Span
 
@@ -172,3 +173,49 @@ class ModelText:
         """``file:line:column`` of an offset."""
         span = self.span(at)
         return f"{self.path}:{span.line}:{span.column}"
+
+
+Block = TypeVar("Block", Definition, RangeDefinition)
+
+
+def moved(block: Block, by: int) -> Block:
+    """A block that stands some characters further on; itself if it stands where it did."""
+    if by == 0:
+        return block
+    if isinstance(block, RangeDefinition):
+        mappings = tuple((target, _items(items, by)) for target, items in block.mappings)
+        return replace(block, items=_items(block.items, by), mappings=mappings, at=block.at + by)
+    return replace(
+        block,
+        subscripts=_subs(block.subscripts, by),
+        exceptions=tuple(_subs(e, by) for e in block.exceptions),
+        expression=None if block.expression is None else _moved(block.expression, by),
+        at=block.at + by,
+        start=block.start + by,
+        end=block.end + by,
+    )
+
+
+def _items(items: tuple[Item, ...], by: int) -> tuple[Item, ...]:
+    return tuple(Item(i.name, i.last, i.at + by) for i in items)
+
+
+def _subs(subs: tuple[Sub, ...], by: int) -> tuple[Sub, ...]:
+    return tuple(Sub(s.name, s.bang, s.at + by) for s in subs)
+
+
+def _moved(node: Node, by: int) -> Node:
+    at = node.at + by
+    match node:
+        case Num():
+            return Num(node.value, at)
+        case Name():
+            return Name(node.name, _subs(node.subscripts, by), at)
+        case Op():
+            return Op(node.operator, tuple(_moved(o, by) for o in node.operands), at)
+        case Apply():
+            arguments = tuple(_moved(a, by) for a in node.arguments)
+            outputs = tuple(Name(o.name, _subs(o.subscripts, by), o.at + by) for o in node.outputs)
+            return Apply(node.name, _subs(node.subscripts, by), arguments, at, outputs, node.picked)
+        case _:
+            return replace(node, at=at)
