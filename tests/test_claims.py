@@ -1,21 +1,40 @@
-"""Claims: how they are read, refused and linked with scenarios."""
+"""Claims: how they are read, refused, linked with scenarios, parsed and held against runs."""
 
 from __future__ import annotations
 
+import json
+import math
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from flows.claims import Claim, check_claims, claims_of, read_claims, scenarios_of
+from flows.claims import (
+    Claim,
+    Verdict,
+    check_claims,
+    check_statements,
+    claims_of,
+    evaluate,
+    needed_runs,
+    parse_statement,
+    read_claims,
+    scenarios_of,
+)
+from flows.cli import main
 from flows.errors import InputError
 from flows.inputs import Scenario, list_scenarios
 
 HEADER = (
     "id,document,section,kind,statement,conditions_or_levers,outcome,expected,horizon,comparator,confidence,"
-    "central,note"
+    "central,note,status,checks,decides,reason"
 )
-ROW = "A-1,D,1,direction,More of it.,lever up,cases,increase,short,base,stated as fact,yes,"
+CHECK = "arrivals in 2014: faster = current-course"
+ROW = (
+    "A-1,D,1,direction,More of it.,lever up,cases,increase,short,base,stated as fact,yes,"
+    f",emergent,{CHECK},The flow.,"
+)
 
 
 def read(folder: Path, text: str) -> tuple[Claim, ...]:
@@ -40,7 +59,7 @@ def test_a_row_becomes_a_claim(tmp_path: Path) -> None:
     [
         (HEADER.replace(",kind", "") + "\n", 'c.csv: the column "kind" is missing, found id, document'),
         (
-            HEADER.replace("note", "note,statment") + "\n",
+            HEADER.replace("note,", "note,statment,") + "\n",
             'c.csv: unknown column "statment". Did you mean "statement"?',
         ),
         (f"{HEADER}\n{ROW}\n{ROW}\n", 'c.csv, row 2: the id "A-1" stands twice.'),
@@ -53,6 +72,28 @@ def test_a_row_becomes_a_claim(tmp_path: Path) -> None:
         (
             f"{HEADER}\n{ROW.replace('yes', 'maybe')}\n",
             'column "central": neither yes nor empty, found "maybe".',
+        ),
+        (
+            f"{HEADER}\n{ROW.replace('emergent', 'emergant')}\n",
+            'column "status": not a status, found "emergant", expected input, fitted, emergent, put in, outside. '
+            'Did you mean "emergent"?',
+        ),
+        (
+            f"{HEADER}\n{ROW.replace(CHECK, '')}\n",
+            'row 1 (A-1): the column "checks" is empty. Write a statement',
+        ),
+        (f"{HEADER}\n{ROW.replace('The flow.', '')}\n", 'row 1 (A-1): the column "decides" is empty.'),
+        (
+            f"{HEADER}\n{ROW.replace('emergent', 'outside')}\n",
+            'row 1 (A-1): the column "reason" is empty. Say why it is outside the boundary',
+        ),
+        (
+            f"{HEADER}\n{ROW.replace('emergent', 'outside')}No such thing.\n",
+            "row 1 (A-1): a claim outside the boundary has checks.",
+        ),
+        (
+            f"{HEADER}\n{ROW.replace('2014:', '2014')}\n",
+            'row 1 (A-1), "arrivals in 2014 faster = current-course": not a statement, expected "MEASURE: RUN < RUN"',
         ),
     ],
 )
@@ -88,17 +129,396 @@ def test_shipped_scenarios_cite_shipped_claims() -> None:
     check_claims(list_scenarios(), claims)
 
 
-def test_central_claims_that_no_scenario_carries_belong_to_later_sectors() -> None:
+def test_every_shipped_claim_is_encoded_or_outside_with_a_reason_of_its_own() -> None:
+    claims = read_claims()
+    outside = [claim for claim in claims if claim.status == "outside"]
+    assert all(len(claim.reason) > 20 for claim in outside)
+    assert all(claim.statements and claim.decides for claim in claims if claim.status != "outside")
+    assert {claim.id for claim in outside if claim.central} == {
+        "S2-29",
+        "S2-30",
+        "S2-31",
+        "S3-37",
+        "S3-42",
+        "S3-46",
+        "S4-20",
+        "S4-21",
+        "S6-14",
+        "S6-15",
+        "S6-16",
+        "S8-10",
+        "S8-16",
+        "S8-17",
+        "S9-19",
+        "S9-20",
+        "S9-22",
+        "S9-23",
+        "S9-25",
+    }  # they belong to sectors that the model lacks
+
+
+def test_statements_of_the_shipped_claims_name_what_is_there() -> None:
+    check_statements(read_claims())
+
+
+def test_every_scenario_carries_claims_that_are_judged_or_outside() -> None:
     scenarios = list_scenarios()
-    silent = {c.id for c in read_claims() if c.central and not scenarios_of(c, scenarios)}
-    assert silent == {"S2-29", "S2-30", "S2-31", "S4-20", "S4-21", "S6-14", "S6-15", "S6-16"}
+    carried = {claim for scenario in scenarios for claim in scenario.claims}
+    central = {claim.id for claim in read_claims() if claim.central and claim.status != "outside"}
+    assert central <= carried
 
 
 def test_words_of_the_claims() -> None:
     unwanted = re.compile(r"\bwaves?\b|surge|flood|illegal|northern triangle|rescue", re.IGNORECASE)
     texts = [
-        t for c in read_claims() for t in (c.statement, c.conditions_or_levers, c.outcome, c.expected, c.note)
+        t
+        for c in read_claims()
+        for t in (c.statement, c.conditions_or_levers, c.outcome, c.expected, c.note, c.decides, c.reason)
     ]
     texts += [t for s in list_scenarios() for t in (s.title, s.source, *s.not_expressed)]
     texts += [change.why for s in list_scenarios() for change in (*s.levers, *s.constants)]
     assert [text for text in texts if unwanted.search(text)] == []
+
+
+# The grammar ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "runs", "signs", "times"),
+    [
+        (
+            "court cases pending @2030-12: us-tightening < current-course",
+            ["us-tightening", "current-course"],
+            ("<",),
+            {"court cases pending": (216.0, 216.0)},
+        ),
+        (
+            "COMAR applications in 2019: current-course = 70418 ± 10 %",
+            ["current-course"],
+            ("=",),
+            {"COMAR applications": (72.0, 84.0)},
+        ),
+        ("x in FY2019: a between 1 and 2", ["a"], ("=",), {"x": (69.0, 81.0)}),
+        ("x in 2021-01..2021-05: a+b <= a <= c", ["a+b", "a", "c"], ("<=", "<="), {"x": (96.0, 101.0)}),
+        ("x rises from FY2014 to FY2016: a", ["a"], ("<",), {"x": (33.0, 45.0)}),
+        ("x falls from 2019-12 to 2021-05: a", ["a"], (">",), {"x": (101.0, 101.0)}),
+        (
+            "under a with k[origin] = 0, l m = -1.5: people in US in 2013 / y[Haiti, Cuba] in 2014 > z @2014-01",
+            ["a with k[origin] = 0, l m = -1.5"],
+            (">",),
+            {"people in US": (0.0, 12.0), "y[Haiti,Cuba]": (12.0, 24.0), "z": (13.0, 13.0)},
+        ),
+        (
+            "(x + y) in 2013 / z in 2014: a against b > c with k = 2 against d",
+            ["a", "b", "c with k = 2", "d"],
+            (">",),
+            {"x": (0.0, 12.0), "y": (0.0, 12.0), "z": (12.0, 24.0)},
+        ),
+        ("x / y in 2014: a > 0.5", ["a"], (">",), {"x": (12.0, 24.0), "y": (12.0, 24.0)}),
+        (
+            '"fear-based in 2012 claims" in 2014: a > b',
+            ["a", "b"],
+            (">",),
+            {"fear-based in 2012 claims": (12, 24)},
+        ),
+        ("highest x in 2013..2014: a > b by 5 %", ["a", "b"], (">",), {"x": (0.0, 24.0)}),
+        ("year of lowest x in 2013..2035: a between 2020 and 2030", ["a"], ("=",), {"x": (0.0, 276.0)}),
+    ],
+)
+def test_statements(
+    text: str, runs: list[str], signs: tuple[str, ...], times: dict[str, tuple[float, float]]
+) -> None:
+    statement = parse_statement(text)
+    assert [run.label for run in statement.runs] == runs
+    assert statement.signs == signs
+    assert {t.reference.key: (t.when.start, t.when.end) for t in statement.names if t.when} == times
+
+
+def test_tolerances_are_read() -> None:
+    figures = {
+        text: parse_statement(f"x in 2019: a = {text}").sides[1].source
+        for text in ("200 ± 10 %", "200 +/- 30", "-4 ± 25 %")
+    }
+    assert {t: (f.low, f.high) for t, f in figures.items()} == {  # type: ignore[union-attr]
+        "200 ± 10 %": (180.0, 220.0),
+        "200 +/- 30": (170.0, 230.0),
+        "-4 ± 25 %": (-5.0, -3.0),
+    }
+    assert parse_statement("x in 2019: a < b").near == 0.01
+    assert parse_statement("x in 2019: a < b by 5 %").near == 0.05
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x in 2019 a < b", "not a statement, expected"),
+        ("x: a < b", 'no time is given for "x"'),
+        ("x in 2019: a", "nothing is compared"),
+        ("x in 2019: a b", 'a sign is missing, found "b"'),
+        ("x in 2019: < b", 'no run is named, found "< b"'),
+        ("x in 2019: 3 < 4", "no run is named"),
+        ("x in 2019: a = 70418", "a number needs its tolerance. Write for example = 70418 ± 10 %"),
+        ("x in 2019: a < 70418 ± 3", "a number with ± belongs after the sign ="),
+        ("x in 2019: a between 3 and 2", 'the span is empty, found "between 3 and 2"'),
+        ("x in 2019: a with k > b", 'a setting doesn\'t read, found "k > b", expected CONSTANT = NUMBER'),
+        ("x in 2019..2017: a < b", 'the span ends before it starts, found "in 2019..2017"'),
+        ("x @2019: a < b", 'not a time, found "@2019: a < b"'.replace(": a < b", "")),
+        ("x @2019-13: a < b", 'not a month, found "2019-13"'),
+        ("highest x @2019-12: a < b", '"highest" needs a span, found "@2019-12"'),
+        ("(x in 2019: a < b", "a parenthesis is not closed"),
+        ("x[Haiti in 2019: a < b", "a bracket is not closed"),
+        ('"x in 2019: a < b', "a quotation mark is open"),
+        ("x in 2019 *: a < b", "an operand is missing"),
+        ("x in 2019 y in 2018: a < b", 'a sign is missing, found "y in 2018", expected one of + - * /'),
+        ("under a b: x in 2019 < y in 2019", 'the run is not followed by a colon, found "b"'),
+        ("x rises from 2013 to 2014: a b", 'one run belongs after the colon, found "b"'),
+    ],
+)
+def test_statements_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError) as refused:
+        parse_statement(text, where="claims.csv, row 3 (A-3)")
+    assert message in str(refused.value)
+    assert "claims.csv, row 3 (A-3)" in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_nothing_in_a_statement_is_executed() -> None:
+    with pytest.raises(InputError):
+        parse_statement("__import__('os').system('false') in 2019: a < b")
+
+
+# Runs -----------------------------------------------------------------------------------------------
+
+
+def claim(*checks: str, status: str = "emergent") -> Claim:
+    return Claim(
+        "A-1", "D", "1", "figure", "It is so.", "", "", "", "", "", "", False, "", status, ";".join(checks), "x", "",  # type: ignore[arg-type]
+        "claims.csv, row 1 (A-1)",
+    )  # fmt: skip
+
+
+def judge(*checks: str, **options: object) -> Verdict:
+    (verdict,) = evaluate([claim(*checks)], **options)  # type: ignore[arg-type]
+    return verdict
+
+
+WAITING = 300 - 200 * math.exp(
+    -24 / 10
+)  # two years of 30 arrivals a month, a tenth of those who wait leaving
+"""People waiting in the small model at the end of 2014, but for the step."""
+
+
+@pytest.mark.parametrize(
+    ("check", "values"),
+    [
+        ("arrivals in 2014: current-course = 360 ± 1 %", [360, 360]),
+        ("mean arrivals in 2014: current-course = 30 ± 1 %", [30, 30]),
+        ("arrivals by origin[origin] in 2014-01..2014-03: current-course = 90 ± 1 %", [90, 90]),
+        ("arrivals by origin[Cuba] in FY2014: current-course = 120 ± 1 %", [120, 120]),
+        ("arrivals by origin[Cuba] @2014-12: current-course = 10 ± 1 %", [10, 10]),
+        (
+            "arrivals by origin[Cuba] / arrivals by origin[Haiti] in 2014: current-course = 0.5 ± 1 %",
+            [0.5, 0.5],
+        ),
+        ("COMAR pending cases @2014-12: current-course = 620 ± 1 %", [620, 620]),
+        ("COMAR pending cases in 2014: current-course = 590 ± 1 %", [590, 590]),
+        ("COMAR pending cases @2014-12 - COMAR pending cases @2013-12: current-course = 60 ± 1 %", [60, 60]),
+        ("COMAR pending cases rises from 2013-12 to 2014-12: current-course", [560, 620]),
+        ("highest COMAR pending cases in 2014: current-course = 620 ± 1 %", [620, 620]),
+        ("lowest COMAR pending cases in 2014: current-course = 560 ± 1 %", [560, 560]),
+        (
+            "year of highest COMAR pending cases in 2013..2014: current-course between 2014.9 and 2015.1",
+            [2015, 2015],
+        ),
+        ("people waiting in Mexico @2014-12: current-course = 281.9 ± 1 %", [WAITING, 281.9]),
+        (
+            "arrivals in 2014: current-course with labour demand = 2 over current-course between 1.9 and 2.1",
+            [2, 2],
+        ),
+        ("arrivals in 2014: current-course with base arrivals[origin] = 0 < 1", [0, 1]),
+        (
+            "arrivals in 2014: current-course with base arrivals[Cuba] = 0 against current-course < 0",
+            [-120, 0],
+        ),
+        (
+            "under current-course: arrivals by origin[Haiti] in 2014 > arrivals by origin[Cuba] in 2014",
+            [240, 120],
+        ),
+        ("waiting time @2014-12: current-course with waiting time = 5 < current-course", [5, 10]),
+    ],
+)
+def test_numbers_of_a_run(small_root: Path, check: str, values: list[float]) -> None:
+    (finding,) = judge(check).findings
+    assert finding.holds, finding
+    assert finding.values == pytest.approx(values, rel=3e-3, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("check", "way", "margin"),
+    [
+        ("arrivals in 2014: current-course = 300 ± 10 %", "off", -20),
+        ("arrivals in 2014: current-course > 400", "off", -10),
+        ("arrivals in 2014: current-course with labour demand = 2 < current-course", "the other way", -50),
+        (
+            "arrivals in 2014: current-course with labour demand = 1.005 > current-course",
+            "no difference",
+            0.4975,
+        ),
+        (
+            "arrivals in 2014: current-course with labour demand = 1.03 <= current-course",
+            "the other way",
+            -2.9126,
+        ),
+        ("arrivals in 2014: current-course with labour demand = 1.03 = current-course", "off", -2.9126),
+        (
+            "arrivals in 2014: current-course < current-course with labour demand = 1.03 by 5 %",
+            "no difference",
+            2.9126,
+        ),
+    ],
+)
+def test_statements_that_fail(small_root: Path, check: str, way: str, margin: float) -> None:
+    verdict = judge(check)
+    (finding,) = verdict.findings
+    assert (verdict.result, finding.holds, finding.way) == ("not reproduced", False, way)
+    assert finding.margin == pytest.approx(margin, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        "arrivals in 2014: current-course with labour demand = 1.02 > current-course",
+        "arrivals in 2014: current-course with labour demand = 1.005 <= current-course",
+        "arrivals in 2014: current-course with labour demand = 1.005 = current-course",
+        "arrivals in 2014: current-course with labour demand = 0.9 <= current-course <= current-course",
+        "people waiting in Mexico @2016-12: faster < current-course",
+    ],
+)
+def test_statements_that_hold(small_root: Path, check: str) -> None:
+    assert judge(check).result == "reproduced"
+
+
+def test_what_was_put_in_is_never_called_reproduced(small_root: Path) -> None:
+    check = "arrivals in 2014: current-course = 360 ± 1 %"
+    statuses = ("fitted", "emergent", "input", "put in")
+    verdicts = evaluate([claim(check, status=status) for status in statuses])
+    assert [v.result for v in verdicts] == ["reproduced", "reproduced", "put in", "put in"]
+    both = judge(check, "arrivals in 2014: current-course = 1 ± 1 %")
+    assert (both.result, [f.holds for f in both.findings]) == ("in part", [True, False])
+
+
+def test_a_claim_outside_the_boundary_runs_nothing(small_root: Path) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("nothing is to be run")
+
+    (verdict,) = evaluate([claim(status="outside")], simulate=refuse)  # type: ignore[arg-type]
+    assert (verdict.result, verdict.findings, verdict.as_dict()["checks"]) == ("outside", (), [])
+
+
+def test_the_share_of_draws(small_root: Path) -> None:
+    draws = {"labour demand": np.linspace(0.5, 1.4, 10)}
+    progress = []
+    verdict = judge(
+        "arrivals in 2014: current-course > 359",
+        "people waiting in Mexico @2014-12: current-course > 0",
+        draws=draws,
+        progress=lambda done, total: progress.append((done, total)),
+    )
+    assert [f.share for f in verdict.findings] == [0.5, 1.0]
+    assert verdict.share == 0.5
+    assert progress[0] == (0, 11)
+    assert progress[-1] == (11, 11)
+    with pytest.raises(InputError, match='the draws set "labour demand", and so does a run of a claim'):
+        judge("arrivals in 2014: current-course with labour demand = 2 > 359", draws=draws)
+
+
+def test_each_run_is_made_once() -> None:
+    two = claim("x in 2014: a < b; y in 2015: b with k = 1 < a", "z in 2013: b with k = 1.0 > 3")
+    assert [run.label for run in needed_runs([two])] == ["a", "b", "b with k = 1"]
+
+
+@pytest.mark.parametrize(
+    ("check", "message"),
+    [
+        ("arrivls in 2014: current-course > 1", 'no outcome or variable "arrivls" in the model migration'),
+        ("arrivls in 2014: current-course > 1", 'Did you mean "arrivals"'),
+        ("arrivals in 2014: current-cours > 1", 'no scenario "current-cours"'),
+        ("arrivals in 2014: current-course with labor demand = 1 > 1", 'no constant "labor demand" in the model'),
+        ("arrivals in 2014: current-course with labour demand = 9 > 1", "lies outside the range of the constant"),
+        ("arrivals in 2014: current-course with base arrivals[Hati] = 9 > 1", 'no element "Hati" of "base arrivals"'),
+        ("arrivals in 2014: current-course with labour demand[Haiti] = 1 > 1", '"labour demand" has no subscripts'),
+        ("arrivals by origin[Hati] in 2014: current-course > 1", 'no element "Hati" of "arrivals by origin"'),
+        ("arrivals by origin in 2014: current-course > 1", "Write arrivals by origin[origin] for their sum"),
+        ("arrivals in 2025: current-course > 1", "the time lies outside the run"),
+    ],
+)  # fmt: skip
+def test_names_that_are_not_there(small_root: Path, check: str, message: str) -> None:
+    for act in (evaluate, check_statements):
+        with pytest.raises(InputError) as refused:
+            act([claim(check)])
+        assert message in str(refused.value)
+        assert "claims.csv, row 1 (A-1)" in str(refused.value)
+
+
+# The command ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def small_claims(small_root: Path) -> Path:
+    rows = [
+        f"A-1,D,1 first,direction,It is so.,,,,,,,yes,,emergent,{CHECK},The flow.,",
+        "A-2,D,2 second,figure,It is not.,,,,,,,,,fitted,arrivals in 2014: current-course = 300 ± 10 %,Rates.,A word.",
+        "A-3,D,2 second,structure,It is elsewhere.,,,,,,,,,outside,,,No such thing is in the model.",
+    ]
+    (small_root / "models" / "claims.csv").write_text("\n".join([HEADER, *rows]) + "\n", encoding="utf-8")
+    return small_root
+
+
+def test_the_command(small_claims: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    assert main(["claims", "--json", str(tmp_path / "v.json")]) == 0
+    shown = capsys.readouterr().out
+    assert "3 claims: 1 not reproduced (fitted), 1 outside, 1 reproduced (emergent)" in shown
+    assert "No such thing is in the model." in shown
+    verdicts = {v["id"]: v for v in json.loads((tmp_path / "v.json").read_text(encoding="utf-8"))}
+    assert {k: v["result"] for k, v in verdicts.items()} == {
+        "A-1": "reproduced", "A-2": "not reproduced", "A-3": "outside",
+    }  # fmt: skip
+    assert verdicts["A-2"]["checks"][0]["sides"][0]["value"] == pytest.approx(360)
+    assert main(["claims", "A-2"]) == 0
+    shown = capsys.readouterr().out
+    assert "✗ arrivals in 2014: current-course = 300 ± 10 %" in shown
+    assert "off by 20.0 %" in shown
+    assert "Decided by: Rates." in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "ids"),
+    [
+        (["--strict"], 1, {"A-1", "A-2", "A-3"}),
+        (["--strict", "--section", "first"], 0, {"A-1"}),
+        (["--status", "fitted", "--status", "outside"], 0, {"A-2", "A-3"}),
+        (["--status", "not reproduced"], 0, {"A-2"}),
+        (["--central", "--strict"], 0, {"A-1"}),
+    ],
+)
+def test_choosing_claims(
+    small_claims: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, ids: set[str]
+) -> None:
+    assert main(["claims", *arguments]) == code
+    assert set(re.findall(r"A-\d", capsys.readouterr().out)) == ids
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["B-4"], 'no claim "B-4"'),
+        (["--status", "emergant"], 'not a status, found "emergant"'),
+        (["--section", "nowhere"], 'no section "nowhere", expected one of 1 first; 2 second'),
+        (["A-2", "--central"], "no claim is left. Leave out one of the options."),
+    ],
+)
+def test_claims_that_are_not_there(
+    small_claims: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
+) -> None:
+    assert main(["claims", *arguments]) == 1
+    assert message in capsys.readouterr().err

@@ -119,7 +119,7 @@ def model() -> Any:
         ),
         (
             'titel = "T"\n',
-            's.toml: unknown key "titel", expected one of title, kind, source, claims, not_expressed, lever, '
+            's.toml: unknown key "titel", expected one of title, kind, source, model, claims, not_expressed, lever, '
             'constant. Did you mean "title"?',
         ),
         (HEAD + 'name = "x"\n', "Leave it out: the name is that of the file."),

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
+    from flows.claims import Claim, Finding, Verdict
     from flows.inputs import Outcome
     from flows.model.model import Model
 
@@ -381,6 +382,119 @@ def _stopped(done: int, total: int) -> None:
     print("\n" + words, file=sys.stderr, flush=True)
 
 
+Sections = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--section", metavar="TEXT", help="Only sections whose name holds this, such as 3; repeatable."
+    ),
+]
+
+
+@app.command()
+def claims(
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[ID]...", help="Claims by id, such as S3-38; all by default."),
+    ] = None,
+    section: Sections = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option("--scenario", metavar="NAME", help="Only those that a scenario carries."),
+    ] = None,
+    status: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--status",
+            metavar="WORD",
+            help="Only input, fitted, emergent, put in, outside; or reproduced, in part, not reproduced; repeatable.",
+        ),
+    ] = None,
+    central: Annotated[
+        bool, typer.Option("--central", help="Only those that the model must speak to.")
+    ] = False,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="Exit code 1 if a statement doesn't hold.")
+    ] = False,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write every verdict to a JSON file.")
+    ] = None,
+    model: ModelFile = None,
+) -> None:
+    """Hold the model against what its sources say: which claims it reproduces, which it doesn't, and why.
+
+    Each claim is a statement on outcomes (models/claims.csv), or stands outside the boundary of the model with a
+    reason. A difference within one per cent counts as none, unless the statement says otherwise; figures carry their
+    own tolerance. With ids, the statements are shown with their numbers.
+    """
+    from flows.claims import evaluate, read_claims
+    from flows.compare import CAVEAT
+    from flows.provenance import atomic_write
+
+    chosen = _chosen_claims(read_claims(), ids or (), section or (), scenario, status or (), central)
+    models = {} if model is None else {"migration": _read_model(model, None)}
+    if model is None:
+        models["migration"] = _read_model(None, None)
+    with _progress("Claims") as progress:
+        verdicts = evaluate(chosen, models=models, progress=progress)
+    results = [word for word in status or () if word in _RESULTS]
+    if results:
+        verdicts = tuple(v for v in verdicts if v.result in results)
+    if json_file is not None:
+        text = json.dumps([v.as_dict() for v in verdicts], indent=1, ensure_ascii=False)
+        atomic_write(json_file, text + "\n")
+    _print_claims(verdicts, in_full=bool(ids))
+    _say(CAVEAT)
+    if strict and any(not f.holds for v in verdicts for f in v.findings):
+        raise typer.Exit(1)
+
+
+_RESULTS = ("reproduced", "in part", "not reproduced")
+
+
+def _chosen_claims(
+    every: Sequence[Claim],
+    ids: Sequence[str],
+    sections: Sequence[str],
+    scenario: str | None,
+    status: Sequence[str],
+    central: bool,
+) -> tuple[Claim, ...]:
+    """Select claims as the options say; refuse what is unknown."""
+    from typing import get_args
+
+    from flows.claims import Status, claims_of
+    from flows.inputs import read_scenario
+
+    by_id = {claim.id.lower(): claim for claim in every}
+    for name in ids:
+        if name.lower() not in by_id:
+            raise InputError(f'no claim "{name}"', remedy=near(name, [claim.id for claim in every]))
+    words = (*get_args(Status), *_RESULTS)
+    for word in status:
+        if word not in words:
+            raise InputError(
+                "not a status", where="--status", found=f'"{word}"', expected=", ".join(words),
+                remedy=near(word, words),
+            )  # fmt: skip
+    found = list(by_id[name.lower()] for name in dict.fromkeys(ids)) or list(every)
+    if scenario is not None:
+        carried = {claim.id for claim in claims_of(read_scenario(scenario), every)}
+        found = [claim for claim in found if claim.id in carried]
+    for text in sections:
+        if not any(text.lower() in claim.section.lower() for claim in every):
+            names = dict.fromkeys(claim.section for claim in every)
+            raise InputError(f'no section "{text}"', expected="one of " + "; ".join(names))
+    if sections:
+        found = [c for c in found if any(text.lower() in c.section.lower() for text in sections)]
+    kinds = [word for word in status if word not in _RESULTS]
+    if kinds:
+        found = [claim for claim in found if claim.status in kinds]
+    found = [claim for claim in found if claim.central or not central]
+    if not found:
+        raise InputError("no claim is left", remedy="Leave out one of the options")
+    return tuple(found)
+
+
 @app.command()
 def report(
     out: Out = None,
@@ -666,6 +780,88 @@ def _print_indices(result: Any, month: str) -> None:
             "A true index never exceeds 1: values of ST above 1, or an interval that reaches there, are sampling "
             "noise, which shrinks with more samples."
         )
+
+
+def _print_claims(verdicts: Sequence[Verdict], *, in_full: bool) -> None:
+    """Print a table by section and the counts; with the statements and their numbers where asked."""
+    section = ""
+    table = _table("claim", "result", "what it says")
+    for verdict in verdicts:
+        claim = verdict.claim
+        if in_full:
+            _print_claim(verdict)
+            continue
+        if claim.section != section:
+            if section:
+                _console().print(table)
+            section = claim.section
+            table = _table("claim", "result", "what it says", title=section)
+        table.add_row(claim.id, _result_words(verdict), claim.statement + _why(verdict))
+    if not in_full and verdicts:
+        _console().print(table)
+    counts: dict[str, int] = {}
+    for verdict in verdicts:
+        key = str(verdict.result)
+        if key in _RESULTS:
+            key = f"{key} ({verdict.claim.status})"
+        counts[key] = counts.get(key, 0) + 1
+    print(f"{len(verdicts)} claims: " + ", ".join(f"{n} {word}" for word, n in sorted(counts.items())))
+
+
+def _result_words(verdict: Verdict) -> str:
+    share = "" if verdict.share is None else f"\nin {100 * verdict.share:.0f} % of draws"
+    status = verdict.claim.status
+    return verdict.result + ("" if verdict.result in (status, "outside") else f"\n({status})") + share
+
+
+def _why(verdict: Verdict) -> str:
+    """What a short table says beneath the claim: the statements that fail, or the reason."""
+    if verdict.result == "outside":
+        return f"\n→ {verdict.claim.reason}"
+    failing = [f for f in verdict.findings if not f.holds]
+    return "".join(f"\n✗ {f.statement.text}: {_finding_words(f)}" for f in failing)
+
+
+def _finding_words(finding: Finding) -> str:
+    """Write the numbers of a statement and how far it holds or fails."""
+    from flows.claims import Figure
+
+    numbers = [
+        _number(value, 0.0)
+        for value, side in zip(finding.values, finding.statement.sides, strict=True)
+        if not isinstance(side.source, Figure)
+    ]
+    distance = f"{abs(finding.margin):.1f} %"
+    words = {
+        "holds": f"by {distance}",
+        "no difference": f"no difference ({finding.margin:+.1f} %)",
+        "the other way": f"the other way, by {distance}",
+        "off": f"off by {distance}",
+    }[finding.way]
+    return " and ".join(numbers) + ", " + words
+
+
+def _print_claim(verdict: Verdict) -> None:
+    """Print one claim in full: words, statements, numbers, what decides."""
+    claim = verdict.claim
+    lines = [f"{claim.id} ({claim.document}; {claim.section}; {claim.kind})", f"  {claim.statement}"]
+    lines.append(f"  {_result_words(verdict)}".replace("\n", " "))
+    for finding in verdict.findings:
+        lines.append(f"  {'✓' if finding.holds else '✗'} {finding.statement.text}")
+        said = _finding_words(finding)
+        if finding.share is not None:
+            said += f"; in {100 * finding.share:.0f} % of draws"
+        lines.append(f"    {said}")
+    if claim.decides:
+        lines.append(f"  Decided by: {claim.decides}")
+    if claim.reason:
+        lines.append(f"  {claim.reason}")
+    console = _console()
+    for line in lines:
+        indent = len(line) - len(line.lstrip())
+        for part in textwrap.wrap(line, console.width - 1, subsequent_indent=" " * (indent + 2)):
+            print(part)
+    print()
 
 
 def _size(values: Any, kind: str) -> float:

@@ -107,6 +107,8 @@ class Scenario(Table):
         A dated base course, what nobody in the room decides, or what somebody chooses.
     source : str
         Document and section.
+    model : str
+        Name of the model file that it belongs to; empty for the migration model.
     claims : tuple of str
         Ids of rows of ``models/claims.csv``.
     levers, constants : tuple
@@ -123,6 +125,7 @@ class Scenario(Table):
     title: Text
     kind: Kind
     source: str = ""
+    model: str = ""
     claims: Texts = ()
     not_expressed: Texts = ()
     levers: tuple[LeverChange, ...] = ()
@@ -183,7 +186,8 @@ def combine(scenarios: Sequence[Scenario]) -> Scenario:
     Raises
     ------
     InputError
-        If two give a value to the same lever or constant (both files are named), or two are base courses.
+        If two give a value to the same lever or constant (both files are named), two are base courses, or they belong
+        to different models.
     """
     if not scenarios:
         raise InputError("no scenario to combine", expected="at least one name")
@@ -196,6 +200,14 @@ def combine(scenarios: Sequence[Scenario]) -> Scenario:
             where=f"{bases[0].file} and {bases[1].file}",
             remedy="Keep one base course; contexts and packages combine with it",
         )
+    models = list(dict.fromkeys(s.model for s in scenarios))
+    if len(models) > 1:
+        other = next(s for s in scenarios if s.model != scenarios[0].model)
+        raise InputError(
+            "scenarios of two models in one combination",
+            where=f"{scenarios[0].file} and {other.file}",
+            remedy="Combine scenarios of one model",
+        )
     levers = tuple(change for s in scenarios for change in s.levers)
     constants = tuple(change for s in scenarios for change in s.constants)
     _refuse_doubles(levers, "lever")
@@ -206,6 +218,7 @@ def combine(scenarios: Sequence[Scenario]) -> Scenario:
         title=" + ".join(s.title for s in scenarios),
         kind=max((s.kind for s in scenarios), key=order.index),
         source="; ".join(dict.fromkeys(s.source for s in scenarios if s.source)),
+        model=models[0],
         claims=tuple(dict.fromkeys(claim for s in scenarios for claim in s.claims)),
         not_expressed=tuple(dict.fromkeys(text for s in scenarios for text in s.not_expressed)),
         levers=levers,

@@ -1,8 +1,4 @@
-"""Claims of the documents, and which scenario carries which.
-
-A claim is a checkable statement about outputs. This module reads and links them; whether the model
-reproduces one is decided elsewhere.
-"""
+"""Claims of the documents, how each is checked, and which scenario carries which."""
 
 from __future__ import annotations
 
@@ -12,10 +8,16 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
+from flows.claims.statement import Statement, parse_statement
 from flows.errors import InputError, near
 from flows.inputs import Scenario, find
+from flows.inputs.tables import shown_path
 
 Kind = Literal["direction", "figure", "scenario", "structure", "ordering", "feedback"]
+Status = Literal["input", "fitted", "emergent", "put in", "outside"]
+
+SEPARATOR = ";"
+"""Between the statements of one claim."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,19 @@ class Claim:
         Whether the model has to speak to it, whatever it says.
     note : str
         How to read it.
+    status : {"input", "fitted", "emergent", "put in", "outside"}
+        What a check is worth: ``input`` compares with a figure that was put in, ``fitted`` with one that constants
+        were fitted to, ``put in`` follows from one constant or series; only ``emergent`` counts as evidence;
+        ``outside`` is beyond the boundary of the model.
+    checks : str
+        Statements joined by semicolons, in the grammar of `flows.claims.statement`; empty where outside.
+    decides : str
+        What in the structure decides the outcome.
+    reason : str
+        Why the claim is outside the boundary; elsewhere, how the statements stand for the claim, where that needs a
+        word.
+    where : str
+        File and row, for messages.
     """
 
     id: str
@@ -57,6 +72,17 @@ class Claim:
     confidence: str
     central: bool
     note: str
+    status: Status
+    checks: str
+    decides: str
+    reason: str
+    where: str = ""
+
+    @property
+    def statements(self) -> tuple[Statement, ...]:
+        """The checks, parsed."""
+        texts = [part.strip() for part in self.checks.split(SEPARATOR)]
+        return tuple(parse_statement(text, where=self.where) for text in texts if text)
 
 
 def read_claims(path: str | Path | None = None) -> tuple[Claim, ...]:
@@ -75,11 +101,12 @@ def read_claims(path: str | Path | None = None) -> tuple[Claim, ...]:
     Raises
     ------
     InputError
-        If a column is missing or unknown, a kind isn't known, a statement is empty or an id stands twice.
+        If a column is missing or unknown, a kind or status isn't known, a statement is empty or doesn't parse, a claim
+        outside the boundary has no reason, or an id stands twice.
     """
     found = find("claims", path)
-    shown = found.name
-    columns = [field.name for field in fields(Claim)]
+    shown = shown_path(found)
+    columns = [field.name for field in fields(Claim) if field.name != "where"]
     try:
         with found.open(encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
@@ -106,19 +133,42 @@ def _claim(row: dict[str, str], where: str) -> Claim:
     for column in ("id", "statement"):
         if not row[column]:
             raise InputError(f'the column "{column}" is empty', where=where)
-    if row["kind"] not in get_args(Kind):
-        raise InputError(
-            "not a kind of claim",
-            where=f'{where}, column "kind"',
-            found=f'"{row["kind"]}"',
-            expected=", ".join(get_args(Kind)),
-            remedy=near(row["kind"], get_args(Kind)),
-        )
+    for column, kinds, what in (
+        ("kind", get_args(Kind), "kind of claim"),
+        ("status", get_args(Status), "status"),
+    ):
+        if row[column] not in kinds:
+            raise InputError(
+                f"not a {what}",
+                where=f'{where}, column "{column}"',
+                found=f'"{row[column]}"',
+                expected=", ".join(kinds),
+                remedy=near(row[column], kinds),
+            )
     if row["central"] not in ("", "yes"):
         raise InputError(
             "neither yes nor empty", where=f'{where}, column "central"', found=f'"{row["central"]}"'
         )
-    return Claim(**{**row, "central": row["central"] == "yes"})  # type: ignore[arg-type]
+    where = f"{where} ({row['id']})"
+    outside = row["status"] == "outside"
+    wanted, spare = ("reason", "checks") if outside else ("checks", "reason")
+    if not row[wanted]:
+        raise InputError(f'the column "{wanted}" is empty', where=where, remedy=_WANTED[outside])
+    if outside and row[spare]:
+        raise InputError(
+            "a claim outside the boundary has checks", where=where, remedy="Leave one of them out"
+        )
+    if not outside and not row["decides"]:
+        raise InputError(
+            'the column "decides" is empty', where=where, remedy="Say what in the structure decides"
+        )
+    claim = Claim(**{**row, "central": row["central"] == "yes", "where": where})  # type: ignore[arg-type]
+    if not outside and not claim.statements:
+        raise InputError('the column "checks" holds no statement', where=where)
+    return claim
+
+
+_WANTED = {True: "Say why it is outside the boundary", False: "Write a statement, or the status outside"}
 
 
 def claims_of(scenario: Scenario, claims: Sequence[Claim]) -> tuple[Claim, ...]:

@@ -1,0 +1,24 @@
+"""Claims of the documents as statements on outcomes, and what the model makes of them."""
+
+from flows.claims.evaluate import Finding, Verdict, check_statements, evaluate, needed_runs
+from flows.claims.statement import NEAR, Figure, Run, Statement, parse_statement
+from flows.claims.table import Claim, Status, check_claims, claims_of, read_claims, scenarios_of
+
+__all__ = [
+    "NEAR",
+    "Claim",
+    "Figure",
+    "Finding",
+    "Run",
+    "Statement",
+    "Status",
+    "Verdict",
+    "check_claims",
+    "check_statements",
+    "claims_of",
+    "evaluate",
+    "needed_runs",
+    "parse_statement",
+    "read_claims",
+    "scenarios_of",
+]
