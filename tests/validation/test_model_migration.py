@@ -64,7 +64,7 @@ def test_every_flow_of_files_leaves_one_stock_or_cloud_and_enters_one(
 
 def _by_origin(values: xr.DataArray) -> xr.DataArray:
     """Values of all nine origins, zero where the variable concerns some of them only."""
-    for dim in ("origin", "transit origin"):
+    for dim in ("origin", "transit origin", "NCA origin", "farther origin", "worker origin"):
         if dim in values.dims:
             return values.rename({dim: "who"}).reindex(who=list(ORIGINS), fill_value=0.0)
     raise AssertionError(f"{values.name} has no origin")
@@ -120,7 +120,7 @@ def _assert_no_stock_below_zero(model: Model, n: int, seed: int) -> None:
         for name in names:
             values = ds[name].values
             assert np.isfinite(values).all(), name
-            assert values.min() >= 0.0, f"{name}: {values.min()}"
+            assert values.min() >= -1e-9 * values.max(), f"{name}: {values.min()}"  # rounding of ramps
 
 
 def test_no_stock_falls_below_zero_under_two_thousand_random_levers(model: Model) -> None:
