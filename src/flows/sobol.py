@@ -36,7 +36,7 @@ Saltelli, A. (2002). Making best use of model evaluations to compute sensitivity
 Communications 145(2), 280-297. doi:10.1016/S0010-4655(02)00280-1
 Chan, T. F., Golub, G. H., LeVeque, R. J. (1983). Algorithms for computing the sample variance. The American
 Statistician 37(3), 242-247. doi:10.1080/00031305.1983.10483115
-Chamandy, N. et al. (2012). Estimating uncertainty for massive data streams. Google Research.
+Schmeiser, B. (1982). Batch size effects in the analysis of simulation output. Operations Research 30(3), 556-568.
 """
 
 from __future__ import annotations
@@ -65,14 +65,11 @@ __all__ = [
 
 Array = NDArray[np.float64]
 
-BLOCK = 64
-"""Sample groups per block of the sums. The last bits of all results depend on it, so it is no option."""
+BATCHES = 64
+"""Batches of sample groups, the units of the bootstrap. The last bits of all results depend on it: it is no option."""
 
-_COLUMNS = 8192
-"""Columns per matrix product of the bootstrap: keeps its operands in cache; no effect on results."""
-
-_QUANTITIES = 256
-"""Quantities whose bootstrap draws are in memory at one time; no effect on results."""
+_COLUMNS = 128
+"""Quantities that are worked on at one time, so that they stay in cache; no effect on results."""
 
 _HALF_STEP = 2.0**-31
 """Half a step of the grid (2**-30) of SciPy's Sobol points: points on the cube's edge are moved in so far."""
@@ -325,14 +322,17 @@ class SobolSums:
 
     The same bits come out however the groups were cut into updates, and whatever number of threads BLAS uses:
 
-    - groups enter the sums in fixed blocks of ``BLOCK`` by their number; an incomplete block waits;
+    - groups enter the sums in fixed blocks of ``BATCHES`` by their number; an incomplete block waits;
     - outputs are shifted by the mean of the first block before they are multiplied, so nothing large cancels
       (Chan et al. 1983, section 3); the indices are those of outputs centred on the mean of all runs;
-    - the bootstrap draws a Poisson(1) weight per group and resample (Chamandy et al. 2012), from a generator
-      of the block's own number. Before the weighted sum of a block each statistic is rounded to 2**-42 of
-      the block's greatest one, which makes the sums exact and so independent of their order.
+    - each block gives one group to each of ``BATCHES`` batches, by a permutation drawn from a generator of the
+      block's own number. Sums are kept by batch, and the bootstrap draws batches: random subsamples of the whole,
+      as batch means are used for intervals of simulations (Schmeiser 1982). Before batches are added with their
+      weights, sums are rounded to 2**-42 of the greatest, which makes the additions exact and so independent of
+      their order.
 
-    Memory does not grow with n: ``resamples`` × quantities × (3 k + 3) numbers, without second order.
+    Memory does not grow with n: ``BATCHES`` × quantities × (3 k + 3) numbers without second order, and
+    k + 1 + k (k - 1) / 2 more in the bracket with it.
 
     Parameters
     ----------
@@ -345,7 +345,7 @@ class SobolSums:
     resamples : int
         Of the bootstrap; 0 for none.
     seed : int
-        Of the bootstrap.
+        Of the batches and the bootstrap.
     """
 
     def __init__(
@@ -367,17 +367,15 @@ class SobolSums:
         self._pairs = [(j, m) for j in range(factors) for m in range(j + 1, factors)] if second_order else []
         self._statistics = 3 * factors + 3 + (factors + 1 + len(self._pairs) if second_order else 0)
         self._blocks = 0
-        self._waiting = np.empty((BLOCK, self._width, self._quantities))
+        self._waiting = np.empty((BATCHES, self._width, self._quantities))
         self._filled = 0
         self._shift: Array | None = None
-        self._sums = np.zeros((self._statistics, self._quantities))
-        self._weight = np.zeros(resamples)
-        self._weighted = np.zeros((resamples, self._statistics, self._quantities))
+        self._sums = np.zeros((BATCHES, self._statistics, self._quantities))
 
     @property
     def n(self) -> int:
         """Sample groups taken in so far."""
-        return self._blocks * BLOCK + self._filled
+        return self._blocks * BATCHES + self._filled
 
     def update(self, values: ArrayLike) -> None:
         """Take in the next complete sample groups.
@@ -399,50 +397,49 @@ class SobolSums:
         flat = values.reshape(len(values), self._width, self._quantities)
         start = 0
         while start < len(flat):
-            taken = min(BLOCK - self._filled, len(flat) - start)
+            taken = min(BATCHES - self._filled, len(flat) - start)
             self._waiting[self._filled : self._filled + taken] = flat[start : start + taken]
             self._filled += taken
             start += taken
-            if self._filled == BLOCK:
+            if self._filled == BATCHES:
                 if self._shift is None:
                     self._shift = self._waiting.mean(axis=(0, 1))
-                self._add(self._waiting, self._sums, self._weight, self._weighted)
+                self._add(self._waiting, self._sums, self._shift)
                 self._blocks += 1
                 self._filled = 0
 
-    def _add(self, block: Array, sums: Array, weight: Array, weighted: Array) -> None:
-        """Add the sums of one block (groups, width, quantities) to the three totals, in place."""
-        assert self._shift is not None
-        statistics = self._statistics_of(block - self._shift)
-        sums += statistics.sum(axis=0)
-        if self.resamples:
-            rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(self._blocks,)))
-            weights = rng.poisson(1.0, size=(BLOCK, self.resamples))[: len(block)].T.astype(np.float64)
-            weight += weights.sum(axis=1)
-            columns = statistics.reshape(len(block), -1)
-            into = weighted.reshape(self.resamples, -1)
-            for start in range(0, columns.shape[1], _COLUMNS):
-                part = columns[:, start : start + _COLUMNS]
-                into[:, start : start + _COLUMNS] += weights @ _on_grid(part)
+    def _batches_of(self, block: int) -> NDArray[np.intp]:
+        """Batch of each group of a block."""
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(block,)))
+        return rng.permutation(BATCHES)
 
-    def _statistics_of(self, y: Array) -> Array:
-        """Turn outputs (groups, width, quantities) into what is summed, (groups, statistics, quantities)."""
+    def _add(self, block: Array, sums: Array, shift: Array) -> None:
+        """Add the statistics of the groups of one block (groups, width, quantities) to their batches, in place."""
+        batches = self._batches_of(self._blocks)[: len(block)]
+        for start in range(0, self._quantities, _COLUMNS):
+            part = slice(start, start + _COLUMNS)
+            for batch, group in zip(batches, block[:, :, part], strict=True):
+                self._accumulate(group - shift[part], sums[batch, :, part])
+
+    def _accumulate(self, y: Array, into: Array) -> None:
+        """Add what is summed of one group's outputs (width, quantities) to (statistics, quantities)."""
         k = self.factors
-        a, ab, b = y[:, 0], y[:, 1 : 1 + k], y[:, -1]
-        out = np.empty((len(y), self._statistics, self._quantities))
-        np.subtract(ab, a[:, None], out=out[:, :k])
-        np.multiply(out[:, :k], b[:, None], out=out[:, k : 2 * k])
-        np.square(out[:, :k], out=out[:, 2 * k : 3 * k])
-        out[:, 3 * k] = a
-        out[:, 3 * k + 1] = b
-        out[:, 3 * k + 2] = a * a + b * b
+        a, ab, b = y[0], y[1 : 1 + k], y[-1]
+        change = ab - a
+        into[:k] += change
+        into[k : 2 * k] += change * b
+        into[2 * k : 3 * k] += np.square(change, out=change)
+        into[3 * k] += a
+        into[3 * k + 1] += b
+        into[3 * k + 2] += a * a + b * b
         if self.second_order:
-            ba, at = y[:, 1 + k : 1 + 2 * k], 3 * k + 3
-            out[:, at : at + k] = ba
-            out[:, at + k] = a * b
-            for position, (j, m) in enumerate(self._pairs, at + k + 1):
-                np.multiply(ba[:, j], ab[:, m], out=out[:, position])
-        return out
+            ba, at = y[1 + k : 1 + 2 * k], 3 * k + 3
+            into[at : at + k] += ba
+            into[at + k] += a * b
+            at += k + 1
+            for j in range(k - 1):
+                into[at : at + k - 1 - j] += ba[j] * ab[j + 1 :]
+                at += k - 1 - j
 
     def indices(self, *, level: float = 0.95) -> Indices:
         """Form the indices of all groups so far; more groups may follow.
@@ -459,29 +456,34 @@ class SobolSums:
         """
         if not self.n:
             raise ValueError("no sample group has been taken in")
-        sums, weight, weighted, shift = self._sums, self._weight, self._weighted, self._shift
+        batches, shift = self._sums, self._shift
+        counts = np.full(BATCHES, float(self._blocks))
         if self._filled:
             rest = self._waiting[: self._filled]
-            before = self._shift
-            self._shift = shift = rest.mean(axis=(0, 1)) if before is None else before
-            sums, weight, weighted = sums.copy(), weight.copy(), weighted.copy()
-            self._add(rest, sums, weight, weighted)
-            self._shift = before
+            shift = rest.mean(axis=(0, 1)) if shift is None else shift
+            batches = batches.copy()
+            self._add(rest, batches, shift)
+            counts[self._batches_of(self._blocks)[: self._filled]] += 1.0
         assert shift is not None
-        means = sums / self.n
+        means = batches.sum(axis=0) / self.n
         centre = self._centre(means)
         mean = centre + shift
         variance = _blank_rounding(self._variance_of(means), np.abs(mean))
         estimates = self._estimates(means, centre, variance)
         spread = [np.full_like(estimates, np.nan) for _ in range(3)]
-        drawn = np.flatnonzero(weight > 0)
-        for start in range(0, self._quantities, _QUANTITIES):
-            part = slice(start, start + _QUANTITIES)
-            draws = np.empty((len(drawn), *estimates[:, part].shape))
-            for row, resample in enumerate(drawn):
-                again = weighted[resample, :, part] / weight[resample]
-                divisor = np.where(np.isnan(variance[part]), np.nan, self._variance_of(again))
-                draws[row] = self._estimates(again, centre[part], divisor)
+        present = np.flatnonzero(counts)
+        rng = np.random.default_rng(np.random.SeedSequence(self.seed))
+        weights = rng.multinomial(len(present), np.full(len(present), 1 / len(present)), size=self.resamples)
+        total = weights @ counts[present]
+        for start in range(0, self._quantities, _COLUMNS) if self.resamples else ():
+            part = slice(start, min(start + _COLUMNS, self._quantities))
+            columns = _on_grid(batches[present, :, part].reshape(len(present), -1))
+            again = (weights.astype(np.float64) @ columns).reshape(self.resamples, self._statistics, -1)
+            draws = np.empty((self.resamples, *estimates[:, part].shape))
+            for row, statistics in enumerate(again):
+                statistics /= total[row]
+                divisor = np.where(np.isnan(variance[part]), np.nan, self._variance_of(statistics))
+                draws[row] = self._estimates(statistics, centre[part], divisor)
             for into, values in zip(spread, _intervals(draws, level), strict=True):
                 into[:, part] = values
         named: dict[str, Array | None] = {}
