@@ -51,8 +51,8 @@ unit: $(VENV)/dev.stamp ## tests, examples in docstrings, the report in a browse
 test-slow: $(VENV)/dev.stamp ## the tests that take long (whole-run equality with PySD and the like)
 	$(PY) -m pytest -m slow
 
-bench: $(VENV)/runtime.stamp ## time one run, many runs and the shipped study
-	$(PY) tests/benchmarks/bench_runs.py
+bench: $(VENV)/runtime.stamp ## time Flows beside its rivals (about five minutes on an idle machine)
+	$(PY) tests/benchmarks/bench.py
 
 pins: $(VENV)/dev.stamp ## renew the pinned requirements from pyproject.toml
 	$(PIN) --upgrade --output-file requirements.txt

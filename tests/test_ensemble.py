@@ -1,14 +1,15 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from flows import simulate
+from flows import simulate, simulate_chunks
+from flows.engine import emit_llvm, kernel
 from flows.ensemble import NonFiniteWarning, reference
 from flows.errors import InputError
 from flows.model.model import Model
@@ -178,6 +179,61 @@ def test_two_lookups_are_replaced_in_each_draw(build: Build) -> None:
     ds = simulate(model, {"a": y, "b": [(0, 8), (2, 0), (4, 8)]})
     np.testing.assert_allclose(ds["u"], [[k + 1 + t for t in range(5)] for k in range(3)])
     np.testing.assert_allclose(ds["v"], [[8, 4, 0, 4, 8]] * 3)
+
+
+# ---------------------------------------------------------------------------------------------------- many runs
+
+
+@pytest.mark.parametrize("size", [None, 1, 3, 8, 100])
+def test_pieces_joined_are_the_whole(model: Model, size: int | None) -> None:
+    prices = xr.DataArray(np.arange(22.0).reshape(11, 2) ** 2, {"x": [0.0, 4.0]}, ["draw", "x"])
+    inputs = {
+        "stay": xr.DataArray(np.linspace(1, 9, 11), {"draw": np.arange(11) * 10}, dims="draw"),
+        "arrival rate[South]": xr.DataArray([1.0, 2.0], {"scenario": ["few", "more"]}, dims="scenario"),
+        "price": prices,
+        "Waiting": 5,
+    }
+    whole = simulate(model, inputs, outcomes=["Waiting", "level", "stay"])
+    pieces = list(simulate_chunks(model, inputs, size=size, outcomes=["Waiting", "level", "stay"]))
+    assert len(pieces) == (1 if size is None else -(-11 // size))
+    joined = xr.concat(
+        pieces, dim="draw", data_vars="minimal", coords="minimal", compat="equals", join="exact"
+    )
+    xr.testing.assert_identical(joined.transpose(*whole.dims), whole.transpose(*whole.dims))
+    as_dataset = xr.Dataset({k: v for k, v in inputs.items() if k in ("stay", "arrival rate[South]")})
+    assert sum(piece.sizes["draw"] for piece in simulate_chunks(model, as_dataset, size=4)) == 11
+
+
+def test_pieces_as_they_come(model: Model) -> None:
+    def inputs() -> Iterator[dict[str, Any]]:
+        for first in (1.0, 3.0):
+            yield {"stay": xr.DataArray([first, first + 1], dims="draw")}
+
+    found = [piece["stay"].values.tolist() for piece in simulate_chunks(model, inputs(), until=1)]
+    assert found == [[1, 2], [3, 4]]
+    with pytest.raises(InputError, match='no input has the dimension "draw"'):
+        next(simulate_chunks(model, {"stay": 3}))
+
+
+def test_fast_is_close(build: Build) -> None:
+    model = build(
+        """stock = INTEG(growth, 1) ~~|
+        rate = 0.1 ~~|
+        growth = rate * stock * (1 - stock / 50) + 0.3 * EXP(-stock * rate) ~~|""",
+        final=40,
+        step=0.125,
+    )
+    inputs = {"rate": xr.DataArray(np.linspace(0.05, 0.5, 20), dims="draw")}
+    exact, fast = simulate(model, inputs), simulate(model, inputs, fast=True)
+    np.testing.assert_allclose(fast["stock"], exact["stock"], rtol=1e-12)
+    program = kernel.prepare(model, method="euler", fast=True)
+    options = {"method": "euler", "own_tables": False}
+    exact_text, fast_text = (
+        emit_llvm.Source(program.model, program.plan, program.layout, contract=contract, **options).text
+        for contract in (False, True)
+    )
+    assert "contract" not in exact_text != fast_text
+    assert fast_text.replace(" contract", "") == exact_text
 
 
 # ---------------------------------------------------------------------------------------------------- control

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flows.errors import FlowsError
 
 if TYPE_CHECKING:
-    from flows.ensemble import simulate
+    from flows.ensemble import simulate, simulate_chunks
     from flows.model.model import Model
     from flows.references import fold
     from flows.vensim.read import read_vensim
@@ -18,13 +18,14 @@ try:
 except PackageNotFoundError:  # a source tree that isn't installed
     __version__ = "0"
 
-__all__ = ["FlowsError", "Model", "__version__", "fold", "read_vensim", "simulate"]
+__all__ = ["FlowsError", "Model", "__version__", "fold", "read_vensim", "simulate", "simulate_chunks"]
 
 _HOME = {
     "Model": "flows.model.model",
     "fold": "flows.references",
     "read_vensim": "flows.vensim.read",
     "simulate": "flows.ensemble",
+    "simulate_chunks": "flows.ensemble",
 }
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
@@ -23,6 +23,7 @@ from flows.model.ir import Equation, Table, Variable
 from flows.model.model import CONTROLS, Control, Model, constant_values
 from flows.references import fold, parse_reference
 
+_CHUNK_BYTES = 64 * 2**20  # of results, with `simulate_chunks`
 RESERVED = ("draw", "scenario", "time")
 Inputs = Mapping[str, Any] | xr.Dataset
 
@@ -45,6 +46,7 @@ def simulate(
     save_every: float | None = None,
     until: float | str | None = None,
     threads: int | None = None,
+    fast: bool = False,
 ) -> xr.Dataset:
     """Run a model once, or once for each point of its inputs' dimensions.
 
@@ -70,6 +72,9 @@ def simulate(
         Last model time, or a month such as ``2030-12``, which is included.
     threads : int, optional
         Threads for many runs; default: the number of processors. Results don't depend on it.
+    fast : bool
+        Let machine code round a product and a sum together, which processors do in one operation: some 8 % faster,
+        and no longer equal to the last bit from one kind of processor to another.
 
     Returns
     -------
@@ -101,12 +106,76 @@ def simulate(
         values = _by_pysd(job, control, wanted, method)
     else:
         try:
-            values = _by_kernel(job, control, wanted, method, threads, plain=engine == "python")
+            values = _by_kernel(job, control, wanted, method, threads, plain=engine == "python", fast=fast)
         except UnsupportedError as refusal:
             if engine != "auto":
                 raise
             values = _instead(refusal, job, control, wanted, method)
     return _dataset(job, control, wanted, values)
+
+
+def simulate_chunks(
+    model: Model,
+    inputs: Inputs | Iterable[Inputs],
+    *,
+    dim: str = "draw",
+    size: int | None = None,
+    **options: Any,
+) -> Iterator[xr.Dataset]:
+    """Run a model along one dimension of its inputs piece by piece, so that results can be reduced as they come.
+
+    The memory that it takes doesn't grow with the number of runs: only one piece of results exists at a time.
+
+    Parameters
+    ----------
+    model : Model
+        From `flows.read_vensim`.
+    inputs : mapping, xarray.Dataset, or iterable of these
+        As for `simulate`, some of them over the dimension `dim`; or what gives the inputs of one piece after the other.
+    dim : str
+        The dimension that is cut.
+    size : int, optional
+        Runs along `dim` in a piece; default: as many as give 64 MiB of results.
+    **options
+        As for `simulate`.
+
+    Yields
+    ------
+    xarray.Dataset
+        What `simulate` returns for a piece; all pieces joined along `dim` are what it returns for the whole, to the
+        last bit.
+
+    Raises
+    ------
+    InputError
+        If nothing among the inputs has the dimension, or as for `simulate`.
+
+    Examples
+    --------
+    >>> draws = {"repeat chance": xr.DataArray(np.linspace(0.2, 0.6, 100_000), dims="draw")}  # doctest: +SKIP
+    >>> most = [c["waiting"].max("time") for c in simulate_chunks(model, draws, outcomes=["waiting"])]  # doctest: +SKIP
+    """
+    if not isinstance(inputs, Mapping | xr.Dataset):
+        for piece in inputs:
+            yield simulate(model, piece, **options)
+        return
+    given = dict(inputs.data_vars if isinstance(inputs, xr.Dataset) else inputs)
+    along = [v for v in given.values() if isinstance(v, xr.DataArray) and dim in v.dims]
+    if not along:
+        raise InputError(
+            f'no input has the dimension "{dim}"', where="inputs", remedy="Name the dimension with dim="
+        )
+    runs = max(array.sizes[dim] for array in along)
+    if size is None:
+        # one run tells how much there is of each
+        first = {k: v.isel({dim: slice(1)}) if any(v is a for a in along) else v for k, v in given.items()}
+        size = max(_CHUNK_BYTES // max(simulate(model, first, **options).nbytes, 1), 8)
+    for start in range(0, runs, size):
+        piece = {
+            key: value.isel({dim: slice(start, start + size)}) if any(value is a for a in along) else value
+            for key, value in given.items()
+        }
+        yield simulate(model, piece, **options)
 
 
 # ---------------------------------------------------------------------------------------------------- inputs
@@ -443,12 +512,19 @@ def _outcomes(model: Model, outcomes: Literal["all"] | Sequence[str]) -> list[_W
 
 
 def _by_kernel(
-    job: _Job, control: Control, wanted: list[_Wanted], method: str, threads: int | None, *, plain: bool
+    job: _Job,
+    control: Control,
+    wanted: list[_Wanted],
+    method: str,
+    threads: int | None,
+    *,
+    plain: bool,
+    fast: bool,
 ) -> dict[str, NDArray[np.float64]]:
     model = _with_tables(job)
     steps, save_steps = _steps(control)
     names = None if len(wanted) == len(model.variables) else frozenset(w.variable.name for w in wanted)
-    program = kernel.prepare(model, method=method, own_tables=_varying(job), wanted=names)
+    program = kernel.prepare(model, method=method, own_tables=_varying(job), wanted=names, fast=fast)
     places = program.layout
     index: list[int] = []
     columns: list[NDArray[np.float64]] = []
@@ -669,4 +745,4 @@ def _dataset(
     return dataset
 
 
-__all__ = ["EngineNotice", "NonFiniteWarning", "reference", "simulate"]
+__all__ = ["EngineNotice", "NonFiniteWarning", "reference", "simulate", "simulate_chunks"]

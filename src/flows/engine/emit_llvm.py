@@ -8,6 +8,7 @@ computes.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Callable, Mapping
 
@@ -28,6 +29,7 @@ _PARAMETERS = (
 _ARGUMENTS = "ptr %w, ptr %tab, ptr %info, ptr %past, i64 {n}, double {start}, double {t}, double %dt"
 _COMPARE = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=": "oge"}
 _ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
+_SUMS_AND_PRODUCTS = re.compile(r"= (fadd|fsub|fmul) ")
 _SHORT_TABLE = 32
 INTRINSICS = {"abs": "fabs", "sqrt": "sqrt", "trunc": "trunc", "floor": "floor"}
 LIBRARY = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan")
@@ -46,7 +48,16 @@ class Source:
         else 0.
     """
 
-    def __init__(self, model: Model, plan: Plan, places: Layout, *, method: str, own_tables: bool) -> None:
+    def __init__(
+        self,
+        model: Model,
+        plan: Plan,
+        places: Layout,
+        *,
+        method: str,
+        own_tables: bool,
+        contract: bool = False,
+    ) -> None:
         self.model, self.places, self.own_tables = model, places, own_tables
         self.time_only = exogenous(model.variables)
         self.groups: dict[frozenset[str], int] = {}
@@ -63,6 +74,8 @@ class Source:
             for values, name in self.tables.items()
         ]
         self.text = "\n".join([*positions, emit_functions(LANES), _SCALAR_LOOKUP, _LANE_LOOKUP, *parts])
+        if contract:  # a product and a sum may become one operation, rounded once
+            self.text = _SUMS_AND_PRODUCTS.sub(r"= \1 contract ", self.text)
         self.shared = tuple(
             tuple(
                 slot

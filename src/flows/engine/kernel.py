@@ -75,6 +75,8 @@ class Program:
         Integration method.
     own_tables : bool
         True if lookup points differ between runs.
+    fast : bool
+        True if machine code may round a product and a sum together.
     """
 
     model: Model
@@ -82,6 +84,7 @@ class Program:
     layout: Layout
     method: str
     own_tables: bool
+    fast: bool = False
 
     @cached_property
     def template(self) -> Floats:
@@ -94,7 +97,12 @@ _programs: weakref.WeakKeyDictionary[Model, dict[tuple[object, ...], Program]] =
 
 @deep
 def prepare(
-    model: Model, *, method: str, own_tables: bool = False, wanted: frozenset[str] | None = None
+    model: Model,
+    *,
+    method: str,
+    own_tables: bool = False,
+    wanted: frozenset[str] | None = None,
+    fast: bool = False,
 ) -> Program:
     """Make a model ready for the engine; a model that was asked for the same before is not made ready again.
 
@@ -107,6 +115,8 @@ def prepare(
         Let each run have lookup points of its own.
     wanted : frozenset of str, optional
         Folded names of the variables whose values are asked for; default: all.
+    fast : bool
+        Let machine code round a product and a sum together.
 
     Raises
     ------
@@ -124,14 +134,14 @@ def prepare(
         )
     method = METHODS[method]
     known = _programs.setdefault(model, {})
-    key = (method, own_tables, wanted)
+    key = (method, own_tables, wanted, fast)
     if key not in known:
         for v in model.variables.values() if method != "euler" else ():
             if keeps_its_last_value(v):
                 raise UnsupportedError(f"{v.spelling} isn't supported under {method}", where=model.where(v))
         _refuse(model, wanted)
         hoisted = hoist(model)
-        known[key] = Program(hoisted, plan(hoisted, wanted), layout(hoisted), method, own_tables)
+        known[key] = Program(hoisted, plan(hoisted, wanted), layout(hoisted), method, own_tables, fast)
     return known[key]
 
 

@@ -126,7 +126,12 @@ def kernel(program: Program) -> Kernel:
     if program in _kernels:
         return _kernels[program]
     source = Source(
-        program.model, program.plan, program.layout, method=program.method, own_tables=program.own_tables
+        program.model,
+        program.plan,
+        program.layout,
+        method=program.method,
+        own_tables=program.own_tables,
+        contract=program.fast,
     )
     machine = _machine()
     digest = _digest(source, machine)
