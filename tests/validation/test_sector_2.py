@@ -103,11 +103,16 @@ def test_scattered_routes_change_nothing_under_the_dated_course(migration: Model
 
 
 def test_nobody_is_lost_between_home_and_mexico(migration: Model) -> None:
-    came = ["departures", "returnees leaving again", "people leaving after refusal"]
+    came = ["departures", "people leaving after refusal"]
+    again = [
+        "returnees leaving again",
+        "voluntary returnees leaving again",
+        "prepared returnees leaving again",
+    ]
     left = ["entries into transit", "people stopped in Central America"]
     step = migration.control.time_step
     ds = flows.simulate(
-        migration, outcomes=["people setting out", *came, *left], save_every=step, until="2024-12"
+        migration, outcomes=["people setting out", *came, *again, *left], save_every=step, until="2024-12"
     )
 
     def of_others(name: str) -> np.ndarray:
@@ -116,6 +121,6 @@ def test_nobody_is_lost_between_home_and_mexico(migration: Model) -> None:
             values = values.isel(origin=slice(1, None)).rename({"origin": "transit origin"})
         return np.asarray(values.transpose("time", "transit origin").values)
 
-    net = sum(of_others(n) for n in came) - sum(of_others(n) for n in left)
+    net = sum(of_others(n) for n in (*came, *again)) - sum(of_others(n) for n in left)
     stock = of_others("people setting out")
     np.testing.assert_allclose(net[:-1].sum(0) * step, stock[-1] - stock[0], atol=1e-6)
