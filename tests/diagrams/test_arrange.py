@@ -1,0 +1,169 @@
+"""Laying out: everything has a place, nothing overlaps, what was there stays."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from tests.conftest import small_model
+
+from flows.diagrams.arrange import arrange, read_loops
+from flows.diagrams.layout import Loop, quality
+from flows.diagrams.plan import causes_of, plans
+from flows.errors import InputError
+from flows.model.model import CONTROLS
+from flows.vensim.read import read_vensim
+from flows.vensim.sketch import Arrow, Word, parse_sketch
+
+TWO = """
+Waiting = INTEG(arrivals - settling - leaving, initial waiting) ~ Person ~ |
+Settled = INTEG(settling, 0) ~ Person ~ |
+arrivals = normal arrivals * effect of wait ~ Person/Month ~ |
+normal arrivals = 12 ~ Person/Month ~ |
+effect of wait = table(average wait / reference wait) ~ Dmnl ~ |
+table((0, 1), (2, 0)) ~ Dmnl ~ |
+average wait = Waiting / settling ~ Month ~ |
+reference wait = 6 ~ Month ~ |
+settling = Waiting / settling time ~ Person/Month ~ |
+settling time = 5 ~ Month ~ |
+leaving = SMOOTH(Waiting, delay) * leaving rate ~ Person/Month ~ |
+delay = 3 ~ Month ~ |
+leaving rate = 0.01 ~ 1/Month ~ |
+initial waiting = 40 ~ Person ~ |
+unused = 3 ~ Dmnl ~ |
+"""
+"""Two stocks in a row, a loop through the wait, a flow that leaves, a hidden stock."""
+
+
+def file_of(text: str, tmp_path: Path, *, tail: str = "") -> Path:
+    model = small_model(text)
+    path = tmp_path / "m.mdl"
+    path.write_text(model.text + tail, encoding="utf-8", newline="\n")
+    return path
+
+
+def laid_out(path: Path, **options: object):
+    sketch = parse_sketch(path.read_text(encoding="utf-8"), str(path))
+    return arrange(sketch, read_vensim(path, units="off"), **options)  # type: ignore[arg-type]
+
+
+def test_causes_look_through_hidden_stocks_and_tell_initial_values() -> None:
+    causes = causes_of(small_model(TWO))
+    assert causes.links["leaving"] == {"delay": False, "leaving rate": False, "waiting": False}
+    assert causes.links["waiting"] == {"initial waiting": True}
+    assert causes.sources["settling"] == ("waiting",) and causes.targets["settling"] == ("settled",)
+    assert set(causes.flows) == {"arrivals", "settling", "leaving"}
+
+
+def test_a_file_without_views_gets_them(tmp_path: Path) -> None:
+    path = file_of(TWO, tmp_path, tail=":L\x7f<%^E!@\n15:0,0,0,0,0,0\n")
+    before = path.read_text(encoding="utf-8")
+    made = laid_out(path)
+    assert made.before + made.after.split("\n", 1)[1] == before
+    assert parse_sketch(made.text).views == made.views
+    (view,) = made.views
+    model = read_vensim(path, units="off")
+    assert view.defined == {n for n, v in model.variables.items() if not v.hidden} - set(CONTROLS)
+    roles = [w.role for w in view.words]
+    assert roles.count("valve") == roles.count("flow") == 3
+    assert roles.count("cloud") == 2 and roles.count("stock") == 2
+    found = quality(view)
+    assert (found.overlaps, found.through, found.crossings) == (0, 0, 0)
+    ids = [r.id for r in view.records if isinstance(r, Word | Arrow)]
+    assert ids == list(range(1, len(ids) + 1))
+
+
+def test_arrows_are_the_causes(tmp_path: Path) -> None:
+    path = file_of(TWO, tmp_path)
+    (view,) = laid_out(path).views
+    key = {w.id: w.key for w in view.words}
+    for word in view.words:  # a valve stands for its flow
+        if word.kind == 11:
+            key[word.id] = key[word.id + 1]
+    drawn = {(key[a.start], key[a.end]) for a in view.arrows if not a.pipe}
+    causes = causes_of(read_vensim(path, units="off"))
+    assert drawn == {(c, n) for n in causes.links for c in causes.links[n]}
+    assert {key[a.start] for a in view.arrows if a.initial} == {"initial waiting"}
+
+
+def test_the_same_again(tmp_path: Path) -> None:
+    path = file_of(TWO, tmp_path)
+    assert laid_out(path, anew=True).text == laid_out(path, anew=True).text
+
+
+def test_what_stands_stays(tmp_path: Path) -> None:
+    path = file_of(TWO, tmp_path)
+    path.write_text(laid_out(path).text, encoding="utf-8", newline="\n")
+    old = parse_sketch(path.read_text(encoding="utf-8"))
+    more = path.read_text(encoding="utf-8").replace(
+        "unused = 3 ~ Dmnl ~ |",
+        "unused = 3 ~ Dmnl ~ |\nReturned = INTEG(returning, 0) ~ Person ~ |\n"
+        "returning = Settled * return rate ~ Person/Month ~ |\nreturn rate = 0.02 / delay ~ 1/Month ~ |",
+    )
+    path.write_text(more, encoding="utf-8", newline="\n")
+    (view,) = laid_out(path).views
+    count = len(old.views[0].records)
+    assert view.text().startswith(old.views[0].text())
+    new = [w for w in view.words if w.id > count]
+    assert {w.key for w in new if w.kind == 10} == {"returned", "returning", "return rate"}
+    assert {w.role for w in new} >= {"stock", "valve", "flow", "variable"}
+    found = quality(view)
+    assert found.overlaps == 0
+    assert laid_out(path).text == laid_out(path).text
+
+
+def test_nothing_to_do_changes_nothing(tmp_path: Path) -> None:
+    path = file_of(TWO, tmp_path)
+    text = laid_out(path).text
+    path.write_text(text, encoding="utf-8", newline="\n")
+    assert laid_out(path).text == text
+
+
+def test_one_view_anew(tmp_path: Path) -> None:
+    path = file_of(TWO, tmp_path)
+    sketch = laid_out(path)
+    moved = re.sub(r"(?m)^(10,\d+,Waiting),\d+", r"\1,9999", sketch.text)
+    path.write_text(moved, encoding="utf-8", newline="\n")
+    assert laid_out(path).text == moved
+    again = laid_out(path, views=[sketch.views[0].name])
+    assert "9999" not in again.text
+    with pytest.raises(InputError, match="has no view"):
+        laid_out(path, views=["another"])
+
+
+def test_large_groups_are_split_where_few_links_are() -> None:
+    chains = []
+    for c in "ab":
+        chains.append(f"{c}0 = 1 ~ ~ |")
+        chains += [f"{c}{i} = {c}{i - 1} ~ ~ |" for i in range(1, 30)]
+    causes = causes_of(small_model("\n".join(chains) + "\nlast = a29 + b29 ~ ~ |"))
+    made = plans(causes, most=34)
+    part = {n: number for number, p in enumerate(made) for n in p.own}
+    assert len(made) == 2
+    assert sum(part[n] != part[c] for n in causes.links for c in causes.links[n]) <= 2
+    assert all(len(p.own) <= 34 and len(p.name) <= 30 for p in made)
+
+
+def test_loops_get_marks_that_turn_as_they_run(tmp_path: Path) -> None:
+    path = file_of(TWO, tmp_path)
+    loop = Loop("B1", "waiting keeps people away", ("waiting", "average wait", "effect of wait", "arrivals"))
+    (view,) = laid_out(path, loops=[loop]).views
+    (mark,) = [w for w in view.words if w.role == "loop"]
+    assert mark.text == "B1" and mark.outline in (4, 5)
+    assert any(w.text == "waiting keeps people away" for w in view.words)
+    assert quality(view).overlaps == 0
+    (mirrored,) = laid_out(path, loops=[Loop("B1", "waiting keeps people away", loop.variables[::-1])]).views
+    assert {mark.outline, next(w for w in mirrored.words if w.role == "loop").outline} == {4, 5}
+
+
+def test_table_of_loops(tmp_path: Path) -> None:
+    path = tmp_path / "loops.toml"
+    assert read_loops(path) == ()
+    path.write_text(
+        '[[loop]]\nname = "B1 waiting"\npolarity = "-"\nvariables = ["A b", "C"]\n', encoding="utf-8"
+    )
+    assert read_loops(path) == (Loop("B1", "waiting", ("a b", "c")),)
+    path.write_text('[[loop]]\nname = "B1 waiting"\n', encoding="utf-8")
+    with pytest.raises(InputError, match="lacks name or variables"):
+        read_loops(path)
