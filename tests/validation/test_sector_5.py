@@ -98,3 +98,15 @@ def test_openings_decided_in_the_us_need_political_room(cases: Any, last_year: A
     stays, slots = (last_year(ds[n]) for n in ("stays in the US", "appointment slots"))
     assert stays[0] < stays[2] < stays[1]
     assert slots[2] == pytest.approx(0.2 * 40000.0, rel=0.05)
+
+
+def test_rules_of_the_us_work_as_far_as_mexico_accepts_people(cases: Any, last_year: Any) -> None:
+    """004-01: the effect of a strict rule grows with Mexican cooperation."""
+    strict = {"expulsion share": 0.6, "MPP share": 0.2, "safe third country share": 0.2}
+    half, full = {"return cooperation": 0.5}, {"return cooperation": 1.0}
+    names = ["stays in the US", "people expelled", "people enrolled in MPP"]
+    ds = cases(half, half | strict, full, full | strict, outcomes=names)
+    stays = last_year(ds["stays in the US"])
+    assert stays[3] / stays[2] < stays[1] / stays[0] < 1.0
+    for name in names[1:]:
+        assert last_year(ds[name])[3] > last_year(ds[name])[1], name
