@@ -29,6 +29,10 @@ OUTCOMES = [
     "share of own returns that are prepared",
     "encounters at US border",
     "all returnees leaving again",
+    "usual returnees",
+    "family and minor share of returns",
+    "people returned needing consular help",
+    "new consular cases",
 ]
 RUNS: dict[str, dict[str, float]] = {
     "base": {},
@@ -154,3 +158,22 @@ def test_crowded_return_changes_nothing_while_data_hold_the_history(model: Model
         model, {"elasticity of leaving again to crowding": 0.0}, outcomes=[name], until="2024-09"
     )
     np.testing.assert_allclose(strong[name].values, none[name].values, rtol=1e-12)
+
+
+def test_reference_returnees_are_those_of_the_base_run_at_the_data_end(
+    model: Model, runs: xr.Dataset
+) -> None:
+    held = runs["usual returnees"].sel(draw="base").isel(time=141).values
+    np.testing.assert_allclose(model.constants["reference returnees"].value, held, rtol=0.15)
+
+
+def test_families_and_minors_are_a_part_of_returns(runs: xr.Dataset) -> None:
+    share = runs["family and minor share of returns"].sel(draw="base")
+    assert 0.0 < float(share.min()) <= float(share.max()) < 1.0
+
+
+def test_more_returns_bring_more_people_and_cases_to_consulates(runs: xr.Dataset) -> None:
+    for name in ("people returned needing consular help", "new consular cases"):
+        assert _mean(runs, name, "removals doubled", 2028, 2032) > _mean(runs, name, "base", 2028, 2032), name
+    reform = _mean(runs, "new consular cases", "regularised", 2027, 2028)
+    assert reform > 2.0 * _mean(runs, "new consular cases", "base", 2027, 2028)

@@ -166,3 +166,10 @@ def test_stocks_stay_above_zero_when_everything_drains_them(runs: xr.Dataset) ->
 def test_remittances_fall_in_a_recession_and_the_index_can_be_held(runs: xr.Dataset) -> None:
     assert _at(runs, "remittances", "recession", 2028) < _at(runs, "remittances", "base", 2028)
     np.testing.assert_allclose(runs["remittance index"].sel(draw="loop R12 cut").values, 1.0, rtol=1e-12)
+
+
+def test_reference_people_without_a_case_are_those_of_the_base_run_at_the_data_end(
+    model: Model, runs: xr.Dataset
+) -> None:
+    held = float(runs["people in US without a case"].sel(draw="base").isel(time=141).sum())
+    assert float(model.constants["reference people without a case"].value) == pytest.approx(held, rel=0.05)

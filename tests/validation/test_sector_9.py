@@ -33,6 +33,8 @@ OUTCOMES = [
     "effect of unmet labour demand",
     "working conditions index",
     "share of workers with papers",
+    "migrant workers in US",
+    "families and children setting out",
 ]
 RUNS: dict[str, dict[str, float]] = {
     "base": {},
@@ -189,3 +191,20 @@ def test_working_conditions_follow_papers_and_fear(runs: xr.Dataset) -> None:
 def test_stocks_of_the_sector_stay_above_zero(runs: xr.Dataset) -> None:
     for name in ("temporary workers in US", "people settled in Mexico", "people with Mexican work cards"):
         assert float(runs[name].min()) >= 0.0, name
+
+
+def test_reference_jobs_are_the_workers_of_the_base_run_at_the_data_end(
+    model: Model, runs: xr.Dataset
+) -> None:
+    held = runs["migrant workers in US"].sel(draw="base").isel(time=141, origin=slice(0, 4)).values
+    np.testing.assert_allclose(model.constants["reference migrant jobs"].value, held, rtol=0.05)
+
+
+def test_most_mexicans_left_in_a_legal_way_in_2019(runs: xr.Dataset) -> None:
+    legal = runs["legal share of departures"].sel(draw="base", origin="Mexico").isel(time=slice(72, 84))
+    assert float(legal.mean()) > 0.5
+
+
+def test_family_reunification_lowers_irregular_departures_of_families(runs: xr.Dataset) -> None:
+    name = "families and children setting out"
+    assert 0.0 < _mean(runs, name, "family reunification") < _mean(runs, name, "base")
