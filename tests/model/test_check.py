@@ -150,6 +150,24 @@ def test_what_is_not_conserved_is_found(
     assert what in [f.what for f in findings]
 
 
+def test_a_flow_without_subscripts_may_enter_one_element(build: Build) -> None:
+    text = """
+    who: one, two ~~|
+    A[one] = INTEG(moving, 0) ~ Person ~|
+    A[two] = INTEG(moving, 0) ~ Person ~|
+    B = INTEG(-moving, 9) ~ Person ~|
+    moving = B / 2 ~ Person/Month ~|
+    """
+    boundary: dict[str, list[str]] = {"in": [], "out": []}
+    assert [f.what for f in conservation_findings(build(text), unit="Person", boundary=boundary)] == [
+        'the flow "moving" enters 2 stocks or clouds'
+    ]
+    once = (
+        text.replace("A[two] = INTEG(moving, 0)", "A[two] = INTEG(born, 0)") + "born = 1 ~ Person/Month ~|\n"
+    )
+    assert conservation_findings(build(once), unit="Person", boundary={"in": ["born"]}) == []
+
+
 SPLIT = """
     who: one, two ~~|
     first: one ~~|

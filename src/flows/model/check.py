@@ -347,6 +347,8 @@ def conservation_findings(model: Model, *, unit: str, boundary: Mapping[str, Ite
                     getattr(s, "elements", (getattr(s, "element", ""),)) == elements
                     for s, (_, elements) in zip(ref.subscripts, own, strict=False)
                 ) and len(ref.subscripts) == len(own)
+                if not ref.subscripts and all(len(elements) == 1 for _, elements in own):
+                    aligned = True  # a flow without subscripts into or out of one element
                 if not aligned:
                     findings.append(
                         Finding(
