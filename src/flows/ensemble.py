@@ -6,7 +6,7 @@ import math
 import os
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import astuple, dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, Literal
 
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from flows import calendar
 from flows.differences import known_differences
 from flows.engine import kernel
-from flows.engine.layout import Layout, table_block
+from flows.engine.clock import Clock, clock, with_controls
+from flows.engine.layout import LEVELS, Layout, table_block
 from flows.errors import InputError, ModelError, UnsupportedError, near
 from flows.model.ir import Equation, Table, Variable
 from flows.model.model import CONTROLS, Control, Model, constant_values
+from flows.model.order import causes
 from flows.references import fold, parse_reference
 
 _CHUNK_BYTES = 64 * 2**20  # of results, with `simulate_chunks`
@@ -30,6 +32,10 @@ Inputs = Mapping[str, Any] | xr.Dataset
 
 class NonFiniteWarning(UserWarning):
     """A run gave a value that is no number or infinite."""
+
+
+class ToleranceWarning(UserWarning):
+    """An automatic step couldn't be made short enough."""
 
 
 class EngineNotice(UserWarning):
@@ -99,19 +105,22 @@ def simulate(
         expected = '"auto", "compiled", "python" or "pysd"'
         raise InputError("the engine is unknown", found=f'"{engine}"', expected=expected)
     job = _Job(model, inputs)
-    control = _control(model, job, save_every, until)
     wanted = _outcomes(model, outcomes)
     method = method or model.method
-    if engine == "pysd":
-        values = _by_pysd(job, control, wanted, method)
-    else:
-        try:
-            values = _by_kernel(job, control, wanted, method, threads, plain=engine == "python", fast=fast)
-        except UnsupportedError as refusal:
-            if engine != "auto":
-                raise
-            values = _instead(refusal, job, control, wanted, method)
-    return _dataset(job, control, wanted, values)
+    try:
+        own = _clock(job, save_every, until)
+        if engine != "pysd":
+            values = _by_kernel(job, own, wanted, method, threads, plain=engine == "python", fast=fast)
+            return _dataset(job, own.grid.saved, wanted, values)
+    except UnsupportedError as refusal:
+        if engine in ("compiled", "python"):
+            raise
+        own = None
+        if engine == "auto":
+            times, values = _instead(refusal, job, wanted, method)
+            return _dataset(job, times, wanted, values)
+    times, values = _by_pysd(job, own, wanted, method)
+    return _dataset(job, times, wanted, values)
 
 
 def simulate_chunks(
@@ -422,18 +431,44 @@ def _points(
 # ---------------------------------------------------------------------------------------------------- running
 
 
-def _control(model: Model, job: _Job, save_every: float | None, until: float | str | None) -> Control:
-    control = model.control
-    given = {name.replace(" ", "_"): value for name, value in job.controls.items()}
-    control = replace(control, **given)
+def _clock(job: _Job, save_every: float | None, until: float | str | None) -> Clock:
+    """The times of the runs; control variables that this call sets are added to the job's."""
+    model, given = job.model, job.controls
+    varying = {variable.name for variable, _, rows in job.lookups if bool((rows != rows[0]).any())}
     if (
-        "time step" in job.controls
-        and "saveper" not in job.controls
+        "time step" in given
+        and "saveper" not in given
         and model.control.saveper == model.control.time_step
+        and "saveper" in model.variables
+        and model.variables["saveper"].kind == "constant"
     ):
-        control = replace(control, saveper=control.time_step)
+        given["saveper"] = given["time step"]
     if save_every is not None:
-        control = replace(control, saveper=float(save_every))
+        given["saveper"] = float(save_every)
+    changed = with_controls(_with_tables(job), given)
+    if varying and varying & causes(changed.variables, CONTROLS):
+        raise UnsupportedError(
+            "a lookup that the times of the run depend on differs between runs", where="inputs"
+        )
+    found = clock(changed, given, job.constants, runs=job.runs, last=save_every is None)
+    if until is not None:
+        given["final time"] = _last(model, found.control, until)
+        changed = with_controls(_with_tables(job), given)
+        found = clock(changed, given, job.constants, runs=job.runs, last=save_every is None)
+    if save_every is not None and not found.varies:
+        ratio = found.control.saveper / found.control.time_step
+        if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-6 * ratio:
+            raise InputError(
+                "values can be saved at whole time steps only",
+                where="save_every",
+                found=f"{found.control.saveper:g}",
+                expected=f"a multiple of TIME STEP = {found.control.time_step:g}",
+            )
+    return found
+
+
+def _last(model: Model, control: Control, until: float | str) -> float:
+    """The last time of a run that `until` asks for."""
     if isinstance(until, str) and not _in_months(model):
         raise InputError(
             "a month says nothing in a model whose time isn't in months",
@@ -441,41 +476,24 @@ def _control(model: Model, job: _Job, save_every: float | None, until: float | s
             found=f'"{until}"',
             expected="a model time as a number",
         )
-    if until is not None:
-        final = calendar.time_at_end(until) if isinstance(until, str) else float(until)
-        if not control.initial_time < final:
-            raise InputError(
-                "until lies before the start of the run",
-                found=str(until),
-                expected=f"after {calendar.label(control.initial_time)}",
-            )
-        if final > control.final_time:
-            raise InputError(
-                "until lies after the model's FINAL TIME",
-                found=str(until),
-                expected=f"at most {calendar.month_of(control.final_time - 1)}",
-            )
-        control = replace(control, final_time=final)
-    if not control.time_step > 0:
-        raise InputError("TIME STEP must be above zero", found=f"{control.time_step:g}")
-    ratio = control.saveper / control.time_step
-    if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-6 * ratio:
+    final = calendar.time_at_end(until) if isinstance(until, str) else float(until)
+    if not control.initial_time < final:
         raise InputError(
-            "values can be saved at whole time steps only",
-            where="save_every",
-            found=f"{control.saveper:g}",
-            expected=f"a multiple of TIME STEP = {control.time_step:g}",
+            "until lies before the start of the run",
+            found=str(until),
+            expected=f"after {calendar.label(control.initial_time)}",
         )
-    return control
+    if final > control.final_time:
+        raise InputError(
+            "until lies after the model's FINAL TIME",
+            found=str(until),
+            expected=f"at most {calendar.month_of(control.final_time - 1)}",
+        )
+    return final
 
 
 def _in_months(model: Model) -> bool:
     return model.variables["time step"].units.lower().rstrip("s") == "month"
-
-
-def _steps(control: Control) -> tuple[int, int]:
-    steps = round((control.final_time - control.initial_time) / control.time_step)
-    return steps, round(control.saveper / control.time_step)
 
 
 @dataclass(frozen=True)
@@ -513,7 +531,7 @@ def _outcomes(model: Model, outcomes: Literal["all"] | Sequence[str]) -> list[_W
 
 def _by_kernel(
     job: _Job,
-    control: Control,
+    own: Clock,
     wanted: list[_Wanted],
     method: str,
     threads: int | None,
@@ -521,8 +539,8 @@ def _by_kernel(
     plain: bool,
     fast: bool,
 ) -> dict[str, NDArray[np.float64]]:
-    model = _with_tables(job)
-    steps, save_steps = _steps(control)
+    model = with_controls(_with_tables(job), job.controls)
+    control = own.control
     names = None if len(wanted) == len(model.variables) else frozenset(w.variable.name for w in wanted)
     program = kernel.prepare(model, method=method, own_tables=_varying(job), wanted=names, fast=fast)
     places = program.layout
@@ -544,27 +562,36 @@ def _by_kernel(
     values = np.ascontiguousarray(np.concatenate(columns, axis=1)) if columns else np.zeros((job.runs, 0))
     variables = [w for w in wanted if w.variable.kind != "constant"]
     slots = [places.base[w.variable.name] + _flat(w.variable, w.elements) for w in variables]
+    late = [np.full(len(s), _is_late(w.variable)) for w, s in zip(variables, slots, strict=True)]
+    extra = [places.unmet] if program.method.automatic else []
     task = kernel.Job(
         values=values,
         index=np.array(index, np.int64),
         tables=_tables(job, places),
-        start=control.initial_time,
-        step=control.time_step,
-        steps=steps,
-        save_steps=save_steps,
-        slots=np.concatenate(slots).astype(np.int64) if slots else np.zeros(0, np.int64),
+        grid=own.grid,
+        slots=np.concatenate([*slots, extra]).astype(np.int64),
+        late=np.concatenate([*late, np.zeros(len(extra), bool)]),
     )
     if plain:
         out = kernel.interpret(program, task)
     else:
         out = kernel.compute(program, task, threads=threads or os.cpu_count() or 1)
-    _report_non_finite(job, control, variables, slots, out)
+    if program.method.automatic:
+        _report_unmet(job, out[:, -1, -1])
+        out = out[:, :, :-1]
     result: dict[str, NDArray[np.float64]] = {}
     at = 0
-    for w, own in zip(variables, slots, strict=True):
-        result[w.label] = out[:, :, at : at + len(own)]
-        at += len(own)
+    for w, places_of in zip(variables, slots, strict=True):
+        result[w.label] = out[:, :, at : at + len(places_of)]
+        at += len(places_of)
+    waiting = frozenset(w.label for w in variables if program.method.late and _is_late(w.variable))
+    _report_non_finite(job, own.grid.saved, result, late=waiting)
     return result
+
+
+def _is_late(variable: Variable) -> bool:
+    """True for what difference equations save a step late: auxiliaries that are no data."""
+    return variable.kind == "auxiliary" and not variable.series
 
 
 def _with_tables(job: _Job) -> Model:
@@ -597,8 +624,8 @@ def _tables(job: _Job, places: Layout) -> NDArray[np.float64]:
 
 
 def _instead(
-    refusal: UnsupportedError, job: _Job, control: Control, wanted: list[_Wanted], method: str
-) -> dict[str, NDArray[np.float64]]:
+    refusal: UnsupportedError, job: _Job, wanted: list[_Wanted], method: str
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
     """Let PySD run what isn't compiled, unless it is known to differ from Vensim there; say so."""
     given = {v.name for v, _, _ in (*job.constants, *job.initials)} | set(job.controls)
     for difference, where in known_differences(job.model, method=method, given=given):
@@ -609,7 +636,7 @@ def _instead(
             remedy='Choose engine="pysd" to run it so nevertheless' if method == "euler" else "",
         ) from None
     try:
-        values = _by_pysd(job, control, wanted, method)
+        result = _by_pysd(job, None, wanted, method)
     except ModelError as error:
         raise UnsupportedError(
             f"{refusal.what}, and PySD can't stand in",
@@ -622,12 +649,13 @@ def _instead(
         EngineNotice,
         stacklevel=3,
     )
-    return values
+    return result
 
 
 def _by_pysd(
-    job: _Job, control: Control, wanted: list[_Wanted], method: str
-) -> dict[str, NDArray[np.float64]]:
+    job: _Job, own: Clock | None, wanted: list[_Wanted], method: str
+) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+    """Run by run through PySD; the times are those that it returns, or `own` where these are the same."""
     from flows.engine import reference as pysd_engine
 
     if method != "euler":
@@ -636,25 +664,39 @@ def _by_pysd(
     collected: dict[str, list[NDArray[np.float64]]] = {
         w.label: [] for w in wanted if w.variable.kind != "constant"
     }
+    controls: Mapping[str, float] = job.controls
+    if own is not None and not own.varies:
+        controls = dict(zip(CONTROLS, astuple(own.control), strict=True))
+    grids: list[NDArray[np.float64]] = []
     with pysd_engine.opened(job.model) as reference_model:
         for run in range(job.runs):
             constants = _by_name(job.constants, run, constant_values)
             initial = _by_name(job.initials, run, lambda v: np.full(v.shape, np.nan))
             lookups = {v.name: (x, rows[run]) for v, x, rows in job.lookups}
-            values = reference_model.run(
+            times, values = reference_model.run(
                 constants,
                 initial,
                 lookups,
                 variables=variables,
-                start=control.initial_time,
-                step=control.time_step,
-                final=control.final_time,
-                save_every=control.saveper,
+                start=controls.get("initial time"),
+                step=controls.get("time step"),
+                final=controls.get("final time"),
+                save_every=controls.get("saveper"),
             )
+            grids.append(times)
             for w in wanted:
                 if w.variable.kind != "constant":
                     collected[w.label].append(values[w.variable.name][:, _flat(w.variable, w.elements)])
-    return {label: np.stack(rows) for label, rows in collected.items()}
+    times = grids[0]
+    if any(len(g) != len(times) or not np.allclose(g, times) for g in grids):
+        raise InputError(
+            "the runs of one call must have the same times", remedy="Call simulate once for each"
+        )
+    if own is not None and len(own.grid.saved) == len(times) and np.allclose(own.grid.saved, times):
+        times = own.grid.saved
+    result = {label: np.stack(rows) for label, rows in collected.items()}
+    _report_non_finite(job, times, result, blanks=True)
+    return times, result
 
 
 def _by_name(
@@ -669,23 +711,65 @@ def _by_name(
 
 def _report_non_finite(
     job: _Job,
-    control: Control,
-    wanted: list[_Wanted],
-    slots: list[NDArray[np.int64]],
-    out: NDArray[np.float64],
+    times: NDArray[np.float64],
+    values: Mapping[str, NDArray[np.float64]],
+    *,
+    late: frozenset[str] = frozenset(),
+    blanks: bool = False,
 ) -> None:
-    with np.errstate(all="ignore"):  # a finite sum is the quick way to tell that all is well
-        if np.isfinite(out.sum()) or np.isfinite(out).all():
-            return
-    run, time, column = (int(k[0]) for k in np.nonzero(~np.isfinite(out)))
-    edges = np.cumsum([len(s) for s in slots])
-    w = wanted[int(np.searchsorted(edges, column, side="right"))]
-    at = control.initial_time + time * control.saveper
-    runs = len(np.unique(np.nonzero(~np.isfinite(out))[0]))
-    where = f" in run {run} ({runs} of {job.runs} runs concerned)" if job.runs > 1 else ""
+    """Name the first value that is no finite number.
+
+    Parameters
+    ----------
+    values : mapping of str to array, shape (runs, times, elements)
+    late : frozenset of str
+        What has no values at the first time.
+    blanks : bool
+        True if elements without any value are ones that the engine doesn't return.
+    """
+    found: tuple[tuple[int, int], str, float] | None = None
+    concerned: set[int] = set()
+    for label, block in values.items():
+        if label in late:
+            block = block[:, 1:]
+        with np.errstate(all="ignore"):  # a finite sum is the quick way to tell that all is well
+            if np.isfinite(block.sum()):
+                continue
+        bad = ~np.isfinite(block)
+        if blanks:
+            bad &= ~np.isnan(block).all(axis=1, keepdims=True)
+        if not bad.any():
+            continue
+        run, time, element = (int(k[0]) for k in np.nonzero(bad))
+        concerned.update(np.unique(np.nonzero(bad)[0]).tolist())
+        at = time + (label in late)
+        if found is None or (run, at) < found[0]:
+            found = (run, at), label, float(block[run, time, element])
+    if found is None:
+        return
+    (run, time), label, value = found
+    where = f" in run {run} ({len(concerned)} of {job.runs} runs concerned)" if job.runs > 1 else ""
     warnings.warn(
-        f'"{w.label}" is no finite number at time {at:g}{where}: {out[run, time, column]}',
+        f'"{label}" is no finite number at time {times[time]:g}{where}: {value}',
         NonFiniteWarning,
+        stacklevel=4,
+    )
+
+
+def _report_unmet(job: _Job, times: NDArray[np.float64]) -> None:
+    """Say so where the automatic step couldn't keep to the tolerances."""
+    if np.isnan(times).all():
+        return
+    run = int(np.argmin(np.isnan(times)))
+    where = (
+        f" in run {run} ({int((~np.isnan(times)).sum())} of {job.runs} runs concerned)"
+        if job.runs > 1
+        else ""
+    )
+    warnings.warn(
+        f"the automatic step can't keep to the tolerances at time {times[run]:g}{where}: TIME STEP was halved "
+        f"{LEVELS} times there and the result taken as it is",
+        ToleranceWarning,
         stacklevel=4,
     )
 
@@ -694,11 +778,9 @@ def _report_non_finite(
 
 
 def _dataset(
-    job: _Job, control: Control, wanted: list[_Wanted], values: dict[str, NDArray[np.float64]]
+    job: _Job, time: NDArray[np.float64], wanted: list[_Wanted], values: dict[str, NDArray[np.float64]]
 ) -> xr.Dataset:
     model = job.model
-    steps, save_steps = _steps(control)
-    time = control.initial_time + np.arange(steps // save_steps + 1) * save_steps * control.time_step
     lead = list(job.sizes)
     lead_shape = list(job.sizes.values())
     data: dict[str, xr.DataArray] = {}
@@ -745,4 +827,11 @@ def _dataset(
     return dataset
 
 
-__all__ = ["EngineNotice", "NonFiniteWarning", "reference", "simulate", "simulate_chunks"]
+__all__ = [
+    "EngineNotice",
+    "NonFiniteWarning",
+    "ToleranceWarning",
+    "reference",
+    "simulate",
+    "simulate_chunks",
+]

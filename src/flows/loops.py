@@ -122,11 +122,9 @@ def link_signs(model: Model, inputs: Mapping[str, Any] | None = None, *, every: 
             values=given,
             index=index,
             tables=np.array(program.layout.table_values)[None, :],
-            start=float(time),
-            step=model.control.time_step,
-            steps=0,
-            save_steps=1,
+            grid=kernel.Grid.even(float(time), model.control.time_step, 0),
             slots=slots,
+            late=np.zeros(len(slots), bool),
         )
         out = kernel.compute(program, job)[:, 0, :]
         with np.errstate(invalid="ignore"):

@@ -382,12 +382,6 @@ def test_the_files_settings_choose_the_method() -> None:
     )
 
 
-@pytest.mark.parametrize("method", ["rk2", "difference"])
-def test_a_method_that_is_not_compiled_is_refused_by_name(method: str) -> None:
-    with pytest.raises(UnsupportedError, match=method):
-        simulate(small_model("x = INTEG(-x, 1) ~~|\n"), method=method)
-
-
 def test_a_mapped_element_stands_for_one_element_or_several() -> None:
     model = small_model(
         """
@@ -425,7 +419,6 @@ def test_control_variables_may_be_arithmetic_with_constants() -> None:
     assert model.control == Control(1, 5, 0.5, 1)
 
 
-def test_control_variables_that_change_are_refused_by_name() -> None:
+def test_control_variables_that_change_wait_for_a_run() -> None:
     text = "INITIAL TIME = 0 ~~|\nFINAL TIME = IF THEN ELSE(Time > 2, 3, 4) ~~|\nTIME STEP = 1 ~~|\n"
-    with pytest.raises(UnsupportedError, match="FINAL TIME is an expression that changes or calls functions"):
-        lower(parse(text))
+    assert np.isnan(lower(parse(text)).control.final_time)

@@ -6,7 +6,7 @@ import inspect
 
 from flows.engine import integrate
 from flows.engine.emit import Address, Body
-from flows.engine.layout import Layout
+from flows.engine.layout import LEVELS, TOLERANCE, TOLERANCES, Layout, Method, tolerance
 from flows.engine.runtime import LOOKUP_NAMES
 from flows.engine.schedule import STATEMENTS, Group, groups
 from flows.model.model import Model
@@ -15,7 +15,7 @@ from flows.model.order import Node, Plan
 _ARGUMENTS = "w, tab, past, n, start, t, dt"
 
 
-def source(model: Model, plan: Plan, places: Layout, *, method: str, safe: bool = False) -> str:
+def source(model: Model, plan: Plan, places: Layout, *, method: Method, safe: bool = False) -> str:
     """Emit a module that defines ``run`` and what it calls.
 
     Parameters
@@ -25,8 +25,8 @@ def source(model: Model, plan: Plan, places: Layout, *, method: str, safe: bool 
         Its equations in order.
     places : Layout
         Slots of the workspace.
-    method : str
-        Integration method: a function of `flows.engine.integrate`.
+    method : Method
+        Integration method.
     safe : bool
         Divide by a function that gives NaN or infinity where plain Python would raise.
 
@@ -40,7 +40,9 @@ def source(model: Model, plan: Plan, places: Layout, *, method: str, safe: bool 
         _phase("auxiliaries", plan.dynamic, model, places, tables, safe),
         _phase("net_flows", plan.stocks, model, places, tables, safe, net=True),
         _phase("record", plan.histories, model, places, tables, safe, net=True),
-        inspect.getsource(getattr(integrate, method)),
+        inspect.getsource(getattr(integrate, method.step)),
+        f"step = {method.step}\n\n",
+        inspect.getsource(integrate.automatic if method.automatic else integrate.fixed),
     ]
     head = [
         f"STOCKS = {places.stocks}",
@@ -48,6 +50,12 @@ def source(model: Model, plan: Plan, places: Layout, *, method: str, safe: bool 
         f"NET_FLOWS = {places.net_flows}",
         *(f"{name} = {values!r}" for values, name in tables.items()),
     ]
+    if method.automatic:
+        head += [f"UNMET = {places.unmet}", f"LEVELS = {LEVELS}"]
+        for name in TOLERANCES:
+            slot = tolerance(model, places, name)
+            value = repr(TOLERANCE) if slot is None else f"w[{slot}]"
+            head.append(f"def {name.partition(' ')[0].upper()}(w):\n    return {value}")
     return "\n".join(head) + "\n\n\n" + "\n\n".join(phases)
 
 

@@ -11,6 +11,48 @@ from flows.model.ir import Table, Variable
 from flows.model.model import Model
 
 
+@dataclass(frozen=True, slots=True)
+class Method:
+    """How stocks are integrated.
+
+    Attributes
+    ----------
+    step : str
+        A step of `flows.engine.integrate`.
+    automatic : bool
+        True if each time step is divided as the tolerances ask for.
+    late : bool
+        True if the auxiliaries that are saved with stocks are those that led to them (difference equations).
+    """
+
+    step: str
+    automatic: bool = False
+    late: bool = False
+
+
+METHODS = {
+    "euler": Method("euler_step"),
+    "difference": Method("euler_step", late=True),
+    "rk2": Method("rk2_step"),
+    "rk2 auto": Method("rk2_step", automatic=True),
+    "rk4": Method("rk4_step"),
+    "rk4 auto": Method("rk4_step", automatic=True),
+}
+"""Integration methods by the names that `Model.method` has."""
+
+LEVELS = 16
+"""How often a time step is halved at most."""
+TOLERANCES = ("absolute tolerance", "relative tolerance")
+TOLERANCE = 0.001
+"""Tolerances where a model defines none (help page specialvariables)."""
+
+
+def tolerance(model: Model, places: Layout, name: str) -> int | None:
+    """Slot of one of the tolerances; None if the model doesn't define it as one number."""
+    variable = model.variables.get(name)
+    return places.base[name] if variable is not None and not variable.ranges and name in places.base else None
+
+
 @dataclass(frozen=True)
 class Layout:
     """Slots of a workspace.
@@ -29,7 +71,10 @@ class Layout:
         The table array, see `table_block`.
     stocks, n_stocks, net_flows : int
         First slot of the stocks, their number, first slot of their net flows; behind these lie as many slots for the
-        stocks at the start of a step, then for the sum of slopes (Runge-Kutta).
+        stocks at the start of a step, for the sum of slopes (Runge-Kutta), and with an automatic step for the stocks
+        at the start and, by one step, at the end of the part of a time step under way.
+    unmet : int
+        Slot of the time at which an automatic step first couldn't keep to the tolerances; -1 with other methods.
     histories : dict of str to int
         First column of each history variable's elements; a row is recorded at every step.
     n_histories : int
@@ -44,11 +89,12 @@ class Layout:
     stocks: int
     n_stocks: int
     net_flows: int
+    unmet: int
     histories: dict[str, int]
     n_histories: int
 
 
-def layout(model: Model) -> Layout:
+def layout(model: Model, method: Method) -> Layout:
     """Give every element of every variable a slot."""
     base: dict[str, int] = {}
     overrides: dict[str, int] = {}
@@ -74,7 +120,11 @@ def layout(model: Model) -> Layout:
         template.extend([0.0] * v.size)
     n_stocks = len(template) - first
     net_flows = len(template)
-    template.extend([0.0] * 3 * n_stocks)  # net flows, stocks at the start of the step, sum of slopes
+    template.extend([0.0] * (5 if method.automatic else 3) * n_stocks)
+    unmet = -1
+    if method.automatic:
+        unmet = len(template)
+        template.append(float("nan"))
     for kind in ("initial", "auxiliary"):
         for v in by_kind.get(kind, ()):
             base[v.name] = len(template)
@@ -107,6 +157,7 @@ def layout(model: Model) -> Layout:
         first,
         n_stocks,
         net_flows,
+        unmet,
         histories,
         n_histories,
     )

@@ -31,9 +31,8 @@ _SIGNATURE = ctypes.CFUNCTYPE(
     None,
     *[ctypes.c_void_p] * 6,
     ctypes.c_int64,
-    ctypes.c_double,
-    ctypes.c_double,
     ctypes.c_int64,
+    *[ctypes.c_void_p] * 3,
     ctypes.c_int64,
 )
 _lock = threading.Lock()
@@ -75,10 +74,16 @@ class Kernel:
         tables = np.ascontiguousarray(job.tables)
         own_tables = len(tables) > 1
         shared = [np.array(group, np.int64) for group in self.shared]
-        wanted = np.ascontiguousarray(job.slots)
-        past = np.empty(((job.steps + 1) * program.layout.n_histories + 1) * LANES)
+        order = job.order(late=program.method.late)
+        wanted = np.ascontiguousarray(job.slots[order])
+        n_late = int(job.late.sum()) if program.method.late else 0
+        back = np.argsort(order)
+        grid = job.grid
+        points = len(grid.times)
+        past = np.empty((points * program.layout.n_histories + 1) * LANES)
         pointers = [a.ctypes.data for a in (workspace, tables, info, past, saved, wanted)]
-        held = (memory, tables, info, past, saved, wanted)
+        clock = [a.ctypes.data for a in (grid.times, grid.steps, grid.rows)]
+        held = (memory, tables, info, past, saved, wanted, grid)
 
         def work(first: int, out: NDArray[np.float64]) -> None:
             lanes = np.minimum(np.arange(first, first + LANES), runs - 1)  # idle lanes repeat the last run
@@ -89,9 +94,10 @@ class Kernel:
                 block = workspace[group]
                 same = not own_tables and bool((block == block[:, :1]).all())
                 info[LANES + k] = same
-            self.run(*pointers, n_slots, job.start, job.step, job.steps, job.save_steps)
+            self.run(*pointers, n_slots - n_late, n_late, *clock, points)
             last = min(first + LANES, runs)
-            out[first:last] = np.moveaxis(saved, 2, 0)[: last - first]
+            block = saved if n_late == 0 else saved[:, back]
+            out[first:last] = np.moveaxis(block, 2, 0)[: last - first]
 
         work.__dict__["held"] = held
         return work
@@ -177,6 +183,7 @@ def _declarations() -> str:
         for n in names
     ]
     lines += [f"declare double @{n}(double)" for n in LIBRARY]
+    lines.append("declare i64 @llvm.cttz.i64(i64, i1)")
     lines += [f"declare double @{n}(ptr, i64)" for n in VECTORS]
     lines += [f"declare double @{n}(ptr, i64, double)" for n in LOOKUP_NAMES.values()]
     return "\n".join(lines)

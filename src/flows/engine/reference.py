@@ -35,11 +35,11 @@ class Reference:
         lookups: Mapping[str, tuple[NDArray[np.float64], NDArray[np.float64]]],
         *,
         variables: list[Variable],
-        start: float,
-        step: float,
-        final: float,
-        save_every: float,
-    ) -> dict[str, NDArray[np.float64]]:
+        start: float | None,
+        step: float | None,
+        final: float | None,
+        save_every: float | None,
+    ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
         """Run the model once.
 
         Parameters
@@ -50,12 +50,13 @@ class Reference:
             Unsubscripted lookups that replace those of the file.
         variables : list of Variable
             What to return.
-        start, step, final, save_every : float
-            Model time.
+        start, step, final, save_every : float, optional
+            Model time; default: as the file has it.
 
         Returns
         -------
-        dict of folded name to array, shape (saved times, elements)
+        times : array, shape (saved times,)
+        values : dict of folded name to array, shape (saved times, elements)
 
         Raises
         ------
@@ -68,8 +69,9 @@ class Reference:
         params = {spelled[n]: _labelled(model, n, v) for n, v in constants.items()}
         params |= {spelled[n]: pd.Series(y, index=x) for n, (x, y) in lookups.items()}
         condition: object = "original"
-        if initial or start != model.control.initial_time:
-            condition = (start, {spelled[n]: _labelled(model, n, v) for n, v in initial.items()})
+        if initial or (start is not None and start != model.control.initial_time):
+            first = model.control.initial_time if start is None else start
+            condition = (first, {spelled[n]: _labelled(model, n, v) for n, v in initial.items()})
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -96,7 +98,7 @@ class Reference:
             picks = list(itertools.product(*v.elements))
             blank = np.full(len(frame), np.nan)
             result[v.name] = np.stack([columns.get((v.name, p), blank) for p in picks], axis=-1)
-        return result
+        return np.asarray(frame.index, dtype=float), result
 
 
 @contextlib.contextmanager

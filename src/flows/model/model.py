@@ -103,7 +103,10 @@ class Catalogue:
 
 @dataclass(frozen=True)
 class Control:
-    """Start, end, step and saving interval of a run, in model time."""
+    """Start, end, step and saving interval of a run, in model time.
+
+    In `Model.control` NaN stands for what each run works out: an equation of more than constants and arithmetic.
+    """
 
     initial_time: float
     final_time: float

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -156,14 +157,8 @@ class _Lowering(Calls):
             else:
                 assert equation.expr is not None
                 value = constant_value(equation.expr, variables)
-                if value is None:
-                    raise UnsupportedError(
-                        f"{variable.spelling} is an expression that changes or calls functions",
-                        where=self._where(equation.span),
-                        expected="a number, or arithmetic with constants",
-                    )
-                values[name] = value
-        if not values["time step"] > 0:
+                values[name] = math.nan if value is None else value  # worked out by each run
+        if values["time step"] <= 0:
             raise ModelError(
                 "TIME STEP must be above zero",
                 where=self._where(variables["time step"].span),
