@@ -227,7 +227,7 @@ def test_fast_is_close(build: Build) -> None:
     exact, fast = simulate(model, inputs), simulate(model, inputs, fast=True)
     np.testing.assert_allclose(fast["stock"], exact["stock"], rtol=1e-12)
     program = kernel.prepare(model, method="euler", fast=True)
-    options = {"method": "euler", "own_tables": False}
+    options = {"method": program.method, "own_tables": False}
     exact_text, fast_text = (
         emit_llvm.Source(program.model, program.plan, program.layout, contract=contract, **options).text
         for contract in (False, True)

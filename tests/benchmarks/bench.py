@@ -31,6 +31,7 @@ from emit_c import CKernel
 import flows
 from flows import resources
 from flows.engine import kernel, native
+from flows.engine.clock import even
 from flows.model.model import Model
 
 SHIPPED = resources.root() / "models" / "migration.mdl"
@@ -141,11 +142,9 @@ def job(program: kernel.Program, model: Model, runs: int, varied: str) -> kernel
         values=values,
         index=np.array([first], np.int64),
         tables=np.array(places.table_values)[None, :],
-        start=control.initial_time,
-        step=control.time_step,
-        steps=round((control.final_time - control.initial_time) / control.time_step),
-        save_steps=round(control.saveper / control.time_step),
+        grid=even(control),
         slots=np.arange(places.stocks, places.stocks + 3),
+        late=np.zeros(3, bool),
     )
 
 
@@ -233,9 +232,9 @@ def ensembles(table: Table, runs: int, pysd: tuple[float, float]) -> None:
     model = flows.read_vensim(SHIPPED, units="off")
     program = kernel.prepare(model, method=model.method)
     task = job(program, model, runs, LEVER)
-    work = elements(model) * task.steps
+    work = elements(model) * (len(task.grid.times) - 1)
     table.add("elements of stocks and variables that change", elements(model), "")
-    table.add("steps", task.steps, "")
+    table.add("steps", len(task.grid.times) - 1, "")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["FLOWS_CACHE"] = folder
         native._loaded.clear()
@@ -277,7 +276,7 @@ def ensembles(table: Table, runs: int, pysd: tuple[float, float]) -> None:
     if other is not None:
         table.add("pysimlin", 1e3 * other, "ms a run")
         table.add("pysimlin / Flows, 2 threads", other / ours[2], "×", least=50)
-    theirs_too = pysd[1] * task.steps
+    theirs_too = pysd[1] * (len(task.grid.times) - 1)
     table.add("PySD, a run", theirs_too, "s a run")
     table.add("PySD / Flows, 2 threads", theirs_too / ours[2], "×", least=100_000)
 
@@ -310,8 +309,12 @@ def kernels(table: Table, runs: int) -> None:
             for _ in range(5)
         ]
         ours, theirs = (statistics.median(column) / runs for column in zip(*pairs, strict=True))
-        table.add(f"{words}: Flows", elements(model) * task.steps / ours / 1e9, "10⁹ el.-steps/s")
-        table.add(f"{words}: C", elements(model) * task.steps / theirs / 1e9, "10⁹ el.-steps/s")
+        table.add(
+            f"{words}: Flows", elements(model) * (len(task.grid.times) - 1) / ours / 1e9, "10⁹ el.-steps/s"
+        )
+        table.add(
+            f"{words}: C", elements(model) * (len(task.grid.times) - 1) / theirs / 1e9, "10⁹ el.-steps/s"
+        )
         ratio = statistics.median(b / a for a, b in pairs)
         table.add(f"{words}: C / Flows", ratio, "×", least=None if transcendental else 2)
 
@@ -338,7 +341,7 @@ def growth(table: Table, sizes: tuple[int, ...]) -> None:
             del os.environ["FLOWS_CACHE"]
             rival = CKernel(program, path.parent) if shutil.which("gcc") else None
         compiled[size] = statistics.median(taken)
-        speed = elements(model) * task.steps * 64 / statistics.median(each) / 1e9
+        speed = elements(model) * (len(task.grid.times) - 1) * 64 / statistics.median(each) / 1e9
         table.add(f"{size:,} variables: read", read, "s")
         table.add(f"{size:,} variables: order and compile", compiled[size], "s")
         if rival:

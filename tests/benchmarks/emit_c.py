@@ -239,11 +239,15 @@ class CKernel:
         out = np.empty(job.shape)
         template = np.array(self.program.layout.template)
         tables, slots = np.ascontiguousarray(job.tables), np.ascontiguousarray(job.slots)
+        grid = job.grid
+        points = len(grid.times)
+        saved_at = np.flatnonzero(grid.rows >= 0)
+        save_steps = int(saved_at[1]) if len(saved_at) > 1 else points
         runs, lock = iter(range(len(job.values))), threading.Lock()
 
         def work() -> None:
             workspace = np.empty_like(template)
-            past = np.empty((job.steps + 1) * max(self.program.layout.n_histories, 1))
+            past = np.empty(points * max(self.program.layout.n_histories, 1))
             while True:
                 with lock:
                     run = next(runs, None)
@@ -253,7 +257,7 @@ class CKernel:
                 workspace[job.index] = job.values[run]
                 table, saved = tables[min(run, len(tables) - 1)], out[run]
                 pointers = [a.ctypes.data for a in (workspace, table, past, saved, slots)]
-                self.run(*pointers, len(slots), job.start, job.step, job.steps, job.save_steps)
+                self.run(*pointers, len(slots), grid.times[0], grid.steps[0], points - 1, save_steps)
 
         with ThreadPoolExecutor(threads) as pool:
             for future in [pool.submit(work) for _ in range(threads)]:
