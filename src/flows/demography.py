@@ -70,27 +70,28 @@ def migration_inputs(run: xr.Dataset) -> dict[str, xr.DataArray]:
 
 
 def demography_inputs(run: xr.Dataset, base: xr.Dataset) -> dict[str, xr.DataArray]:
-    """Extra net moves to the United States of a run of the migration model, as lookups of the demography.
+    """What a run of the migration model changes in the demography: net moves to the United States, violence.
 
     Parameters
     ----------
     run, base : xarray.Dataset
-        Outcome ``net moves to the US`` (origin, time) of one run and of the base run of models/migration.mdl, at the
-        same saved times, at least every month.
+        Outcomes ``net moves to the US`` and ``violence`` (origin, time) of one run and of the base run of
+        models/migration.mdl, at the same saved times, at least every month.
 
     Returns
     -------
     dict of str to DataArray
         ``extra net moves from <country>`` (Person/Year) over ``x``, calendar years of the run, with zero before; the
-        last year of the run holds to 2070. Usable as inputs of `flows.simulate`.
+        last year of the run holds to 2070. ``violence multiple[<country>]`` (Dmnl): violence of the last twelve months
+        relative to the base run, which acts from ``violence change year`` on. Usable as inputs of `flows.simulate`.
 
     Raises
     ------
     InputError
         A run lacks the outcome, or the times differ.
     """
-    _need(run, [_MOVES])
-    _need(base, [_MOVES])
+    _need(run, [_MOVES, "violence"])
+    _need(base, [_MOVES, "violence"])
     if not np.array_equal(run["time"].values, base["time"].values):
         raise InputError("the two runs of the migration model are saved at different times")
     time = run["time"].values
@@ -103,6 +104,10 @@ def demography_inputs(run: xr.Dataset, base: xr.Dataset) -> dict[str, xr.DataArr
         x = np.concatenate([[1980.0], START_YEAR + years.astype(float), [2070.0]])
         values = np.concatenate([[0.0], np.diff(ends), [np.diff(ends)[-1]]])
         result[f"extra net moves from {country}"] = xr.DataArray(values, dims="x", coords={"x": x})
+        last = [
+            ds["violence"].sel(origin=country, time=slice(time[-1] - 12, None)).mean() for ds in (run, base)
+        ]
+        result[f"violence multiple[{country}]"] = (last[0] / last[1]).drop_vars("origin")
     return result
 
 

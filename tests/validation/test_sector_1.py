@@ -45,6 +45,7 @@ OUTCOMES = [
     "development capital",
     "US labour demand",
     "working age population",
+    "violence",
     "net moves to the US",
     "effect of wage gap",
     *SWITCHES.values(),
@@ -117,13 +118,32 @@ def test_a_run_without_what_is_handed_over_is_refused(demography: xr.Dataset) ->
 def test_net_moves_come_back_as_people_a_year(runs: xr.Dataset) -> None:
     base = runs.sel(scenario="base")
     extra = demography_inputs(runs.sel(scenario="recession"), base)
-    assert set(extra) == {f"extra net moves from {country}" for country in ORIGINS}
+    moves = {name: table for name, table in extra.items() if name.startswith("extra net moves")}
+    assert set(moves) == {f"extra net moves from {country}" for country in ORIGINS}
     mexico = extra["extra net moves from Mexico"]
     assert (mexico.sel(x=slice(1980, 2023)) == 0).all()
     assert float(mexico.sel(x=2030)) < 0
     change = (runs.sel(scenario="recession") - base)["net moves to the US"].sel(origin="Mexico")
     assert float(mexico.sel(x=2030)) == pytest.approx(12 * year(change, 2030), rel=0.05)
-    assert all(float(table.sel(x=2070)) == float(table.sel(x=2035)) for table in extra.values())
+    assert all(float(table.sel(x=2070)) == float(table.sel(x=2035)) for table in moves.values())
+
+
+def test_violence_in_the_migration_model_shortens_life_in_the_demography(
+    runs: xr.Dataset, demography: xr.Dataset
+) -> None:
+    given = demography_inputs(runs.sel(scenario="violence"), runs.sel(scenario="base"))
+    assert float(given["violence multiple[Mexico]"]) == pytest.approx(2.0, rel=1e-6)
+    model = flows.read_vensim(MODELS / "demography.mdl", units="error")
+    worse = flows.simulate(
+        model, given, engine="python", outcomes=["life expectancy", "net migration without plan"]
+    )
+    for country in ORIGINS:
+        change = (worse - demography).sel(country=country, time=2035)
+        assert float(change["life expectancy"]) < -0.05
+        assert float(change["net migration without plan"]) < 0  # more people leave
+    same = demography_inputs(runs.sel(scenario="base"), runs.sel(scenario="base"))
+    back = flows.simulate(model, same, engine="python", outcomes=["population"])
+    np.testing.assert_array_equal(back["population"], demography["population"])
 
 
 def test_the_ageing_of_origins_lowers_departures_after_the_data_only(runs: xr.Dataset) -> None:
