@@ -99,3 +99,9 @@ def test_months_go_there_and_back(k: int) -> None:
 def test_dates_rise_with_time_and_stay_in_their_month(time: float, later: float) -> None:
     assert calendar.to_date(time) <= calendar.to_date(time + later)
     assert str(calendar.to_date(time).astype("datetime64[M]")) == calendar.month_of(time)
+
+
+def test_dates_beyond_what_nanoseconds_reach() -> None:
+    far = calendar.to_date(np.array([0.0, 12.0 * 300, -12.0 * 400, 12.0 * 7000 + 0.5]))
+    assert [str(d)[:10] for d in far] == ["2013-01-01", "2313-01-01", "1613-01-01", "9013-01-16"]
+    assert calendar.to_date(12.0 * 248).dtype == np.dtype("datetime64[ns]")

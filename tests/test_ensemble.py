@@ -1,14 +1,16 @@
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from flows import simulate, simulate_chunks
+from flows import read_vensim, simulate, simulate_chunks
 from flows.engine import emit_llvm, kernel
 from flows.ensemble import NonFiniteWarning, reference
 from flows.errors import InputError
@@ -173,6 +175,134 @@ def test_lookups_are_replaced_by_pairs_or_arrays(model: Model) -> None:
         np.testing.assert_allclose(ds["level"][j], np.interp(time, [0, 2, 4], y[j]), rtol=1e-14)
 
 
+CURVES = """
+    R : p, q, s ~~|
+    c[p]((0,0),(4,4)) ~~|
+    c[q]((0,1),(1,3),(4,0)) ~~|
+    c[s]((0,5),(4,5)) ~~|
+    u[R] = c[R](Time) ~~|
+    both = c[p](1) + c[q](Time) ~~|
+    backwards[R] = LOOKUP BACKWARD(c[R], Time) ~~|
+    """
+
+
+def curves_of(own: dict[str, list[tuple[float, float]]], time: Any) -> Any:
+    points = {"p": [(0, 0), (4, 4)], "q": [(0, 1), (1, 3), (4, 0)], "s": [(0, 5), (4, 5)]} | own
+    return [np.interp(time, *np.transpose(points[e])) for e in "pqs"]
+
+
+@pytest.mark.parametrize("engine", ["compiled", "python", "pysd"])
+def test_subscripted_lookups_are_replaced(build: Build, engine: Any) -> None:
+    model = build(
+        CURVES.replace("backwards[R]", "backwards[R] = 0 ~~|\nunused[R]") if engine == "pysd" else CURVES
+    )
+    options = {"engine": engine, "outcomes": ["u", "both"]}
+    time = np.arange(5.0)
+    long = [(0.0, 1.0), (1.0, 4.0), (2.0, 0.0), (3.0, 7.0), (4.0, 1.0)]
+    one = simulate(model, {"c[q]": long}, **options)
+    np.testing.assert_allclose(one["u"], curves_of({"q": long}, time), rtol=1e-14)
+    np.testing.assert_allclose(one["both"], 1 + np.interp(time, *np.transpose(long)), rtol=1e-14)
+    every = simulate(model, {"c": long}, **options)
+    np.testing.assert_allclose(every["u"], curves_of(dict.fromkeys("pqs", long), time), rtol=1e-14)
+    y = xr.DataArray(
+        [[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], {"R": ["s", "p", "q"], "x": [0.0, 4.0]}, ["R", "x"]
+    )
+    whole = simulate(model, {"c": y}, **options)
+    given = {"s": [(0, 1), (4, 2)], "p": [(0, 3), (4, 4)], "q": [(0, 5), (4, 6)]}
+    np.testing.assert_allclose(whole["u"], curves_of(given, time), rtol=1e-14)
+    scale = xr.DataArray([1.0, 10.0], dims="draw")
+    many = simulate(model, {"c": long, "c[p]": (y.isel(R=0, drop=True) * scale)}, **options)
+    for k in range(2):
+        by_run = dict.fromkeys("qs", long) | {"p": [(0, 1 * scale[k]), (4, 2 * scale[k])]}
+        np.testing.assert_allclose(many["u"][k], curves_of(by_run, time), rtol=1e-14)
+
+
+def test_subscripted_lookups_of_each_run_are_alike_in_both_printings(build: Build) -> None:
+    model = build(CURVES, final=4, step=0.25)
+    rng = np.random.default_rng(3)
+    y = xr.DataArray(rng.normal(size=(11, 3, 4)), {"x": [0.0, 0.5, 2.0, 3.0]}, ["draw", "R", "x"])
+    for inputs in ({"c": y}, {"c[q]": y[:, 0]}, {"c[q]": y[:, 0, :2], "c[p]": y[:, 1]}):
+        xr.testing.assert_identical(simulate(model, inputs), simulate(model, inputs, engine="python"))
+
+
+def data_model(folder: Path, keyword: str) -> Model:
+    (folder / "d.csv").write_text("time,0,1,3\np,10,20,40\nq,1,2,4\n", encoding="utf-8")
+    path = folder / "m.mdl"
+    path.write_text(
+        "{UTF-8}\nR : p, q ~~|\n"
+        f"d[R]{keyword}:= GET DIRECT DATA('d.csv', ',', '1', 'B2') ~~|\n"
+        f"e{keyword}:= GET DIRECT DATA('d.csv', ',', '1', 'B3') ~~|\nx[R] = d[R] * 2 ~~|\ny = e + Time ~~|\n"
+        "INITIAL TIME = 0 ~~|\nFINAL TIME = 4 ~~|\nTIME STEP = 0.5 ~~|\nSAVEPER = TIME STEP ~~|\n",
+        encoding="utf-8",
+    )
+    return read_vensim(path, units="off")
+
+
+NOTHING = -(2.0**109)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "python", "pysd"])
+@pytest.mark.parametrize(
+    ("keyword", "values"),
+    [
+        ("", [5, 5, 5, 5.5, 6, 6.5, 7, 7, 7]),
+        (":HOLD BACKWARD:", [5, 5, 5, 5, 5, 5, 7, 7, 7]),
+        (":LOOK FORWARD:", [5, 5, 5, 7, 7, 7, 7, 7, 7]),
+        (":RAW:", [*[NOTHING] * 2, 5, *[NOTHING] * 3, 7, *[NOTHING] * 2]),
+    ],
+)
+def test_data_variables_are_replaced(tmp_path: Path, keyword: str, values: list[float], engine: Any) -> None:
+    model = data_model(tmp_path, keyword)
+    options = {"engine": engine, "outcomes": ["d", "e"]}
+    if engine == "pysd" and keyword == ":RAW:":
+        pytest.skip("PySD takes :NA: for no number")
+    ds = simulate(model, {"e": [(1, 5), (3, 7)]}, **options)
+    np.testing.assert_allclose(ds["e"], values)
+    y = xr.DataArray([[5.0, 7.0], [50.0, 70.0]], {"R": ["q", "p"], "time": [1.0, 3.0]}, ["R", "time"])
+    ds = simulate(model, {"d": y}, **options)
+    np.testing.assert_allclose(ds["d"].sel(R="q"), values)
+    expected = [v if v == NOTHING else 10 * v for v in values]
+    np.testing.assert_allclose(ds["d"].sel(R="p"), expected)
+
+
+def test_data_differ_between_runs(tmp_path: Path) -> None:
+    model = data_model(tmp_path, "")
+    y = xr.DataArray([[0.0, 4.0], [8.0, 8.0], [4.0, 0.0]], {"time": [0.0, 4.0]}, ["draw", "time"])
+    ds = simulate(model, {"d[q]": y, "e": y * 2})
+    time = np.arange(0, 4.5, 0.5)
+    np.testing.assert_allclose(ds["x"].sel(R="q"), [2 * time, [16] * 9, 2 * (4 - time)])
+    np.testing.assert_allclose(ds["x"].sel(R="p")[1], 2 * np.interp(time, [0, 1, 3], [10, 20, 40]))
+    np.testing.assert_allclose(ds["y"], [3 * time, 16 + time, 8 - time])
+    xr.testing.assert_identical(ds, simulate(model, {"d[q]": y, "e": y * 2}, engine="python"))
+    message = 'inputs: "e" is data, expected a DataArray over "time" with its coordinate.'
+    with pytest.raises(InputError, match=re.escape(message)):
+        simulate(model, {"e": xr.DataArray([1.0], {"x": [0.0]}, ["x"])})
+    with pytest.raises(InputError, match='the times of the data "e" must rise'):
+        simulate(model, {"e": [(1, 5), (0, 7)]})
+    with pytest.raises(InputError, match='"x" can\'t be set: it follows from its equation'):
+        simulate(model, {"x": 5})
+
+
+def test_results_beyond_memory_are_refused(build: Build, monkeypatch: pytest.MonkeyPatch) -> None:
+    def empty(*_: Any, **__: Any) -> Any:
+        raise MemoryError
+
+    monkeypatch.setattr(kernel, "compute", empty)
+    with pytest.raises(
+        InputError, match="the results don't fit into memory, found 3 runs with 5 saved times"
+    ):
+        simulate(build("x = INTEG(k, 0) ~~|\nk = 1 ~~|\n"), {"k": xr.DataArray([1.0, 2.0, 3.0], dims="draw")})
+
+
+@pytest.mark.parametrize("engine", ["compiled", "python", "pysd"])
+def test_values_that_are_no_number_are_named(build: Build, engine: Any) -> None:
+    model = build("x = INTEG(LN(k - Time), 0) ~~|\nk = 9 ~~|\ny = x * 2 ~~|\n")
+    k = xr.DataArray([9.0, 2.5, 9.0, 1.5], dims="draw")
+    message = r'"x" is no finite number at time 4 in run 1 \(2 of 4 runs concerned\): nan'
+    with pytest.warns(NonFiniteWarning, match=message):
+        simulate(model, {"k": k}, engine=engine)
+
+
 def test_two_lookups_are_replaced_in_each_draw(build: Build) -> None:
     model = build("a((0,0),(4,4)) ~~|\nb((0,9),(4,9)) ~~|\nu = a(Time) ~~|\nv = b(Time) ~~|")
     y = xr.DataArray([[1.0, 5.0], [2.0, 6.0], [3.0, 7.0]], {"x": [0.0, 4.0]}, ["draw", "x"])
@@ -303,7 +433,7 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
         (
             {"inputs": {"leaving": 2}},
             'inputs: "leaving" can\'t be set: it follows from its equation, expected a constant, a stock (its initial '
-            "value) or a lookup.",
+            "value), a lookup or a data variable.",
         ),
         ({"inputs": {"stay": "long"}}, "inputs: the value of \"stay\" is no number, found 'long'."),
         ({"inputs": {"stay": float("nan")}}, 'inputs: a value of "stay" is no finite number.'),
@@ -326,6 +456,18 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
             'inputs: "stay" has no dimension "time" or "x".',
         ),
         ({"inputs": {"price": 3}}, 'inputs: "price" is a lookup, expected pairs (x, y).'),
+        ({"inputs": {"price": [(1, 0), (2, float("nan"))]}}, 'inputs: a value of "price" is no finite number.'),
+        ({"inputs": {"price": "x"}}, 'inputs: "price" is a lookup, expected pairs (x, y).'),
+        (
+            {"inputs": {"stay": xr.DataArray([1.0, 2.0], dims="Coast")}},
+            'inputs: "stay" has no dimension "Coast", which is a subscript range of the model, expected dimensions of '
+            "the runs such as draw. Select an element, or rename the dimension.",
+        ),
+        (
+            {"inputs": {"Waiting": xr.DataArray([1.0, 2.0], dims="coast")}},
+            'inputs: "Waiting" has no dimension "coast", which is a subscript range of the model, expected Region, and '
+            "dimensions of the runs such as draw. Select an element, or rename the dimension.",
+        ),
         ({"inputs": {"price": [(1, 0), (0, 0)]}}, 'inputs: the x values of the lookup "price" must rise.'),
         (
             {"inputs": {"price": xr.DataArray([1.0], dims="draw")}},

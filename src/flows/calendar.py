@@ -69,15 +69,18 @@ def to_date(time: float | np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    array of datetime64[ns], same shape
-        Whole months fall on the first day of the month.
+    array of datetime64, same shape
+        Whole months fall on the first day of the month. The unit is the nanosecond, or the second where a date lies
+        outside what nanoseconds reach (1678 to 2261).
     """
     months = np.floor(np.asarray(time, dtype=float) + 1e-9)
     first = np.datetime64(f"{START_YEAR}-01", "M") + months.astype("timedelta64[M]")
     days = (first + np.timedelta64(1, "M")).astype("datetime64[D]") - first.astype("datetime64[D]")
     part = np.clip(np.asarray(time, dtype=float) - months, 0.0, None)
     offset = np.floor(part * days.astype(float)).astype("timedelta64[D]")
-    return np.asarray((first.astype("datetime64[D]") + offset).astype("datetime64[ns]"))
+    days_since = first.astype("datetime64[D]") + offset
+    near = (days_since >= np.datetime64("1678-01-01")) & (days_since < np.datetime64("2262-01-01"))
+    return np.asarray(days_since.astype("datetime64[ns]" if np.all(near) else "datetime64[s]"))
 
 
 def month_of(time: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import warnings
@@ -18,11 +19,12 @@ from flows import calendar
 from flows.differences import known_differences
 from flows.engine import kernel
 from flows.engine.clock import Clock, clock, with_controls
-from flows.engine.layout import LEVELS, Layout, table_block
+from flows.engine.layout import LEVELS, Layout, flat_positions, table_block
 from flows.errors import InputError, ModelError, UnsupportedError, near
 from flows.model.ir import Equation, Table, Variable
 from flows.model.model import CONTROLS, Control, Model, constant_values
 from flows.model.order import causes
+from flows.model.series import NOTHING, timed
 from flows.references import fold, parse_reference
 
 _CHUNK_BYTES = 64 * 2**20  # of results, with `simulate_chunks`
@@ -61,9 +63,10 @@ def simulate(
     model : Model
         From `flows.read_vensim`.
     inputs : mapping or xarray.Dataset, optional
-        By name of a constant, a stock (its initial value) or a lookup (dimensions ``…, x``); a single element as
-        ``name[Element]``. Values are numbers, arrays over the variable's subscripts, or DataArrays that have
-        further dimensions such as ``scenario`` and ``draw``. Control variables (FINAL TIME …) take one number.
+        By name of a constant, a stock (its initial value), a lookup (pairs, or dimensions ``…, x``) or a data variable
+        (pairs, or dimensions ``…, time``); a single element as ``name[Element]``. Values are numbers, arrays over the
+        variable's subscripts, or DataArrays that have further dimensions such as ``scenario`` and ``draw``. Control
+        variables (FINAL TIME …) take one number.
     outcomes : "all" or sequence of str
         Names of variables or of elements (``name[Element]``).
     engine : {"auto", "compiled", "python", "pysd"}
@@ -110,7 +113,14 @@ def simulate(
     try:
         own = _clock(job, save_every, until)
         if engine != "pysd":
-            values = _by_kernel(job, own, wanted, method, threads, plain=engine == "python", fast=fast)
+            try:
+                values = _by_kernel(job, own, wanted, method, threads, plain=engine == "python", fast=fast)
+            except MemoryError:
+                raise InputError(
+                    "the results don't fit into memory",
+                    found=f"{job.runs} runs with {len(own.grid.saved)} saved times",
+                    remedy="Ask for fewer outcomes or times (save_every=), or use simulate_chunks",
+                ) from None
             return _dataset(job, own.grid.saved, wanted, values)
     except UnsupportedError as refusal:
         if engine in ("compiled", "python"):
@@ -200,7 +210,7 @@ class _Job:
     coords: dict[str, Any] = field(default_factory=dict)
     constants: list[tuple[Variable, NDArray[np.int64], NDArray[np.float64]]] = field(default_factory=list)
     initials: list[tuple[Variable, NDArray[np.int64], NDArray[np.float64]]] = field(default_factory=list)
-    lookups: list[tuple[Variable, NDArray[np.float64], NDArray[np.float64]]] = field(default_factory=list)
+    curves: list[_Curves] = field(default_factory=list)
     controls: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -217,14 +227,16 @@ class _Job:
             if variable.name in CONTROLS:
                 self.controls[variable.name] = _number(key, value)
                 continue
-            if variable.kind == "lookup":
-                pending.append((key, variable, None, *_points(self.model, variable, key, value)))
+            if variable.kind == "lookup" or variable.series:
+                pending.append(
+                    (key, variable, elements, *_points(self.model, variable, elements, key, value))
+                )
                 continue
             if variable.kind not in ("constant", "stock"):
                 raise InputError(
                     f'"{variable.spelling}" can\'t be set: it follows from its equation',
                     where="inputs",
-                    expected="a constant, a stock (its initial value) or a lookup",
+                    expected="a constant, a stock (its initial value), a lookup or a data variable",
                 )
             array = _labelled(self.model, variable, elements, key, value)
             pending.append((key, variable, elements, None, array))
@@ -256,18 +268,46 @@ class _Job:
         array = array.transpose(*lead, *own)
         full = array.expand_dims({d: n for d, n in self.sizes.items() if d not in lead})
         full = full.transpose(*self.sizes, *own)
-        rows = np.ascontiguousarray(full.values, dtype=float).reshape(self.runs, -1)
-        if x is not None:
-            self.lookups.append((variable, x, rows))
-            return
+        shape = (self.runs, -1) if x is None else (self.runs, -1, len(x))
+        rows = np.ascontiguousarray(full.values, dtype=float).reshape(shape)
         flat = _flat(variable, elements)
         if rows.shape[1] == 1 and len(flat) > 1:
             rows = np.repeat(rows, len(flat), axis=1)
+        if x is not None:
+            self.curves.append(_Curves(variable, flat, x, rows))
+            return
         (self.constants if variable.kind == "constant" else self.initials).append((variable, flat, rows))
 
     @property
     def runs(self) -> int:
         return math.prod(self.sizes.values())
+
+
+@dataclass(frozen=True)
+class _Curves:
+    """Points that replace those of a lookup's or data variable's elements.
+
+    `variable` is the one named; `flat` are flat positions of its elements, shape (elements,); `x` has shape (points,)
+    and `y` (runs, elements, points).
+    """
+
+    variable: Variable
+    flat: NDArray[np.int64]
+    x: NDArray[np.float64]
+    y: NDArray[np.float64]
+
+    @property
+    def table(self) -> str:
+        """The lookup that holds the points."""
+        return self.variable.series or self.variable.name
+
+    def read(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Points whose interpolation gives what the variable's keyword says."""
+        if not self.variable.series:
+            return self.x, self.y
+        x, sources = timed(self.x.tolist(), self.variable.keyword)
+        picks = np.array(sources)
+        return np.array(x), np.where(picks >= 0, self.y[:, :, picks], NOTHING)
 
 
 def reference(model: Model, text: str, *, where: str = "") -> tuple[Variable, tuple[str | None, ...] | None]:
@@ -347,36 +387,7 @@ def _labelled(
     """A value as a DataArray whose own subscript dimensions are renamed to a NUL character and a number."""
     free = [d for d in range(len(variable.ranges)) if elements is None or elements[d] is None]
     if isinstance(value, xr.DataArray):
-        array = value
-        names = {fold(str(d)): d for d in array.dims}
-        for d in free:
-            dim = names.get(_dimension(variable.ranges[d]))
-            if dim is None:
-                continue
-            if dim in array.coords:
-                positions = {fold(str(e)): i for i, e in enumerate(array.coords[dim].values)}
-                missing = [e for e in variable.elements[d] if e not in positions]
-                if missing:
-                    raise InputError(
-                        f'the values of "{variable.spelling}" lack the element "{model.element_spellings[missing[0]]}"',
-                        where="inputs",
-                    )
-                array = array.isel({dim: [positions[e] for e in variable.elements[d]]})
-            elif array.sizes[dim] != len(variable.elements[d]):
-                raise InputError(
-                    f'the values of "{variable.spelling}" don\'t fit its subscripts',
-                    where="inputs",
-                    found=str(array.sizes[dim]),
-                    expected=str(len(variable.elements[d])),
-                )
-            array = array.rename({dim: f"\0{d}"}).drop_vars(f"\0{d}", errors="ignore")
-        present = [d for d in free if f"\0{d}" in array.dims]
-        if present and len(present) < len(free):
-            array = array.expand_dims({f"\0{d}": len(variable.elements[d]) for d in free if d not in present})
-        lead = [d for d in array.dims if not str(d).startswith("\0")]
-        if "time" in lead or "x" in lead:
-            raise InputError(f'"{variable.spelling}" has no dimension "time" or "x"', where="inputs")
-        array = array.transpose(*lead, *[f"\0{d}" for d in free if f"\0{d}" in array.dims])
+        array = _own_dimensions(model, variable, free, value)
     else:
         try:
             numbers = np.asarray(value, dtype=float)
@@ -393,38 +404,97 @@ def _labelled(
                 expected=f"one number or shape {shape}; for many runs a DataArray with dimensions such as draw",
             )
         array = xr.DataArray(numbers, dims=[f"\0{d}" for d in free] if numbers.ndim else [])
+    _check_numbers(variable, array)
+    return array
+
+
+def _check_numbers(variable: Variable, array: xr.DataArray) -> None:
     if array.dtype.kind not in "biuf":
         raise InputError(
             f'the values of "{variable.spelling}" are no numbers', where="inputs", found=f"type {array.dtype}"
         )
     if not np.isfinite(array.values.astype(float)).all():
         raise InputError(f'a value of "{variable.spelling}" is no finite number', where="inputs")
-    return array
+
+
+def _own_dimensions(model: Model, variable: Variable, free: list[int], array: xr.DataArray) -> xr.DataArray:
+    """Rename a variable's own subscript dimensions; the others stand first, points of a curve last."""
+    names = {fold(str(d)): d for d in array.dims}
+    for d in free:
+        dim = names.get(fold(_dimension(variable.ranges[d])))
+        if dim is None:
+            continue
+        if dim in array.coords:
+            positions = {fold(str(e)): i for i, e in enumerate(array.coords[dim].values)}
+            missing = [e for e in variable.elements[d] if e not in positions]
+            if missing:
+                raise InputError(
+                    f'the values of "{variable.spelling}" lack the element "{model.element_spellings[missing[0]]}"',
+                    where="inputs",
+                )
+            array = array.isel({dim: [positions[e] for e in variable.elements[d]]})
+        elif array.sizes[dim] != len(variable.elements[d]):
+            raise InputError(
+                f'the values of "{variable.spelling}" don\'t fit its subscripts',
+                where="inputs",
+                found=str(array.sizes[dim]),
+                expected=str(len(variable.elements[d])),
+            )
+        array = array.rename({dim: f"\0{d}"}).drop_vars(f"\0{d}", errors="ignore")
+    present = [d for d in free if f"\0{d}" in array.dims]
+    if present and len(present) < len(free):
+        array = array.expand_dims({f"\0{d}": len(variable.elements[d]) for d in free if d not in present})
+    lead = [d for d in array.dims if not str(d).startswith("\0")]
+    if "time" in lead or "x" in lead:
+        raise InputError(f'"{variable.spelling}" has no dimension "time" or "x"', where="inputs")
+    for other in lead:
+        if fold(str(other)) in model.ranges and str(other) not in RESERVED:
+            own = ", ".join(model.ranges[r].spelling for r in variable.ranges)
+            raise InputError(
+                f'"{variable.spelling}" has no dimension "{other}", which is a subscript range of the model',
+                where="inputs",
+                expected=f"{own}, and dimensions of the runs such as draw"
+                if own
+                else "dimensions of the runs such as draw",
+                remedy="Select an element, or rename the dimension",
+            )
+    own_dims = [f"\0{d}" for d in free if f"\0{d}" in array.dims]
+    return array.transpose(*lead, *own_dims, *(["\0x"] if "\0x" in array.dims else []))
 
 
 def _points(
-    model: Model, variable: Variable, key: str, value: Any
+    model: Model, variable: Variable, elements: tuple[str | None, ...] | None, key: str, value: Any
 ) -> tuple[NDArray[np.float64], xr.DataArray]:
-    if variable.ranges:
-        raise UnsupportedError(
-            f'the subscripted lookup "{variable.spelling}" can\'t be replaced yet', where="inputs"
-        )
+    """The x (or times) and the values of curves that replace a lookup's or data variable's."""
+    what, axis, pairs = ("data", "time", "(time, value)") if variable.series else ("a lookup", "x", "(x, y)")
     if isinstance(value, xr.DataArray):
-        if "x" not in value.dims or "x" not in value.coords:
+        if axis not in value.dims or axis not in value.coords or value.coords[axis].dtype.kind not in "biuf":
             raise InputError(
-                f'"{variable.spelling}" is a lookup',
+                f'"{variable.spelling}" is {what}',
                 where="inputs",
-                expected='a DataArray over "x" with its coordinate',
+                expected=f'a DataArray over "{axis}" with its coordinate',
             )
-        x = np.asarray(value.coords["x"].values, dtype=float)
-        array = value.rename({"x": "\0x"}).drop_vars("\0x", errors="ignore")
+        x = np.asarray(value.coords[axis].values, dtype=float)
+        free = [d for d in range(len(variable.ranges)) if elements is None or elements[d] is None]
+        array = value.rename({axis: "\0x"}).drop_vars("\0x", errors="ignore")
+        array = _own_dimensions(model, variable, free, array)
     else:
-        points = np.asarray(value, dtype=float)
+        try:
+            points = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            points = np.zeros(0)
         if points.ndim != 2 or points.shape[1] != 2:
-            raise InputError(f'"{variable.spelling}" is a lookup', where="inputs", expected="pairs (x, y)")
+            raise InputError(
+                f'"{variable.spelling}" is {what}',
+                where="inputs",
+                expected=f"pairs {pairs}" + (f", or a DataArray over {axis}" if variable.ranges else ""),
+            )
         x, array = points[:, 0], xr.DataArray(points[:, 1], dims=["\0x"])
-    if len(x) < 1 or (np.diff(x) < 0).any():
-        raise InputError(f'the x values of the lookup "{variable.spelling}" must rise', where="inputs")
+    if len(x) < 1 or not (np.diff(x) >= 0).all():
+        words = f'the times of the data "{variable.spelling}"'
+        words = words if variable.series else f'the x values of the lookup "{variable.spelling}"'
+        raise InputError(f"{words} must rise", where="inputs")
+    _check_numbers(variable, array)
     return x, array
 
 
@@ -434,7 +504,7 @@ def _points(
 def _clock(job: _Job, save_every: float | None, until: float | str | None) -> Clock:
     """The times of the runs; control variables that this call sets are added to the job's."""
     model, given = job.model, job.controls
-    varying = {variable.name for variable, _, rows in job.lookups if bool((rows != rows[0]).any())}
+    varying = {c.table for c in job.curves if bool((c.y != c.y[0]).any())}
     if (
         "time step" in given
         and "saveper" not in given
@@ -595,20 +665,30 @@ def _is_late(variable: Variable) -> bool:
 
 
 def _with_tables(job: _Job) -> Model:
-    """The model with lookups of the given number of points (their values follow by run)."""
-    if not job.lookups:
+    """The model with the given points of lookups and data (values that differ between runs follow by run)."""
+    if not job.curves:
         return job.model
     variables = dict(job.model.variables)
-    for variable, x, rows in job.lookups:
-        table = Table(tuple(x), tuple(rows[0]))
-        equation: Equation = replace(variable.equations[0], table=table)
-        variables[variable.name] = replace(variable, equations=(equation,))
+    for curves in job.curves:
+        variable = variables[curves.table]
+        tables = {
+            position: eq.table for eq in variable.equations for position in flat_positions(variable, eq.axes)
+        }
+        x, y = curves.read()
+        for k, position in enumerate(curves.flat.tolist()):
+            tables[position] = Table(tuple(x.tolist()), tuple(y[0, k].tolist()))
+        picks = list(itertools.product(*variable.elements))
+        equations = tuple(
+            Equation(tuple((None, (e,)) for e in picks[position]), table=table, span=variable.span)
+            for position, table in sorted(tables.items())
+        )
+        variables[variable.name] = replace(variable, equations=equations)
     return replace(job.model, variables=MappingProxyType(variables))
 
 
 def _varying(job: _Job) -> bool:
     """True if the points of some lookup differ between runs."""
-    return any(bool((rows != rows[0]).any()) for _, _, rows in job.lookups)
+    return any(bool((c.y != c.y[0]).any()) for c in job.curves)
 
 
 def _tables(job: _Job, places: Layout) -> NDArray[np.float64]:
@@ -617,9 +697,16 @@ def _tables(job: _Job, places: Layout) -> NDArray[np.float64]:
     if not _varying(job):
         return base[None, :]
     sets = np.tile(base, (job.runs, 1))
-    for variable, x, rows in job.lookups:
-        start, n = places.tables[variable.name][0]
-        sets[:, start : start + 3 * n] = table_block(x, rows)
+    last: dict[tuple[str, int], tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    for curves in job.curves:
+        x, y = curves.read()
+        last |= {(curves.table, p): (x, y[:, k]) for k, p in enumerate(curves.flat.tolist())}
+    for (name, position), (x, y) in last.items():
+        start, n = places.tables[name][position]
+        short = n - len(x)  # tables under one name have equal lengths: the last point stands again
+        x = np.concatenate([x, np.repeat(x[-1:], short)])
+        y = np.concatenate([y, np.repeat(y[:, -1:], short, axis=1)], axis=1)
+        sets[:, start : start + 3 * n] = table_block(x, y)
     return sets
 
 
@@ -672,7 +759,7 @@ def _by_pysd(
         for run in range(job.runs):
             constants = _by_name(job.constants, run, constant_values)
             initial = _by_name(job.initials, run, lambda v: np.full(v.shape, np.nan))
-            lookups = {v.name: (x, rows[run]) for v, x, rows in job.lookups}
+            lookups = _curves_of(job, run)
             times, values = reference_model.run(
                 constants,
                 initial,
@@ -697,6 +784,27 @@ def _by_pysd(
     result = {label: np.stack(rows) for label, rows in collected.items()}
     _report_non_finite(job, times, result, blanks=True)
     return times, result
+
+
+def _curves_of(job: _Job, run: int) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
+    """The curves of one run for PySD: x, and y over elements, of whole variables."""
+    result: dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    for name in dict.fromkeys(c.variable.name for c in job.curves):
+        given = [c for c in job.curves if c.variable.name == name]
+        variable = given[-1].variable
+        points = {p: (c.x, c.y[run, k]) for c in given for k, p in enumerate(c.flat.tolist())}
+        if len(points) < variable.size:
+            if variable.keyword not in ("", "INTERPOLATE"):
+                raise UnsupportedError(f"PySD takes all elements of {variable.spelling} together, or none")
+            table = job.model.variables[given[-1].table]
+            for eq in table.equations:
+                assert eq.table is not None
+                for p in flat_positions(table, eq.axes):
+                    points.setdefault(p, (np.array(eq.table.x), np.array(eq.table.y)))
+        x = np.unique(np.concatenate([own for own, _ in points.values()]))
+        y = [np.interp(x, *points[p]) for p in sorted(points)]
+        result[name] = x, np.stack(y)
+    return result
 
 
 def _by_name(

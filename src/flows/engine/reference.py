@@ -47,7 +47,7 @@ class Reference:
         constants, initial : mapping of folded name to array over the variable's elements
             Values that replace those of the file.
         lookups : mapping of folded name to (x, y)
-            Unsubscripted lookups that replace those of the file.
+            Points that replace those of a lookup or data variable: arrays of shapes (points,) and (elements, points).
         variables : list of Variable
             What to return.
         start, step, final, save_every : float, optional
@@ -66,8 +66,9 @@ class Reference:
         import pandas as pd
 
         model, spelled = self._model, self._spelled
-        params = {spelled[n]: _labelled(model, n, v) for n, v in constants.items()}
-        params |= {spelled[n]: pd.Series(y, index=x) for n, (x, y) in lookups.items()}
+        params: dict[str, Any] = {spelled[n]: _labelled(model, n, v) for n, v in constants.items()}
+        for n, (x, y) in lookups.items():
+            params[spelled[n]] = pd.Series([_labelled(model, n, column) for column in y.T], index=x)
         condition: object = "original"
         if initial or (start is not None and start != model.control.initial_time):
             first = model.control.initial_time if start is None else start

@@ -273,6 +273,8 @@ class Variable:
         True for stocks made by expansion (SMOOTH, DELAY …), which no file names.
     series : str
         For a data variable the name of the hidden lookup that holds its points over time.
+    keyword : str
+        How it is read between its points: ``HOLD BACKWARD``, ``LOOK FORWARD``, ``RAW``, or linear interpolation.
     """
 
     name: str
@@ -288,6 +290,7 @@ class Variable:
     span: Span = NOWHERE
     hidden: bool = False
     series: str = ""
+    keyword: str = ""
 
     @property
     def shape(self) -> tuple[int, ...]:

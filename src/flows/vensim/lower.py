@@ -91,7 +91,7 @@ class _Lowering(Calls):
             variables[name] = self._variable(name, definitions)
         for name in [n for n in self.tables if n.startswith("#")]:
             owner = variables[name[1:].removesuffix(" DATA")]
-            variables[owner.name] = replace(owner, series=name)
+            variables[owner.name] = replace(owner, series=name, keyword=self.by_name[owner.name][0].keyword)
             self.hidden[name] = Variable(
                 name=name,
                 spelling=f"data of {owner.spelling}",

@@ -19,6 +19,7 @@ from flows.model.ir import (
     Span,
     Table,
 )
+from flows.model.series import NOTHING, timed
 from flows.references import fold
 from flows.vensim import external
 from flows.vensim.context import Axes
@@ -83,8 +84,7 @@ class Series(Ranges):
 
     def _series(self, definition: Definition, axes: Axes, tables: list[Table], span: Span) -> Equation:
         """A data variable as a lookup of time, in the way that its keyword says."""
-        step = 1e-6
-        tables = [_timed(table, definition.keyword, step) for table in tables]
+        tables = [_timed(table, definition.keyword) for table in tables]
         name = f"#{fold(definition.name)} DATA"
         self.tables.setdefault(name, []).append((axes, tables))
         subscripts = tuple(
@@ -194,23 +194,7 @@ def _table(x: Any, y: Any) -> Table:
     return Table(tuple(a for a, _ in pairs), tuple(b for _, b in pairs))
 
 
-def _timed(table: Table, keyword: str, near: float) -> Table:
-    """Points of a data variable so that linear interpolation does what its keyword says (help page 22145)."""
-    x, y = table.x, table.y
-    points: list[tuple[float, float]] = []
-    match keyword:
-        case "HOLD BACKWARD":  # the last value until a new one
-            for k in range(len(x)):
-                points += [(x[k], y[k - 1]), (x[k], y[k])] if k else [(x[k], y[k])]
-        case "LOOK FORWARD":  # the next value, from just after a point on
-            for k in range(len(x)):
-                points.append((x[k], y[k]))
-                if k + 1 < len(x):
-                    points.append((x[k] + near, y[k + 1]))
-        case "RAW":  # nothing but at the points
-            nothing = -(2.0**109)
-            for a, b in zip(x, y, strict=True):
-                points += [(a - near, nothing), (a - near, b), (a + near, b), (a + near, nothing)]
-        case _:
-            return table
-    return Table(tuple(a for a, _ in points), tuple(b for _, b in points))
+def _timed(table: Table, keyword: str) -> Table:
+    """Points of a data variable so that linear interpolation does what its keyword says."""
+    x, sources = timed(table.x, keyword)
+    return Table(tuple(x), tuple(table.y[k] if k >= 0 else NOTHING for k in sources))
