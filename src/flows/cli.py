@@ -213,11 +213,11 @@ def run(
     from flows.report.tables import fit_summary, observed_rows
 
     shipped = model is None
-    built = _read_model(model, units)
-    outcomes = outcomes_of(built) if shipped or _is_familiar(built) else ()
     chosen = None
     if scenario is not None or shipped:
         chosen = read_scenario(BASELINE if scenario is None else scenario)
+    built = _read_model(model, units, chosen.model if chosen else "")
+    outcomes = outcomes_of(built) if shipped or _is_familiar(built) else ()
     inputs = scenario_inputs(chosen, built) if chosen is not None else {}
     changed = settings_inputs(settings or (), built)
     name = "+".join(filter(None, (None if shipped else built.name, chosen.name if chosen else None)))
@@ -1316,13 +1316,14 @@ def _ours(error: Exception) -> str:
 # Arguments ------------------------------------------------------------------------------------------
 
 
-def _read_model(path: Path | None, units: Units | None) -> Model:
+def _read_model(path: Path | None, units: Units | None, name: str = "") -> Model:
+    """Read the model of a path, or the shipped one of a name."""
     from flows.inputs import find
     from flows.inputs.tables import shown_path
     from flows.vensim.read import read_vensim
 
     if path is None:
-        source = find("model", "migration")
+        source = find("model", name or "migration")
         return read_vensim(_relative(source, shown_path(source)), units=(units or Units.error).value)
     if path.is_dir():
         raise InputError(

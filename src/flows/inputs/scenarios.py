@@ -259,8 +259,15 @@ def scenario_inputs(scenario: Scenario, model: Any) -> dict[str, float]:
     Raises
     ------
     InputError
-        If a name isn't in the model, a value leaves the range declared there, or a date the run.
+        If the scenario belongs to another model, a name isn't in the model, a value leaves the range declared there,
+        or a date the run.
     """
+    if scenario.model and scenario.model != model.name:
+        raise InputError(
+            f'the scenario "{scenario.name}" belongs to the model "{scenario.model}"',
+            where=f'{scenario.file}, key "model"',
+            found=f'the model "{model.name}"',
+        )
     inputs: dict[str, float] = {}
     for constant in scenario.constants:
         inputs[_constant_key(constant, model)] = constant.value

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from flows import compare, observations, provenance, study
+from flows import claims, compare, observations, provenance, study
 from flows.errors import FlowsError
 from flows.inputs import Scenario, Study, find, list_scenarios, read_study, scenario_inputs
 from flows.inputs.tables import shown_path
@@ -47,7 +48,7 @@ def build(
     ----------
     out : path
         Results folder: ``index.html``, ``comparison.csv`` and ``.nc`` (one run each), ``draws.csv`` (changes with
-        intervals), ``observed.csv``, ``figures.csv``, pictures, ``study/``, ``provenance.json``.
+        intervals), ``observed.csv``, ``figures.csv``, ``claims.json``, pictures, ``study/``, ``provenance.json``.
     quick : bool
         Few samples: the indices have wide intervals, and the page says so.
     stage : callable
@@ -71,7 +72,8 @@ def build(
     stage("Reading the model")
     model = shipped_model()
     plan = read_study(STUDY)
-    scenarios, left_out = runnable(list_scenarios(), model)
+    own = tuple(s for s in list_scenarios() if s.model in ("", model.name))
+    scenarios, left_out = runnable(own, model)
     outcomes = compare.outcomes_of(model)
 
     known = [s.name for s in scenarios]
@@ -99,6 +101,10 @@ def build(
             progress=runs,
             finish=_draw_study,
         )
+        verdicts: tuple[claims.Verdict, ...] = ()
+        if find("claims").is_file():
+            stage("Holding the model against the claims of the documents")
+            verdicts = claims.evaluate(claims.read_claims(), models={model.name: model})
         stage("Figures and page")
         base = comparison.dataset.sel(scenario=comparison.baseline, drop=True)
         observed = tables.observed_rows(outcomes, base)
@@ -113,6 +119,8 @@ def build(
             chosen=tuple(chosen),
             left_out=left_out,
             study=found,
+            verdicts=verdicts,
+            carried={s.name: (s.title, s.claims) for s in list_scenarios() if s.claims},
             record={**entry, "runs": found.runs + comparison.runs + drawn.runs},
             quick=quick,
         )
@@ -121,6 +129,9 @@ def build(
         results.save_csv(drawn.table, place / "draws.csv")
         results.save_csv(observed.assign(caveat=compare.CAVEAT), place / "observed.csv")
         results.save_csv(data.figures.assign(caveat=compare.CAVEAT), place / "figures.csv")
+        if verdicts:
+            text = json.dumps([v.as_dict() for v in verdicts], indent=1, ensure_ascii=False)
+            provenance.atomic_write(place / "claims.json", text + "\n")
         provenance.atomic_write(place / "index.html", html.render(data))
     return folder / "index.html"
 

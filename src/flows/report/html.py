@@ -24,7 +24,7 @@ from matplotlib.patches import Patch
 
 from flows import observations
 from flows.calendar import label, time_at_end
-from flows.claims import read_claims
+from flows.claims import Finding, Verdict, read_claims
 from flows.compare import CAVEAT, HUMAN_COST, LEVEL, Comparison, words
 from flows.inputs import Outcome, Scenario, find
 from flows.references import parse_reference
@@ -105,6 +105,10 @@ class ReportData:
         Scenarios that this model can't run, with the reason.
     study : StudyResult or None
         The sensitivity study.
+    verdicts : tuple of Verdict
+        Of the claims of the documents.
+    carried : mapping of str to (str, tuple of str)
+        Title and claims of each scenario.
     record : dict
         As `flows.provenance.record` gives it.
     quick : bool
@@ -121,6 +125,8 @@ class ReportData:
     chosen: tuple[str, ...]
     left_out: tuple[tuple[Scenario, str], ...]
     study: StudyResult | None
+    verdicts: tuple[Verdict, ...]
+    carried: Mapping[str, tuple[str, tuple[str, ...]]]
     record: dict[str, Any]
     quick: bool = False
 
@@ -215,6 +221,7 @@ def render(data: ReportData) -> str:
         heads=_heads(data.drawn),
         units={outcome.name: _unit(outcome.unit) for outcome in data.drawn.outcomes},
         left_out=[(s.title, s.name, why) for s, why in data.left_out],
+        claims=_claims(data),
         study=_study(study, month, data.model, data.observed) if study is not None else None,
         sources=_sources(data),
         documents=_documents(),
@@ -224,6 +231,65 @@ def render(data: ReportData) -> str:
         assumptions=_assumptions(data.model),
         quick=data.quick,
     )
+
+
+# Claims -------------------------------------------------------------------------------------------
+
+_RESULTS = ("reproduced", "in part", "not reproduced", "put in", "outside")
+
+
+def _claims(data: ReportData) -> dict[str, Any] | None:
+    """Count what the model makes of the claims, by scenario and in all, and list what it doesn't reproduce."""
+    if not data.verdicts:
+        return None
+    by_id = {verdict.claim.id: verdict for verdict in data.verdicts}
+    rows = [
+        {
+            "name": name,
+            "title": title,
+            "counts": [sum(by_id[c].result == result for c in ids if c in by_id) for result in _RESULTS],
+            "missed": [c for c in ids if c in by_id and by_id[c].result in ("in part", "not reproduced")],
+        }
+        for name, (title, ids) in data.carried.items()
+    ]
+    evidence = [v for v in data.verdicts if v.claim.status == "emergent"]
+    return {
+        "total": len(data.verdicts),
+        "emergent": len(evidence),
+        "reproduced": sum(v.result == "reproduced" for v in evidence),
+        "heads": _RESULTS,
+        "counts": [sum(v.result == result for v in data.verdicts) for result in _RESULTS],
+        "rows": rows,
+        "missed": [
+            {
+                "id": v.claim.id,
+                "statement": v.claim.statement,
+                "result": v.result,
+                "status": v.claim.status,
+                "decides": v.claim.decides,
+                "reason": v.claim.reason,
+                "checks": [{"text": f.statement.text, "found": _found(f)} for f in v.findings if not f.holds],
+            }
+            for v in data.verdicts
+            if v.result in ("in part", "not reproduced")
+        ],
+        "outside": [(v.claim.id, v.claim.statement, v.claim.reason) for v in data.verdicts if not v.findings],
+    }
+
+
+def _found(finding: Finding) -> str:
+    """Write the numbers of a statement that doesn't hold, and how it fails."""
+    values = [
+        v for v, s in zip(finding.values, finding.statement.sides, strict=True) if s.measure is not None
+    ]
+    numbers = " and ".join(wording.rounded(value) for value in values)
+    size = f"{abs(finding.margin):.1f}{wording.PER_CENT}"
+    words = {
+        "off": f"off by {size}",
+        "the other way": f"the other way, by {size}",
+        "no difference": "no difference",
+    }
+    return f"{numbers}: {words.get(finding.way, size)}"
 
 
 # Pictures -----------------------------------------------------------------------------------------
