@@ -392,6 +392,11 @@ class _Clock:
         self.control = model.control
         self.save_every = 1.0
 
+    def is_rate(self, unit: str) -> bool:
+        """Whether a unit is something per month (or year), not a share per month."""
+        something, per, time = unit.replace(" ", "").partition("/")
+        return bool(per) and time == ("Month" if self.months else "Year") and something not in ("1", "Dmnl")
+
     def time(self, months: float) -> float:
         return months if self.months else 2013.0 + months / 12
 
@@ -407,7 +412,7 @@ class _Clock:
             return np.asarray(series.values, dtype=float)
         times = np.asarray(series["time"].values, dtype=float)
         array = np.asarray(series.transpose(..., "time").values, dtype=float)
-        rate = unit.replace(" ", "").endswith("/Month" if self.months else "/Year")
+        rate = self.is_rate(unit)
         start, end = self.time(timed.when.start), self.time(timed.when.end)
         year = 12.0 if self.months else 1.0
         value: NDArray[Any]
@@ -418,7 +423,11 @@ class _Clock:
                 begin = max(end - year, times[0])
                 value = _integral(times, array, begin, end) / (end - begin)
         elif timed.prefix in ("", "mean"):
-            value = _integral(times, array, start, end)
+            if self.months:
+                value = _integral(times, array, start, end)
+            else:  # the values at the steps of the years themselves
+                here = (times >= start - 1e-9) & (times < end - 1e-9)
+                value = array[..., here].mean(axis=-1) * (end - start)
             if not rate or timed.prefix == "mean":
                 value = value / (end - start)
         else:

@@ -13,7 +13,7 @@ MEASURE  names of outcomes or variables (``name[Element]``; a subscript range be
          ``mean``, ``year of highest``, ``year of lowest``.
 TIME     ``@2030-12`` at the end of a month, a rate as the mean of the twelve months to then;
          ``in 2019``, ``in FY2019``, ``in 2019-06``, ``in 2015..2019``, ``in 2021-01..2021-05``: the total
-         of a rate, the mean of anything else.
+         of a rate, the mean of anything else. In a model that counts in years, the values at its steps.
 SIGN     ``<  >  <=  >=  =``; what is less or more must be so by one per cent of the larger value, or by
          what stands at the end: ``by 5 %``; ``=`` and ``<=`` hold within the same distance.
 SIDE     RUN, ``RUN against RUN`` (a difference), ``RUN over RUN`` (a ratio), a number, ``70418 ± 10 %``,
