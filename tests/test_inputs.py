@@ -807,12 +807,21 @@ def known(model: Any, reference: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", [s.name for s in list_scenarios()])
-def test_each_shipped_scenario_fits_the_shipped_model(shipped: Any, name: str) -> None:
+def test_each_shipped_scenario_fits_its_model(shipped: Any, name: str) -> None:
     read = read_scenario(name)
-    inputs = scenario_inputs(read, shipped)
+    model = flows.read_vensim(find("model", read.model), units="off") if read.model else shipped
+    inputs = scenario_inputs(read, model)
     assert len(inputs) >= len(read.levers) + len(read.constants)
     for change in read.levers:
-        assert change.value != shipped.levers[change.name].value, change.name
+        assert change.value != model.levers[change.name].value, change.name
+
+
+def test_a_scenario_of_another_model_is_refused(shipped: Any) -> None:
+    with pytest.raises(InputError) as refused:
+        scenario_inputs(read_scenario("planned-immigration"), shipped)
+    assert 'belongs to the model "demography", found the model "migration"' in str(refused.value)
+    with pytest.raises(InputError, match="scenarios of two models in one combination"):
+        read_scenario("planned-immigration+us-tightening")
 
 
 @pytest.mark.parametrize("study", list_studies(), ids=lambda study: study.name)
