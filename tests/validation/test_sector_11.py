@@ -120,8 +120,18 @@ def test_no_cohort_falls_below_zero_under_extreme_emigration_and_mortality(model
 
 @pytest.mark.slow
 def test_demography_runs_as_in_pysd(model: Model, base: xr.Dataset) -> None:
-    other = flows.simulate(model, engine="pysd")
-    for name, values in base.data_vars.items():
+    names = [
+        "people",
+        "births",
+        "deaths",
+        "net migration",
+        "planned intake",
+        "life expectancy",
+        "dependency ratio",
+    ]
+    other = flows.simulate(model, engine="pysd", outcomes=names)
+    for name in names:
+        values = base[name]
         size = float(np.abs(values).max())
         assert float(np.abs(values - other[name].values).max()) <= 1e-9 * max(size, 1e-300), name
 
