@@ -140,3 +140,11 @@ def test_a_model_of_10000_variables_is_read_and_run(build: Build) -> None:
         warnings.simplefilter("ignore", NonFiniteWarning)
         last = simulate(model, outcomes=["v9999"])["v9999"]
     np.testing.assert_allclose(last, 2 * np.arange(5.0), atol=1e-12)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "python"])
+def test_small_powers_are_exact_where_they_can_be(build: Build, engine: Any) -> None:
+    text = "".join(f"p{k} = k ^ {e} + 0 * Time ~~|\n" for k, e in enumerate((0.5, 1, 1.5, 2, 2.5, 3, 4)))
+    ds = simulate(build("k = 4 ~~|\n" + text + "q = POWER(k * Time, 1.5) ~~|\n"), {"k": 9}, engine=engine)
+    assert [float(ds[f"p{k}"][0]) for k in range(7)] == [3, 9, 27, 81, 243, 729, 6561]
+    np.testing.assert_allclose(ds["q"], (9 * np.arange(5.0)) ** 1.5, rtol=1e-15)

@@ -121,7 +121,9 @@ def test_a_chain_of_3000_is_ordered_in_no_time(build: Build, closed: bool) -> No
     model = build("\n".join(lines))
     start = time.perf_counter()
     if closed:
-        with pytest.raises(ModelError, match="in a circle: v0 -> v3000 -> v2999"):
+        with pytest.raises(
+            ModelError, match=r"circle: v0 -> v3000 -> v2999 .* \(2990 more\) -> v3 -> v2 -> v1 -> v0\."
+        ):
             plan(model)
     else:
         assert names(plan(model).dynamic)[-1] == "v0"

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import pytest
 
+from flows import simulate
 from flows.errors import FlowsError, InputError, ModelError, UnsupportedError
 from flows.model.ir import Binary, Call, Fixed, LookupCall, Loop, Number, Position, Reduce, Ref, Unary
 from flows.model.model import Model
@@ -403,3 +404,10 @@ _CONTROLS = "\nINITIAL TIME = 0 ~~|\nFINAL TIME = 1 ~~|\nTIME STEP = 1 ~~|\nSAVE
 def test_every_refusal_of_a_model_is_a_model_error() -> None:
     assert issubclass(UnsupportedError, ModelError)
     assert issubclass(InputError, FlowsError)
+
+
+def test_names_that_begin_and_end_with_quotes_are_names_of_their_own(build: Callable[..., Model]) -> None:
+    model = build(
+        '"\\"a\\"" = 1 ~~|\na = 2 ~~|\n"\\"\\"" = 4 ~~|\nb = "\\"a\\"" + a * 10 + "\\"\\"" * 100 + 0 * Time ~~|\n'
+    )
+    assert float(simulate(model)["b"][0]) == 421

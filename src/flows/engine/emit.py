@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from flows.engine.hoist import SMALL_POWERS
 from flows.engine.layout import Layout
 from flows.engine.schedule import own_subscripts
 from flows.errors import UnsupportedError
@@ -269,12 +270,17 @@ class Body(ABC):
         return self.arithmetic(expr.operator, self.value(expr.left), self.value(expr.right))
 
     def power(self, base: str, exponent: Expr) -> str:
-        """A power; squares are products."""
-        if isinstance(exponent, Number) and exponent.value == 1.0:
-            return base
-        if isinstance(exponent, Number) and exponent.value == 2.0:
+        """A power; those of `SMALL_POWERS` are products and roots, exact where the result is a whole number."""
+        if isinstance(exponent, Number) and exponent.value in SMALL_POWERS:
             base = self.keep(base)
-            return self.arithmetic("*", base, base)
+            whole = int(exponent.value)
+            parts = [base] * whole
+            if exponent.value != whole:
+                parts.append(self.function("sqrt", base))
+            product = parts[0]
+            for part in parts[1:]:
+                product = self.keep(self.arithmetic("*", product, part))
+            return product
         return self.function("power", base, self.value(exponent))
 
     def call(self, expr: Call) -> str:

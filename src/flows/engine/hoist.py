@@ -34,6 +34,8 @@ from flows.model.ir import (
 from flows.model.model import Model
 from flows.model.order import TIME_FUNCTIONS, static_variables
 
+SMALL_POWERS = (0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 4.0)
+"""Exponents of powers that are written out as products and square roots."""
 _COSTLY = TIME_FUNCTIONS | frozenset(
     "exp ln log power sin cos tan sinh cosh tanh arcsin arccos arctan integer quantum modulo".split()
 )
@@ -49,8 +51,8 @@ def costly(expr: Expr) -> bool:
 
 
 def small_power(expr: Expr) -> bool:
-    """True for an exponent that is written out as a product."""
-    return isinstance(expr, Number) and expr.value in (1.0, 2.0)
+    """True for an exponent that is written out."""
+    return isinstance(expr, Number) and expr.value in SMALL_POWERS
 
 
 def exogenous(variables: Mapping[str, Variable]) -> dict[str, frozenset[str]]:

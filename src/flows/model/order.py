@@ -35,6 +35,7 @@ from flows.model.ir import (
 )
 from flows.model.model import Model
 
+_LONGEST_CHAIN = 12  # names of a circle that are all spelt out
 TIME_FUNCTIONS = frozenset({"step", "pulse", "pulse train", "ramp"})
 
 
@@ -260,11 +261,11 @@ def _kahn(needs: list[set[int]]) -> tuple[list[int], set[int]]:
 
 def _circle(needs: list[set[int]], left: set[int]) -> list[int]:
     at = min(left)
-    path: list[int] = []
+    path: dict[int, int] = {}
     while at not in path:
-        path.append(at)
+        path[at] = len(path)
         at = min(needs[at] & left)
-    return path[path.index(at) :]
+    return list(path)[path[at] :]
 
 
 def _circular(model: Model, circle: list[Node]) -> ModelError:
@@ -272,7 +273,8 @@ def _circular(model: Model, circle: list[Node]) -> ModelError:
     start = names.index(min(names))
     names = names[start:] + names[:start]
     first = next(n for n in circle if n.variable.spelling == names[0])
-    chain = " -> ".join([*names, names[0]])
+    shown = names if len(names) <= _LONGEST_CHAIN else [*names[:8], f"({len(names) - 11} more)", *names[-3:]]
+    chain = " -> ".join([*shown, names[0]])
     at_start = any(n.expr is n.equation.initial for n in circle)
     return ModelError(
         f"these {'initial values' if at_start else 'equations'} depend on each other in a circle: {chain}",

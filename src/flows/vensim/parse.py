@@ -307,9 +307,10 @@ def _missing_operator(reader: Reader) -> str:
 
 
 def _plain(name: str) -> str:
-    """Spelling without quotes."""
+    """Spelling without quotes, unless the name is one that begins and ends with a quote itself."""
     if len(name) >= 2 and name[0] == name[-1] == '"':
-        return name[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+        plain = name[1:-1].replace('\\"', '"').replace("\\\\", "\\")
+        return name if len(plain) >= 2 and plain[0] == plain[-1] == '"' else plain
     return name
 
 
