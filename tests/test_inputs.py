@@ -95,6 +95,7 @@ def model() -> Any:
         stocks=Catalogue(item("cases", 10.0, "Case")),
         flows=Catalogue(item("arrivals", 1.0, "Case/Month")),
         auxiliaries=Catalogue(),
+        lookups=Catalogue(),
         subscripts=Catalogue(
             item("Lever", ("shelter support timing", "port slots timing")),
             item("origin", ("Haiti", "El Salvador")),
@@ -598,8 +599,9 @@ def test_uncertainty_refused(write: Any, text: str, message: str) -> None:
             'f.toml: the outcome "a" stands twice; remove one of them.',
         ),
         (
-            STUDY + 'method = "morris"\n',
-            'f.toml, key "method": not one of the choices, found the text "morris", expected sobol.',
+            STUDY + 'method = "moris"\n',
+            'f.toml, key "method": not one of the choices, found the text "moris", expected sobol, morris, '
+            'monte-carlo, latin-hypercube, tornado. Did you mean "morris"?',
         ),
         (
             STUDY + "second_order = 1\n",
@@ -627,7 +629,7 @@ def test_a_study_reads_with_its_defaults(write: Any) -> None:
 def test_a_study_fits_its_model(write: Any, model: Any) -> None:
     outcomes = (Outcome(name="waits", expression="cases", unit="Case", kind="case", better="lower"),)
     study = read_study(write(STUDY.replace('["cases"]', '["Waits", "cases"]') + PAIR, "f.toml"))
-    assert [(o.name, o.unit) for o in check_study(study, model, outcomes)] == [
+    assert [(m.name, m.outcome.unit) for m in check_study(study, model, outcomes)] == [
         ("waits", "Case"),
         ("cases", "Case"),
     ]

@@ -218,8 +218,8 @@ def test_results_on_disk(tiny: SimpleNamespace) -> None:
         tiny.file, out=tiny.out, progress=lambda *step: seen.append(step), finish=finish, **tiny.keys
     )
     assert found.folder == tiny.out
-    files = {"bands.csv", "bands.nc", "figure.svg", "indices.csv", "indices.nc", "provenance.json",
-             "samples.csv"}  # fmt: skip
+    files = {"bands.csv", "bands.nc", "figure.svg", "indices.csv", "indices.nc", "looks.nc", "provenance.json",
+             "samples.csv", "state.npz", "verdict.txt"}  # fmt: skip
     assert {path.name for path in tiny.out.iterdir()} == files
     assert [path.name for path in tiny.out.parent.iterdir()] == ["tiny"]
     assert seen[0] == (0, 320)
@@ -257,7 +257,7 @@ def test_results_are_read_back(tiny: SimpleNamespace) -> None:
 def test_an_interrupted_study_goes_on_with_the_same_bits(
     tiny: SimpleNamespace, stop: type[BaseException], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(study, "_CHUNK_RUNS", 1)
+    monkeypatch.setattr("flows.study.plan.CHUNK_RUNS", 10)
     study.run(tiny.file, out=tiny.out, **tiny.keys)
     whole = bits(tiny.out)
 
@@ -288,17 +288,20 @@ def test_an_interrupted_study_goes_on_with_the_same_bits(
 def test_only_chunks_of_the_same_study_are_used(
     tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(study, "_CHUNK_RUNS", 1)
+    monkeypatch.setattr("flows.study.plan.CHUNK_RUNS", 10)
 
     def interrupt(done: int, total: int) -> None:
         if done > total / 2:
             raise KeyboardInterrupt
 
-    for change in ({"n": 128}, {"resume": False}):
+    text = tiny.file.read_text(encoding="utf-8")
+    for change, options in (("seed = 4", {}), ("seed = 3", {"resume": False})):
+        tiny.file.write_text(text, encoding="utf-8")
         with pytest.raises(KeyboardInterrupt):
             study.run(tiny.file, out=tiny.out, progress=interrupt, **tiny.keys)
         tiny.calls.clear()
-        found = study.run(tiny.file, out=tiny.out, **change, **tiny.keys)
+        tiny.file.write_text(text.replace("seed = 3", change), encoding="utf-8")
+        found = study.run(tiny.file, out=tiny.out, **options, **tiny.keys)
         assert sum(tiny.calls) == found.runs + 1
 
 
@@ -321,8 +324,7 @@ def test_a_damaged_chunk_is_run_again(tiny: SimpleNamespace) -> None:
 
 def test_same_bits_whatever_the_chunks(tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     found = study.run(tiny.file, **tiny.keys)
-    monkeypatch.setattr(study, "_CHUNK_RUNS", 1)
-    monkeypatch.setattr(study, "_CHUNKS", 21)
+    monkeypatch.setattr("flows.study.plan.CHUNK_RUNS", 15)
     again = study.run(tiny.file, **tiny.keys)
     xr.testing.assert_identical(found.indices, again.indices)
     xr.testing.assert_identical(found.bands, again.bands)
@@ -404,3 +406,228 @@ def test_somebody_elses_folder_is_refused_before_any_run(tiny: SimpleNamespace) 
     with pytest.raises(ResultError, match="aren't results of Flows"):
         study.run(tiny.file, out=tiny.out, **tiny.keys)
     assert tiny.calls == []
+
+
+@pytest.mark.parametrize("snapshots", [False, True])
+def test_an_extended_study_is_the_larger_study(
+    tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch, snapshots: bool
+) -> None:
+    if snapshots:
+        monkeypatch.setattr("flows.study.plan.CHUNK_RUNS", 50)
+        monkeypatch.setattr("flows.study.work.SNAPSHOT_BYTES", 1)
+    whole = tiny.out.with_name("whole")
+    study.run(tiny.file, out=whole, n=256, **tiny.keys)
+    study.run(tiny.file, out=tiny.out, **tiny.keys)
+    tiny.calls.clear()
+
+    def interrupt(done: int, total: int) -> None:
+        if done > 0.8 * total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        study.run(tiny.file, out=tiny.out, extend=True, n=256, progress=interrupt, **tiny.keys)
+    study.run(tiny.file, out=tiny.out, extend=True, n=256, **tiny.keys)
+    assert sum(tiny.calls) == (256 - 64) * 5 + 2  # and one run for the layout each time
+    assert bits(tiny.out) == bits(whole)
+    found = study.read(tiny.out)
+    assert found.looks is not None
+    assert list(found.looks["n"].values) == [16, 32, 64, 128]
+    with pytest.raises(InputError, match="as many samples already"):
+        study.run(tiny.file, out=tiny.out, extend=True, n=128, **tiny.keys)
+    tiny.file.write_text(
+        tiny.file.read_text(encoding="utf-8").replace("seed = 3", "seed = 4"), encoding="utf-8"
+    )
+    with pytest.raises(InputError, match="another study"):
+        study.run(tiny.file, out=tiny.out, extend=True, **tiny.keys)
+    assert bits(tiny.out) == bits(whole)
+
+
+def test_nothing_to_extend(tiny: SimpleNamespace) -> None:
+    with pytest.raises(InputError, match="nothing to extend"):
+        study.run(tiny.file, out=tiny.out, extend=True, **tiny.keys)
+    assert not tiny.out.exists()
+
+
+def test_a_verdict_says_whether_it_was_enough(tiny: SimpleNamespace) -> None:
+    small = study.run(tiny.file, n=16, **tiny.keys)
+    assert small.verdict[0].startswith("Not enough for all: with n = 16")
+    needed = int(small.verdict[0].split("About n = ")[1].split(" ")[0].replace(",", ""))
+    assert needed > 16 and needed & (needed - 1) == 0
+    large = study.run(tiny.file, n=4096, **tiny.keys)
+    assert large.verdict[0].startswith("Enough: with n = 4,096")
+    assert float(np.abs(large.indices["dummy"]).max()) < 0.1
+    assert any("no variance" in sentence for sentence in large.verdict)
+
+
+def changed(tiny: SimpleNamespace, *pairs: tuple[str, str]) -> None:
+    text = tiny.file.read_text(encoding="utf-8")
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new)
+    tiny.file.write_text(text, encoding="utf-8")
+
+
+def test_groups_with_values_that_are_not_finite_are_left_out_and_listed(tiny: SimpleNamespace) -> None:
+    changed(tiny, ("seed = 3", 'seed = 3\nnon_finite = "leave out"'))
+    simulate = tiny.keys["simulate"]
+
+    def overflow(model: Any, inputs: Mapping[str, Any], **options: Any) -> xr.Dataset:
+        found = simulate(model, inputs, **options)
+        if "draw" in found.dims:
+            found["encounters"][17, 1, 14:] = np.inf
+        return found
+
+    found = study.run(tiny.file, out=tiny.out, **{**tiny.keys, "simulate": overflow})
+    assert len(found.left_out) == 1
+    assert dict(found.left_out.iloc[0][["run", "group", "outcome"]]) == {
+        "run": 18, "group": 3, "outcome": "encounters[Haiti]",
+    }  # fmt: skip
+    assert "were left out" in found.verdict[-1]
+    again = study.read(tiny.out)
+    assert again.left_out["growth"].iloc[0] == pytest.approx(found.samples["growth"].iloc[6])
+    everything = study.run(tiny.file, **tiny.keys)
+    assert not np.allclose(found.indices["mean"], everything.indices["mean"])
+
+
+def test_outcomes_reduced_to_numbers(tiny: SimpleNamespace) -> None:
+    changed(
+        tiny,
+        (
+            '"people waiting", "encounters", "programme"]',
+            '"people waiting", "highest programme", "first time people waiting above 2000", '
+            '"integral encounters[Haiti]"]\ntimes = ["2013-06", "2014-12"]',
+        ),
+    )
+    found = study.run(tiny.file, out=tiny.out, n=512, **tiny.keys)
+    assert list(found.indices["time"].values) == [6.0, 24.0]
+    assert found.numbers is not None
+    assert list(found.numbers["outcome"].values) == [
+        "highest programme",
+        "first time people waiting above 2000",
+        "integral encounters[Haiti]",
+    ]
+    assert list(found.numbers["unit"].values) == ["Person", "Month", "Person"]
+    np.testing.assert_allclose(found.numbers["ST"].sel(outcome="highest programme"), [1, 0, 0], atol=0.05)
+    total = found.numbers.sel(outcome="integral encounters[Haiti]")
+    assert float(total["ST"].sel(uncertainty="share[Haiti]")) > 0.8
+    inputs = {u: xr.DataArray(found.samples[u].to_numpy(), dims="draw") for u in found.samples.columns[2:]}
+    course = tiny_simulate(tiny.model, inputs, save_every=1)["encounters"].sel(origin="Haiti")
+    expected = np.quantile(np.trapezoid(course.values, TIMES, axis=-1), study.QUANTILES)
+    np.testing.assert_allclose(total["quantiles"], expected, rtol=1e-12)
+    table = pd.read_csv(tiny.out / "numbers.csv")
+    assert len(table) == 3 * 3
+
+
+@pytest.mark.parametrize("method", ["monte-carlo", "latin-hypercube"])
+def test_plain_draws(tiny: SimpleNamespace, method: str) -> None:
+    changed(tiny, ("n = 64", f'n = 500\nmethod = "{method}"'))
+    found = study.run(tiny.file, out=tiny.out, **tiny.keys)
+    assert found.runs == 500
+    assert found.bands is not None
+    waiting = found.indices["rank_correlation"].sel(outcome="people waiting", time=3)
+    assert float(waiting.sel(uncertainty="growth")) > 0.8
+    assert np.isnan(found.indices["rank_correlation"].sel(outcome="programme", time=3)).all()
+    inputs = {u: xr.DataArray(found.samples[u].to_numpy(), dims="draw") for u in found.samples.columns[1:]}
+    expected = tiny_simulate(tiny.model, inputs, save_every=1)["people waiting"].sel(time=9)
+    ours = found.bands["value"].sel(outcome="people waiting", time=9)
+    np.testing.assert_allclose(ours, np.quantile(expected, study.QUANTILES), rtol=1e-12)
+    assert "500 runs" in found.verdict[0]
+    again = study.read(tiny.out)
+    xr.testing.assert_allclose(again.indices, found.indices)
+
+
+def test_morris_screening(tiny: SimpleNamespace) -> None:
+    changed(tiny, ("n = 64", 'n = 20\nmethod = "morris"'))
+    found = study.run(tiny.file, out=tiny.out, **tiny.keys)
+    assert found.runs == 20 * 4
+    assert found.bands is None
+    star = found.indices["mu_star"].sel(outcome="people waiting", time=12)
+    assert str(star["uncertainty"].values[int(star.argmax("uncertainty"))]) == "repeat chance"
+    assert float(star.sel(uncertainty="share[Haiti]")) == 0
+    assert "20 trajectories" in found.verdict[0]
+
+
+def test_tornado(tiny: SimpleNamespace) -> None:
+    changed(tiny, ("n = 64", 'method = "tornado"\ntails = 0.1'))
+    found = study.run(tiny.file, out=tiny.out, **tiny.keys)
+    assert found.runs == 7
+    one = found.indices.sel(outcome="people waiting", time=10)
+    low, high = 0.6, 1.4  # of growth, uniform from 0.5 to 1.5
+    repeat = float(found.samples["repeat chance"].iloc[0])
+    for side, growth in (("low", low), ("high", high)):
+        expected = 1e3 + 100 * growth * 10 + 50 * repeat * growth * 100
+        assert float(one[side].sel(uncertainty="growth")) == pytest.approx(expected)
+    assert float(one["low"].sel(uncertainty="share[Haiti]")) == float(one["middle"])
+
+
+def test_what_drives_the_worst_tenth(tiny: SimpleNamespace, tmp_path: Path) -> None:
+    outcomes = tmp_path / "shipped" / "models" / "outcomes.toml"
+    with outcomes.open("a", encoding="utf-8") as stream:
+        stream.write(
+            '[[outcome]]\nname = "waiting"\nexpression = "people waiting"\nunit = "Person"\nkind = "person"\n'
+            'better = "lower"\n'
+        )
+    changed(tiny, ('"people waiting", ', '"waiting", '))
+    found = study.run(tiny.file, n=256, out=tiny.out, **tiny.keys)
+    assert found.worst is not None
+    assert list(found.worst["outcome"].values) == ["waiting"]
+    last = found.worst.isel(outcome=0, time=-1)
+    assert float(last["shift"].sel(uncertainty="growth")) > 0.1
+    assert float(last["distance"].sel(uncertainty="share[Haiti]")) < found.worst.attrs["noise"]
+    assert (tiny.out / "worst.csv").is_file()
+
+
+CURVES = MODEL.replace(
+    "start of programme = 12",
+    "slow( (0,1),(24,2) ) ~ Dmnl ~|\nfast( (0,1),(12,4),(24,6) ) ~ Dmnl ~|\n"
+    "course = slow(Time / one month) ~ Dmnl ~|\nstart of programme = 12",
+)
+
+
+def test_initial_values_and_lookups_are_varied(tiny: SimpleNamespace, tmp_path: Path) -> None:
+    (tmp_path / "curves.mdl").write_text(CURVES, encoding="utf-8")
+    model = read_vensim(tmp_path / "curves.mdl", units="off")
+    changed(
+        tiny,
+        ('"people waiting", "encounters", "programme"]', '"people waiting", "course"]'),
+        ('name = "growth"', 'name = "people waiting"'),
+        ("min = 0.5\nmax = 1.5", "min = 500.0\nmax = 1500.0"),
+        ('name = "share[Haiti]"', 'name = "slow"\nof = "between"\nother = "fast"'),
+    )
+    found = study.run(tiny.file, model=model, n=128)
+    np.testing.assert_allclose(
+        found.indices["ST"].sel(outcome="people waiting", time=0), [1, 0, 0], atol=1e-6
+    )
+    np.testing.assert_allclose(found.indices["ST"].sel(outcome="course", time=12), [0, 0, 1], atol=0.05)
+    share = found.samples["slow"]
+    assert found.bands is not None
+    at = found.bands["mean"].sel(outcome="course", time=12)
+    assert float(at) == pytest.approx(float(((1 - share) * 1.5 + share * 4).mean()))
+    changed(tiny, ('of = "between"\nother = "fast"', 'of = "scale"'))
+    found = study.run(tiny.file, model=model, n=128)
+    assert found.bands is not None
+    at = found.bands["mean"].sel(outcome="course", time=24)
+    assert float(at) == pytest.approx(float((2 * found.samples["slow"]).mean()))
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        ([('name = "growth"', 'name = "slow"')], "is a lookup"),
+        ([('name = "growth"', 'name = "slow"\nof = "between"')], 'needs the key "other"'),
+        ([('name = "growth"', 'name = "slow"\nother = "fast"')], "of = "),
+        ([('name = "share[Haiti]"', 'name = "slow"\nof = "between"\nother = "fats"')], 'mean "fast"'),
+        ([("n = 64", 'n = 64\ntimes = ["2020-01"]')], "outside the run"),
+        ([("n = 64", 'method = "morris"')], '"n" is missing'),
+        ([("n = 64", 'n = 64\nmethod = "morris"\nsecond_order = true')], "Sobol study"),
+        ([('"programme"]', '"first time programme above many"]')], "not a number"),
+    ],
+)
+def test_more_mistakes(
+    tiny: SimpleNamespace, tmp_path: Path, pairs: list[tuple[str, str]], words: str
+) -> None:
+    (tmp_path / "curves.mdl").write_text(CURVES, encoding="utf-8")
+    model = read_vensim(tmp_path / "curves.mdl", units="off")
+    changed(tiny, *pairs)
+    with pytest.raises(InputError, match=words):
+        study.run(tiny.file, model=model)

@@ -329,13 +329,19 @@ def study(
     out: Out = None,
     n: Annotated[
         int | None,
-        typer.Option("--n", min=2, help="Samples in place of the file's own number; a power of 2."),
+        typer.Option("--n", min=2, help="Samples in place of the file's own number; a power of 2 for Sobol."),
     ] = None,
     resume: Annotated[
         bool, typer.Option("--resume/--no-resume", help="Go on from an attempt that was stopped.")
     ] = True,
+    extend: Annotated[
+        bool,
+        typer.Option(
+            "--extend", help="Go on from the finished Sobol results to twice their samples, or to --n."
+        ),
+    ] = False,
 ) -> None:
-    """Run a sensitivity study: Sobol indices of outcomes over time, with intervals."""
+    """Run a sensitivity study as its file says: Sobol, Morris, plain draws or a tornado; says whether it was enough."""
     from flows.compare import CAVEAT
     from flows.inputs import read_study
     from flows.report.results import study_figures, study_month
@@ -360,12 +366,21 @@ def study(
                 show(finished, of)
 
             result = run_study(
-                file, out=folder, n=n, resume=resume, progress=progress, stage=_stage, finish=draw
+                file,
+                out=folder,
+                n=n,
+                resume=resume,
+                extend=extend,
+                progress=progress,
+                stage=_stage,
+                finish=draw,
             )
     except KeyboardInterrupt:
         _stopped(done, total)
         raise
     _print_indices(result, study_month(result, "2030-12"))
+    for sentence in result.verdict:
+        _say(sentence)
     _say(CAVEAT)
     _console(stderr=True).print(f"{result.runs:,} runs in {result.seconds:.0f} s.", style="dim")
     _written(folder, older)
@@ -827,30 +842,42 @@ def _print_comparison(comparison: Any, at: str) -> None:
     _say(f"{RULE[0].upper()}{RULE[1:]}")
 
 
+_STRENGTHS = {
+    "sobol": ("ST", "total-order index ST (95 % interval)"),
+    "morris": ("mu_star", "mean size of the elementary effects, in the outcome's unit (95 % interval)"),
+    "monte-carlo": ("rank_correlation", "rank correlation"),
+    "latin-hypercube": ("rank_correlation", "rank correlation"),
+    "tornado": ("swing", "change from one end to the other, in the outcome's unit"),
+}
+
+
 def _print_indices(result: Any, month: str) -> None:
     from flows.calendar import time_at_end
     from flows.compare import words
 
-    one = result.indices.sel(time=time_at_end(month), method="nearest")
-    table = _table(
-        "outcome", "unit", "strongest inputs: total-order index ST (95 % interval)", title=words(month)
-    )
+    name, meaning = _STRENGTHS[result.study.method]
+    tables = []
+    if result.indices.sizes["outcome"]:
+        one = result.indices.sel(time=time_at_end(month), method="nearest")
+        tables.append((words(month), one))
+    if result.numbers is not None:
+        tables.append(("Single numbers", result.numbers))
     above = False
-    for name in result.indices["outcome"].values:
-        row = one.sel(outcome=name)
-        order = row["ST"].fillna(-1).values.argsort()[::-1][:3]
-        said = [
-            f"{row['uncertainty'].values[i]} {float(row['ST'][i]):.2f} "
-            f"({float(row['ST_low'][i]):.2f} to {float(row['ST_high'][i]):.2f})"
-            for i in order
-            if float(row["ST"].fillna(-1)[i]) >= 0
-        ]
-        above = above or bool((row["ST"].fillna(0) > 1).any() or (row["ST_high"].fillna(0) > 1).any())
-        table.add_row(
-            str(row["title"].values), str(row["unit"].values), "; ".join(said) or "no variance at that date"
-        )
-    _console().print(table)
-    if result.study.n < _FEW:
+    for title, one in tables:
+        table = _table("outcome", "unit", f"strongest inputs: {meaning}", title=title)
+        if name == "swing":
+            one = one.assign(swing=one["high"] - one["low"])
+        for outcome in one["outcome"].values:
+            row = one.sel(outcome=outcome)
+            said = _strongest(row, name)
+            above = above or (
+                name == "ST" and bool((row["ST"].fillna(0) > 1).any() or (row["ST_high"].fillna(0) > 1).any())
+            )
+            table.add_row(
+                str(row["title"].values), str(row["unit"].values), said or "no variance at that date"
+            )
+        _console().print(table)
+    if result.study.method == "sobol" and result.study.n < _FEW:
         _say(
             f"Caution: with n = {result.study.n} the intervals are very wide and the order of the inputs may be "
             f"chance. Take n = {_FEW} or more to quote an index."
@@ -860,6 +887,26 @@ def _print_indices(result: Any, month: str) -> None:
             "A true index never exceeds 1: values of ST above 1, or an interval that reaches there, are sampling "
             "noise, which shrinks with more samples."
         )
+
+
+def _strongest(row: xr.Dataset, name: str) -> str:
+    """The three strongest inputs of an outcome, with intervals where there are any."""
+    size = abs(row[name]).fillna(-1)
+    said = []
+    for i in size.values.argsort()[::-1][:3]:
+        if float(size[i]) < 0:
+            continue
+        value = (
+            f"{float(row[name][i]):.2f}"
+            if name in ("ST", "rank_correlation")
+            else f"{float(row[name][i]):.4g}"
+        )
+        if f"{name}_low" in row:
+            ends = (float(row[f"{name}_{end}"][i]) for end in ("low", "high"))
+            digits = ".2f" if name == "ST" else ".3g"
+            value += " ({} to {})".format(*(format(x, digits) for x in ends))
+        said.append(f"{row['uncertainty'].values[i]} {value}")
+    return "; ".join(said)
 
 
 def _print_claims(verdicts: Sequence[Verdict], *, in_full: bool) -> None:

@@ -36,14 +36,17 @@ Saltelli, A. (2002). Making best use of model evaluations to compute sensitivity
 Communications 145(2), 280-297. doi:10.1016/S0010-4655(02)00280-1
 Chan, T. F., Golub, G. H., LeVeque, R. J. (1983). Algorithms for computing the sample variance. The American
 Statistician 37(3), 242-247. doi:10.1080/00031305.1983.10483115
+Khorashadi Zadeh, F. et al. (2017). Comparison of variance-based and moment-independent global sensitivity analysis
+approaches by application to the SWAT model. Environmental Modelling & Software 91, 210-222.
 Schmeiser, B. (1982). Batch size effects in the analysis of simulation output. Operations Research 30(3), 556-568.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -291,6 +294,10 @@ class Indices:
         First and total order.
     S2, S2_conf, S2_low, S2_high : ndarray, shape (k, k, …), or None
         Second order above the diagonal, NaN elsewhere.
+    dummy, dummy_conf, dummy_low, dummy_high : ndarray, shape (…)
+        First-order index of an input that the model lacks, by the product estimator: the covariance of outputs on A
+        and on B over the variance (Khorashadi Zadeh et al. 2017). Its true value is zero: what is no larger is noise.
+        (The estimators of S1 and ST themselves give exactly zero for such an input.)
     mean, variance : ndarray, shape (…)
         Mean of all runs; variance of the runs on A and B.
     n : int
@@ -311,6 +318,10 @@ class Indices:
     S2_conf: Array | None
     S2_low: Array | None
     S2_high: Array | None
+    dummy: Array
+    dummy_conf: Array
+    dummy_low: Array
+    dummy_high: Array
     mean: Array
     variance: Array
     n: int
@@ -331,8 +342,8 @@ class SobolSums:
       weights, sums are rounded to 2**-42 of the greatest, which makes the additions exact and so independent of
       their order.
 
-    Memory does not grow with n: ``BATCHES`` × quantities × (3 k + 3) numbers without second order, and
-    k + 1 + k (k - 1) / 2 more in the bracket with it.
+    Memory does not grow with n: ``BATCHES`` × quantities × (3 k + 4) numbers without second order, and
+    k + k (k - 1) / 2 more in the bracket with it.
 
     Parameters
     ----------
@@ -365,7 +376,7 @@ class SobolSums:
         self._quantities = int(np.prod(self.shape, dtype=np.int64))
         self._width = width(factors, second_order=second_order)
         self._pairs = [(j, m) for j in range(factors) for m in range(j + 1, factors)] if second_order else []
-        self._statistics = 3 * factors + 3 + (factors + 1 + len(self._pairs) if second_order else 0)
+        self._statistics = 3 * factors + 4 + (factors + len(self._pairs) if second_order else 0)
         self._blocks = 0
         self._waiting = np.empty((BATCHES, self._width, self._quantities))
         self._filled = 0
@@ -408,6 +419,31 @@ class SobolSums:
                 self._blocks += 1
                 self._filled = 0
 
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Everything that later updates and indices need, as arrays; `restore` takes it back, to the last bit."""
+        return {
+            "count": np.array([self._blocks, self._filled]),
+            "waiting": self._waiting[: self._filled].copy(),
+            "shift": np.zeros(0) if self._shift is None else self._shift,
+            "sums": self._sums,
+        }
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take back a state of sums of the same shape, factors, order and seed.
+
+        Raises
+        ------
+        ValueError
+            If the arrays have other shapes.
+        """
+        blocks, filled = (int(x) for x in state["count"])
+        if state["sums"].shape != self._sums.shape or len(state["waiting"]) != filled:
+            raise ValueError(f"sums of shape {state['sums'].shape} where {self._sums.shape} was expected")
+        self._blocks, self._filled = blocks, filled
+        self._waiting[:filled] = state["waiting"]
+        self._shift = np.array(state["shift"]) if state["shift"].size else None
+        self._sums[:] = state["sums"]
+
     def _batches_of(self, block: int) -> NDArray[np.intp]:
         """Batch of each group of a block."""
         rng = np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(block,)))
@@ -432,22 +468,24 @@ class SobolSums:
         into[3 * k] += a
         into[3 * k + 1] += b
         into[3 * k + 2] += a * a + b * b
+        into[3 * k + 3] += a * b
         if self.second_order:
-            ba, at = y[1 + k : 1 + 2 * k], 3 * k + 3
+            ba, at = y[1 + k : 1 + 2 * k], 3 * k + 4
             into[at : at + k] += ba
-            into[at + k] += a * b
-            at += k + 1
+            at += k
             for j in range(k - 1):
                 into[at : at + k - 1 - j] += ba[j] * ab[j + 1 :]
                 at += k - 1 - j
 
-    def indices(self, *, level: float = 0.95) -> Indices:
+    def indices(self, *, level: float = 0.95, pairs: bool = True) -> Indices:
         """Form the indices of all groups so far; more groups may follow.
 
         Parameters
         ----------
         level : float
             Of the intervals, inside (0, 1).
+        pairs : bool
+            Whether second-order indices are formed where their runs are there.
 
         Raises
         ------
@@ -469,7 +507,8 @@ class SobolSums:
         centre = self._centre(means)
         mean = centre + shift
         variance = _blank_rounding(self._variance_of(means), np.abs(mean))
-        estimates = self._estimates(means, centre, variance)
+        pairs = pairs and self.second_order
+        estimates = self._estimates(means, centre, variance, pairs=pairs)
         spread = [np.full_like(estimates, np.nan) for _ in range(3)]
         present = np.flatnonzero(counts)
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
@@ -483,14 +522,15 @@ class SobolSums:
             for row, statistics in enumerate(again):
                 statistics /= total[row]
                 divisor = np.where(np.isnan(variance[part]), np.nan, self._variance_of(statistics))
-                draws[row] = self._estimates(statistics, centre[part], divisor)
+                draws[row] = self._estimates(statistics, centre[part], divisor, pairs=pairs)
             for into, values in zip(spread, _intervals(draws, level), strict=True):
                 into[:, part] = values
         named: dict[str, Array | None] = {}
         for suffix, values in zip(("", "_conf", "_low", "_high"), (estimates, *spread), strict=True):
             named["S1" + suffix] = values[: self.factors].reshape(self.factors, *self.shape)
             named["ST" + suffix] = values[self.factors : 2 * self.factors].reshape(self.factors, *self.shape)
-            named["S2" + suffix] = self._square(values[2 * self.factors :]) if self.second_order else None
+            named["dummy" + suffix] = values[2 * self.factors].reshape(self.shape)
+            named["S2" + suffix] = self._square(values[2 * self.factors + 1 :]) if pairs else None
         return Indices(
             **named,  # type: ignore[arg-type]
             mean=mean.reshape(self.shape),
@@ -504,7 +544,7 @@ class SobolSums:
         k = self.factors
         total = (k + 1) * means[3 * k] + means[:k].sum(axis=0) + means[3 * k + 1]
         if self.second_order:
-            total = total + means[3 * k + 3 : 4 * k + 3].sum(axis=0)
+            total = total + means[3 * k + 4 : 4 * k + 4].sum(axis=0)
         return np.asarray(total / self._width)
 
     def _variance_of(self, means: Array) -> Array:
@@ -513,17 +553,18 @@ class SobolSums:
         half = 0.5 * (means[3 * k] + means[3 * k + 1])
         return np.asarray(np.maximum(0.5 * means[3 * k + 2] - half * half, 0.0))
 
-    def _estimates(self, means: Array, centre: Array, variance: Array) -> Array:
-        """S1, ST and the pairs' S2 stacked, (2 k + pairs, quantities), for mean statistics and a centre."""
+    def _estimates(self, means: Array, centre: Array, variance: Array, *, pairs: bool) -> Array:
+        """S1, ST, the dummy and the pairs' S2, (2 k + 1 + pairs, quantities), for mean statistics and a centre."""
         k = self.factors
         a, b = means[3 * k], means[3 * k + 1]
         first = _ratio(means[k : 2 * k] - centre * means[:k], variance)
         total = _ratio(0.5 * means[2 * k : 3 * k], variance)
-        parts = [first, total]
-        if self.second_order:
-            at = 3 * k + 3
-            ba, ab, product = means[at : at + k], means[:k] + a, means[at + k] - centre * (a + b)
-            for position, (j, m) in enumerate(self._pairs, at + k + 1):
+        product = means[3 * k + 3] - centre * (a + b)
+        parts = [first, total, _ratio(product + centre * centre, variance)[None]]
+        if pairs:
+            at = 3 * k + 4
+            ba, ab = means[at : at + k], means[:k] + a
+            for position, (j, m) in enumerate(self._pairs, at + k):
                 closed = _ratio(means[position] - centre * (ba[j] + ab[m]) - product, variance)
                 parts.append((closed - first[j] - first[m])[None])
         return np.concatenate(parts)

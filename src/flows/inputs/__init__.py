@@ -15,7 +15,7 @@ from flows.inputs.scenarios import (
     scenario_inputs,
     settings_inputs,
 )
-from flows.inputs.studies import Study, Uncertainty, check_study, list_studies, read_study
+from flows.inputs.studies import Measure, Study, Uncertainty, check_study, list_studies, read_study
 from flows.inputs.tables import find
 from flows.references import Expression, Reference, parse_number, parse_reference, parse_setting, take
 
@@ -23,6 +23,7 @@ __all__ = [
     "ConstantChange",
     "Expression",
     "LeverChange",
+    "Measure",
     "Outcome",
     "Reference",
     "Scenario",

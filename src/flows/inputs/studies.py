@@ -14,7 +14,8 @@ from flows import resources
 from flows.errors import InputError, near
 from flows.inputs.bounds import element_key, limits, range_text
 from flows.inputs.outcomes import Outcome, resolve_outcome
-from flows.inputs.tables import PLACES, Table, Text, find, read_rows, read_table, read_toml, shown_path
+from flows.inputs.tables import PLACES, Month, Table, Text, find, read_rows, read_table, read_toml, shown_path
+from flows.reductions import Reduction, split
 from flows.references import fold, parse_reference
 
 Distribution = Literal["uniform", "loguniform", "triangular", "normal", "lognormal", "beta", "discrete"]
@@ -36,12 +37,18 @@ _ARGUMENTS = ("min", "mode", "max", "mean", "sd", "median", "sigma", "a", "b", "
 
 
 class Uncertainty(Table):
-    """A constant that isn't known, with its distribution.
+    """Something that isn't known, with its distribution.
 
     Attributes
     ----------
     name : str
-        A constant of the model, or one element in its text form.
+        A constant of the model (levers and switches are constants), a stock for its initial value, or a lookup; one
+        element in its text form.
+    of : {"value", "scale", "between"}
+        What a draw means: the value itself; of a lookup the factor on all its points, or the share of the curve of
+        another lookup, from 0 (this one) to 1 (the other).
+    other : str or None
+        The other lookup.
     distribution : str
         ``uniform`` and ``loguniform`` (min, max), ``triangular`` (min, mode, max), ``normal`` (mean, sd; cut
         off at min and max where given), ``lognormal`` (median, sigma = standard deviation of the logarithm;
@@ -55,6 +62,8 @@ class Uncertainty(Table):
     """
 
     name: Text
+    of: Literal["value", "scale", "between"] = "value"
+    other: Text | None = None
     distribution: Distribution
     group: Text | None = None
     why: str = ""
@@ -89,6 +98,14 @@ class Uncertainty(Table):
             raise ValueError(f'"min" must lie below "max", found {self.min:g} and {self.max:g}')
         if kind == "loguniform" and self.min is not None and self.min <= 0:
             raise ValueError(f'"min" of a loguniform distribution must be above 0, found {self.min:g}')
+        if (self.other is None) == (self.of == "between"):
+            raise ValueError(
+                'of = "between" needs the key "other", the name of the other lookup'
+                if self.of == "between"
+                else 'the key "other" stands with of = "between" alone'
+            )
+        if self.of == "between" and not (self.support[0] >= 0 and self.support[1] <= 1):
+            raise ValueError('a share of the other curve lies between 0 and 1; set "min" and "max"')
         if kind == "triangular" and not self.min <= self.mode <= self.max:  # type: ignore[operator]
             raise ValueError(f'"mode" must lie between "min" and "max", found {self.mode:g}')
         self._check_discrete()
@@ -190,16 +207,31 @@ class Study(Table):
         Path of the model file, seen from the folder that holds ``models/``, or as given.
     scenario : str
         The scenario, or a combination, under which all runs are made.
-    method : {"sobol"}
+    method : {"sobol", "morris", "monte-carlo", "latin-hypercube", "tornado"}
         How the sample is drawn and analysed.
     n : int
-        A power of two; there are n (D + 2) runs for D uncertainties or groups, n (2 D + 2) with second order.
+        Of a Sobol study a power of two: there are n (D + 2) runs for D uncertainties or groups, n (2 D + 2) with
+        second order. Of a Morris study the number of trajectories of D + 1 runs. Otherwise the number of runs; a
+        tornado needs none.
     seed : int
         Of the sample and the bootstrap.
     second_order : bool
-        Whether second-order indices are wanted.
+        Whether second-order indices are wanted, of a Sobol study.
+    levels : int
+        Of the grid of a Morris study.
+    tails : float
+        Quantile of each uncertainty, and of its other end, between which a tornado moves it.
     outcomes : tuple of str
-        Names of ``models/outcomes.toml``, or variables of the model.
+        Names of ``models/outcomes.toml``, or variables of the model; reduced to a number by words before them:
+        ``final``, ``highest``, ``lowest``, ``mean``, ``integral``, ``time of highest``, ``time of lowest``, or ``first
+        time NAME above NUMBER``.
+    times : tuple of str
+        Months (``2030-12``) at which courses are analysed; all saved times by default.
+    worst : float
+        Share of the runs that count as the worst, for what drives them.
+    non_finite : {"stop", "leave out"}
+        What to do about a run with a value that isn't finite: stop and name it, or leave its group of runs out, list
+        it in ``left_out.csv`` and say so.
     uncertainties : tuple of Uncertainty
         Each with its distribution.
     resamples : int
@@ -214,10 +246,15 @@ class Study(Table):
     title: str = ""
     model: Text = "models/migration.mdl"
     scenario: Text = "current-course"
-    method: Literal["sobol"] = "sobol"
-    n: Annotated[int, Field(ge=2)]
+    method: Literal["sobol", "morris", "monte-carlo", "latin-hypercube", "tornado"] = "sobol"
+    n: Annotated[int, Field(ge=2)] = 2
     seed: Annotated[int, Field(ge=0)]
     second_order: bool = False
+    levels: Annotated[int, Field(ge=2)] = 4
+    tails: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    times: Annotated[tuple[Month, ...], Field(strict=False)] = ()
+    worst: Annotated[float, Field(gt=0, lt=0.5)] = 0.1
+    non_finite: Literal["stop", "leave out"] = "stop"
     outcomes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
     uncertainties: tuple[Uncertainty, ...]
     resamples: Annotated[int, Field(ge=0)] = 200
@@ -226,7 +263,15 @@ class Study(Table):
 
     @model_validator(mode="after")
     def _fits(self) -> Study:
-        if self.n & (self.n - 1):
+        if self.method != "tornado" and "n" not in self.model_fields_set:
+            raise InputError('the key "n" is missing', remedy="Add a line n = …")
+        if self.method != "sobol" and self.second_order:
+            raise ValueError("second-order indices belong to a Sobol study")
+        if self.method not in ("sobol", "morris") and any(u.group for u in self.uncertainties):
+            raise ValueError("groups belong to a Sobol or Morris study")
+        if self.method in ("monte-carlo", "latin-hypercube") and self.n < 20:
+            raise ValueError(f'"n" must be at least 20 runs, found {self.n}')
+        if self.method == "sobol" and self.n & (self.n - 1):
             below = 1 << (self.n.bit_length() - 1)
             raise ValueError(f'"n" must be a power of two, such as {below} or {2 * below}, found {self.n}')
         if len(self.uncertainties) < 2:
@@ -273,7 +318,35 @@ def read_study(name_or_path: str | Path) -> Study:
     return read_table(Study, data, shown, extra, arrays=("uncertainty",))
 
 
-def check_study(study: Study, model: Any, outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+class Measure(Table):
+    """What a study records: an outcome over time, or a number made of it.
+
+    Attributes
+    ----------
+    text : str
+        As the study names it.
+    outcome : Outcome
+    reduction : Reduction or None
+        None for the course over time.
+    """
+
+    text: Text
+    outcome: Outcome
+    reduction: Reduction | None = None
+
+    @property
+    def name(self) -> str:
+        """The outcome's name, with the words before it as typed."""
+        return self.text if self.reduction else self.outcome.name
+
+    @property
+    def title(self) -> str:
+        """As shown to people."""
+        title = self.outcome.title or self.outcome.name
+        return f"{self.text} ({title})" if self.reduction and self.outcome.title else title
+
+
+def check_study(study: Study, model: Any, outcomes: Sequence[Outcome]) -> tuple[Measure, ...]:
     """Check a study against the model that it names.
 
     Parameters
@@ -281,52 +354,100 @@ def check_study(study: Study, model: Any, outcomes: Sequence[Outcome]) -> tuple[
     study : Study
         As read.
     model : flows.Model
-        Its constants and their ranges are consulted.
+        Its constants, stocks and lookups and their ranges are consulted.
     outcomes : sequence of Outcome
         Those that the study may name.
 
     Returns
     -------
-    tuple of Outcome
+    tuple of Measure
         One for each name in ``study.outcomes``.
 
     Raises
     ------
     InputError
-        If an uncertainty is no constant or can leave the range declared in the model, or an outcome isn't
+        If an uncertainty is nothing that can be set or can leave the range declared in the model, or an outcome isn't
         known.
     """
     for uncertainty in study.uncertainties:
-        where = f'{uncertainty.where}, key "name"'
-        reference = parse_reference(uncertainty.name, where=where)
-        if reference.name not in model.constants:
+        if uncertainty.of == "value":
+            _check_value(uncertainty, model)
+        else:
+            _check_curves(uncertainty, model)
+    return tuple(_measure(text, outcomes, model, f'{study.file}, key "outcomes"') for text in study.outcomes)
+
+
+def _check_value(uncertainty: Uncertainty, model: Any) -> None:
+    where = f'{uncertainty.where}, key "name"'
+    reference = parse_reference(uncertainty.name, where=where)
+    catalogue = model.stocks if reference.name in model.stocks else model.constants
+    if reference.name not in catalogue:
+        if reference.name in model.lookups:
             raise InputError(
-                f'no constant "{reference.name}" in the model',
+                f'"{reference.name}" is a lookup',
                 where=where,
-                remedy=near(reference.name, model.constants.names),
+                remedy='Add of = "scale", a factor on its points, or of = "between" with the other lookup',
             )
-        item = model.constants[reference.name]
-        element_key(reference, item, model, where)
-        if item.subscripts and not reference.elements:
-            first = ",".join(str(model.subscripts[name].value[0]) for name in item.subscripts)
+        raise InputError(
+            f'no constant "{reference.name}" in the model',
+            where=where,
+            remedy=near(reference.name, [*model.constants.names, *model.stocks.names]),
+        )
+    item = catalogue[reference.name]
+    element_key(reference, item, model, where)
+    if item.subscripts and not reference.elements:
+        first = ",".join(str(model.subscripts[name].value[0]) for name in item.subscripts)
+        raise InputError(
+            f'"{item.name}" has a value for each element; one draw would level them',
+            where=where,
+            remedy=f'Name one element, such as "{item.name}[{first}]"',
+        )
+    (low, high), (least, most) = uncertainty.support, limits(item)
+    if low < least or high > most:
+        raise InputError(
+            f'the distribution leaves the range of the constant "{item.name}"',
+            where=uncertainty.where,
+            found=f"values from {low:g} to {high:g}",
+            expected=range_text(item),
+            remedy="Set min and max inside it" if "min" in _arguments(uncertainty) else "",
+        )
+
+
+def _check_curves(uncertainty: Uncertainty, model: Any) -> None:
+    for key, name in (("name", uncertainty.name), ("other", uncertainty.other)):
+        if name is None:
+            continue
+        where = f'{uncertainty.where}, key "{key}"'
+        if name not in model.lookups:
             raise InputError(
-                f'"{item.name}" has a value for each element; one draw would level them',
+                f'no lookup "{name}" in the model', where=where, remedy=near(name, model.lookups.names)
+            )
+        item = model.lookups[name]
+        if item.subscripts:
+            raise InputError(
+                f'the lookup "{item.name}" has subscripts, which a study can\'t vary', where=where
+            )
+        if uncertainty.of == "between" and (np.diff(item.value[0]) <= 0).any():
+            raise InputError(
+                f'the lookup "{item.name}" jumps at one point, between two curves it can\'t',
                 where=where,
-                remedy=f'Name one element, such as "{item.name}[{first}]"',
+                remedy='Set the jump apart by a small step, or use of = "scale"',
             )
-        (low, high), (least, most) = uncertainty.support, limits(item)
-        if low < least or high > most:
-            raise InputError(
-                f'the distribution leaves the range of the constant "{item.name}"',
-                where=uncertainty.where,
-                found=f"values from {low:g} to {high:g}",
-                expected=range_text(item),
-                remedy="Set min and max inside it" if "min" in _arguments(uncertainty) else "",
-            )
-    return tuple(
-        resolve_outcome(text, outcomes, model=model, where=f'{study.file}, key "outcomes"')
-        for text in study.outcomes
+
+
+def _measure(text: str, outcomes: Sequence[Outcome], model: Any, where: str) -> Measure:
+    """Find what a study records under a name; an outcome's own name counts before words that reduce."""
+    reduction, rest = split(text, where=where)
+    if reduction is None or any(fold(o.name) == fold(text) for o in outcomes) or _is_variable(text, model):
+        return Measure(text=text, outcome=resolve_outcome(text, outcomes, model=model, where=where))
+    return Measure(
+        text=text, outcome=resolve_outcome(rest, outcomes, model=model, where=where), reduction=reduction
     )
+
+
+def _is_variable(text: str, model: Any) -> bool:
+    name = fold(text.split("[")[0])
+    return any(fold(known) == name for known in model.names)
 
 
 def _arguments(uncertainty: Uncertainty) -> tuple[str, ...]:

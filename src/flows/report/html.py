@@ -449,9 +449,10 @@ def _band(data: ReportData, outcome: Outcome) -> dict[str, str]:
 
     A rate is averaged over the same twelve months as the level beside it.
     """
-    if data.study is None or outcome.name not in data.study.bands["outcome"].values:
+    bands = None if data.study is None else data.study.bands
+    if bands is None or outcome.name not in bands["outcome"].values:
         return {}
-    values = data.study.bands["value"].sel(outcome=outcome.name)
+    values = bands["value"].sel(outcome=outcome.name)
     end = time_at_end(data.date)
     rate = outcome.unit.replace(" ", "").endswith("/Month")
     at = (
@@ -697,7 +698,8 @@ def _meaning(comment: str) -> str:
 
 def _bands(study: StudyResult, names: Sequence[str], month: str, observed: pd.DataFrame) -> list[Picture]:
     found = []
-    for name in names:
+    for name in names if study.bands is not None else ():
+        assert study.bands is not None
         one = study.bands.sel(outcome=name)
         title, unit = str(one["title"].values), _unit(str(one["unit"].values))
         at = one["value"].sel(time=time_at_end(month), method="nearest")

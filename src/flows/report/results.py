@@ -234,11 +234,14 @@ def study_figures(result: StudyResult, folder: Path, *, at: str = "2030-12") -> 
 
     names = [str(name) for name in result.indices["outcome"].values]
     at = study_month(result, at)
-    pictures: dict[str, Figure] = {
-        "bands": figures.fan(result.bands, names[:_PANELS], source=SOURCE),
-        "indices_over_time": figures.indices_over_time(result.indices, names[:_PANELS], source=SOURCE),
-        "total_order": figures.total_heatmap(result.indices, at=at, source=SOURCE),
-    }
+    pictures: dict[str, Figure] = {}
+    if result.bands is not None and names:
+        pictures["bands"] = figures.fan(result.bands, names[:_PANELS], source=SOURCE)
+    if result.study.method == "sobol" and names:
+        pictures["indices_over_time"] = figures.indices_over_time(
+            result.indices, names[:_PANELS], source=SOURCE
+        )
+        pictures["total_order"] = figures.total_heatmap(result.indices, at=at, source=SOURCE)
     return [path for name, figure in pictures.items() for path in figures.save(figure, folder / name)]
 
 

@@ -1,0 +1,210 @@
+"""A sensitivity study: from its file to results on disk, in chunks that survive an interruption.
+
+The walk: study file → `plan.Plan` (sample, model, arrangement of outcomes) → chunks of complete groups of runs, each
+run by `flows.simulate` over the dimension ``draw`` → a collector of `methods` → labelled arrays, verdict and tables of
+`results`. A Sobol study keeps sums, so its memory doesn't grow with the number of samples; bands and what drives the
+worst runs come from the plain draws among its first groups.
+
+While a study runs, its finished work lies in a folder beside the results (`work`), marked with the digest of all that
+decides the numbers. A study that was stopped goes on from there and ends with the same bits; a finished Sobol study
+can be extended to more samples, with every run made before.
+"""
+
+from __future__ import annotations
+
+import time as clock
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from flows import provenance
+from flows.errors import InputError
+from flows.inputs import Study
+from flows.study import methods, results
+from flows.study.methods import LEVEL, QUANTILES, RESAMPLES
+from flows.study.plan import Plan, Simulate, make_plan
+from flows.study.results import StudyResult, read
+from flows.study.work import STATE, WorkFolder, read_state, write_state
+
+__all__ = ["LEVEL", "QUANTILES", "RESAMPLES", "StudyResult", "read", "run"]
+
+
+def run(
+    path_or_study: str | Path | Study,
+    *,
+    model: Any = None,
+    out: str | Path | None = None,
+    n: int | None = None,
+    resume: bool = True,
+    extend: bool = False,
+    keep: bool = True,
+    progress: Callable[[int, int], None] | None = None,
+    stage: Callable[[str], None] | None = None,
+    finish: Callable[[StudyResult, Path], None] | None = None,
+    simulate: Simulate | None = None,
+    command: str | Sequence[str] | None = None,
+) -> StudyResult:
+    """Run a study, or the rest of one that was stopped, or more samples of one that is done.
+
+    Parameters
+    ----------
+    path_or_study : str, Path or Study
+        Name of a shipped study, path of a study file, or a study as read.
+    model : flows.Model, optional
+        In place of the one that the study names.
+    out : path, optional
+        Results folder. None writes nothing and keeps no checkpoints.
+    n : int, optional
+        In place of the study's own number of samples.
+    resume : bool
+        Go on from the work of an earlier attempt. Only work of exactly the same study is used.
+    extend : bool
+        Go on from the finished results of the same Sobol study in ``out``, to twice their number of samples or to
+        ``n``.
+    keep : bool
+        Keep the sums of a Sobol study with its results, so that it can be extended.
+    progress : callable, optional
+        Called with (runs done, runs in all) at the start and after every chunk.
+    stage : callable, optional
+        Called with words for what begins.
+    finish : callable, optional
+        Called with the result and the folder in which it is being written, before that folder takes its
+        place: for figures, so that they appear together with the numbers.
+    simulate : callable, optional
+        In place of `flows.simulate`.
+    command : str or sequence of str, optional
+        For the provenance record; the process's command line by default.
+
+    Returns
+    -------
+    StudyResult
+        The same bits whatever the chunks, the threads and the interruptions, extended or run at once.
+
+    Raises
+    ------
+    InputError
+        Something in the study doesn't fit its schema, the scenario or the model, or there is nothing to extend.
+    ResultError
+        A run gave a value that isn't finite (named with its inputs), or the results can't be written.
+    """
+    started, began = provenance.now(), clock.monotonic()
+    target = None if out is None else Path(out).resolve()
+    if target is not None:
+        provenance.check_replaceable(target)
+    stage = stage or (lambda _: None)
+    stage("Reading the study and its model; the first run compiles it, which may take a minute once")
+    if extend:
+        n = _samples_of(target, n)
+    plan = make_plan(path_or_study, model=model, n=n, simulate=simulate)
+    kept = methods.collector(plan)
+    work = None if target is None else WorkFolder.open(target, plan, resume=resume)
+    if work:
+        _take_back(kept, work, target if extend else None, plan)
+    if extend and not kept.taken:
+        raise InputError(
+            "the results here are of another study, model or version, and can't be extended",
+            where=str(out),
+            remedy="Run the study without --extend",
+        )
+    entry = None
+    if target is not None:
+        entry = provenance.record(
+            command=command,
+            inputs=plan.files,
+            seed=plan.study.seed,
+            started=started,
+            extra={
+                "study": plan.study.model_dump(mode="json", exclude_none=True),
+                "runs": plan.sample.runs,
+                "plan": plan.digest(),
+            },
+        )
+    _run_chunks(plan, kept, work, stage, progress)
+    result = results.result(plan, kept, seconds=clock.monotonic() - began)
+    if target is None or work is None:
+        return result
+    with provenance.results_folder(target, entry={**(entry or {}), "seconds": result.seconds}) as folder:
+        results.write(result, folder)
+        state = kept.state() if keep else None
+        if state is not None:
+            write_state(folder / STATE, state)
+        if finish:
+            finish(result, folder)
+    work.remove()
+    return replace(result, folder=Path(str(out)))
+
+
+def _run_chunks(
+    plan: Plan,
+    kept: methods.Collector,
+    work: WorkFolder | None,
+    stage: Callable[[str], None],
+    progress: Callable[[int, int], None] | None,
+) -> None:
+    """Run what isn't done yet, chunk by chunk, and give everything to the collector."""
+    width = plan.sample.width
+    there = kept.taken
+    if work:
+        there += sum(stop - start for start, stop in plan.spans(kept.taken) if work.has(start, stop))
+    if there:
+        stage(f"Going on from {there * width:,} of {plan.sample.runs:,} runs")
+    if progress:
+        progress(there * width, plan.sample.runs)
+    for start, stop in plan.spans(kept.taken):
+        values = work.load(start, stop) if work else None
+        if values is None:
+            values = plan.values(start, stop)
+            if work and (plan.study.non_finite == "leave out" or np.isfinite(values).all()):
+                work.save(start, values)
+        faults = plan.faults(values, start)
+        if faults and plan.study.non_finite == "stop":
+            if work:
+                work.remove()
+            raise plan.refusal(faults[0])
+        groups = np.setdiff1d(np.arange(start, stop), [row["group"] for row in faults])
+        kept.left_out.extend(faults)
+        kept.update(values[groups - start], groups)
+        kept.taken = stop
+        if work and work.due:
+            state = kept.state()
+            if state is not None:
+                work.snapshot(state)
+        if progress:
+            progress(max(there, stop) * width, plan.sample.runs)
+
+
+def _samples_of(target: Path | None, n: int | None) -> int:
+    """Number of samples to which the results in a folder are to be extended."""
+    done = None if target is None else provenance.read_record(target)
+    if done is None or "study" not in done or target is None or not (target / STATE).is_file():
+        raise InputError(
+            "nothing to extend",
+            where=str(target or ""),
+            expected="the finished results of a Sobol study",
+            remedy="Run the study without --extend first",
+        )
+    before = int(done["study"]["n"])
+    if n is None:
+        return 2 * before
+    if n <= before:
+        raise InputError(
+            "the study has as many samples already", found=f"n = {n}", expected=f"more than {before}"
+        )
+    return n
+
+
+def _take_back(kept: methods.Collector, work: WorkFolder, finished: Path | None, plan: Plan) -> None:
+    """Restore the sums of unfinished work or, to extend them, of finished results."""
+    state = work.state()
+    if state is None and finished is not None:
+        done = provenance.read_record(finished)
+        if done and done.get("plan") == plan.digest():
+            state = read_state(finished / STATE)
+    if state is not None:
+        try:
+            kept.restore(state)
+        except (ValueError, KeyError):
+            kept.taken = 0
