@@ -513,22 +513,22 @@ def test_a_stopped_study_says_what_is_kept(
 ) -> None:
     from flows import study
 
-    save, count = study._WorkFolder.save, []
+    save, count = study.WorkFolder.save, []
 
-    def stop(self: study._WorkFolder, start: int, values: object) -> None:
+    def stop(self: study.WorkFolder, start: int, values: object) -> None:
         save(self, start, values)  # type: ignore[arg-type]
         count.append(start)
         if len(count) == 2:
             raise KeyboardInterrupt
 
-    monkeypatch.setattr(study, "_CHUNK_RUNS", 8)
-    monkeypatch.setattr(study._WorkFolder, "save", stop)
+    monkeypatch.setattr("flows.study.plan.CHUNK_RUNS", 8)
+    monkeypatch.setattr(study.WorkFolder, "save", stop)
     assert cli.main(["study", "base", "--n", "32"]) == 130
     error = capsys.readouterr().err
     assert error.startswith("Reading the study and its model")
     assert "are finished and kept; the same command goes on from there" in error
     assert error.strip().endswith("Interrupted.")
-    monkeypatch.setattr(study._WorkFolder, "save", save)
+    monkeypatch.setattr(study.WorkFolder, "save", save)
     assert cli.main(["study", "base", "--n", "32"]) == 0
     out, error = capsys.readouterr()
     assert "Going on from 16 of 128 runs" in error
@@ -538,15 +538,15 @@ def test_a_stopped_study_says_what_is_kept(
 def test_an_index_above_one_is_explained(
     small_root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from flows import study
+    from flows.study import results
 
-    made = study._indices
+    made = results._of_sobol
 
-    def inflated(*arguments: Any) -> xr.Dataset:
-        found = made(*arguments)
-        return found.assign(ST_high=found["ST_high"] + 1)
+    def inflated(*arguments: Any) -> tuple[xr.Dataset, xr.Dataset | None]:
+        courses, numbers = made(*arguments)
+        return courses.assign(ST_high=courses["ST_high"] + 1), numbers
 
-    monkeypatch.setattr(study, "_indices", inflated)
+    monkeypatch.setattr(results, "_of_sobol", inflated)
     assert cli.main(["study", "base", "--n", "8"]) == 0
     out = capsys.readouterr().out
     assert "n = 8" in out
