@@ -13,6 +13,7 @@ from fractions import Fraction
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d+)?)|(?P<op>[*/^()\-])|(?P<name>\"[^\"]*\"|[^\s*/^()\d][^*/^()]*))"
 )
+_LONGEST = 300
 _NONE = frozenset({"dmnl", "dimensionless", "1", "fraction", "ratio"})
 
 
@@ -89,6 +90,8 @@ class Units:
         """
         unit = self._known.get(text)
         if unit is None:
+            if len(text) > _LONGEST:
+                raise ValueError(f'the unit "{text[:30]}…" is too long')
             unit = self._known[text] = _Parser(text, self._name).unit()
         return unit
 

@@ -64,9 +64,40 @@ def expressions(
     )
 
 
+# Shapes of equations that need a left side of their own; {0} is an expression, {1} a condition.
+PLAIN_SHAPES = (
+    "SMOOTH({0}, 2.5)",
+    "SMOOTH3I({0}, 4.5, 0.5)",
+    "SMOOTH N({0}, 4.5, 0.5, 2)",
+    "DELAY1I({0}, 3.5, 1.5)",
+    "DELAY3I({0}, 4.5, 1.5)",
+    "DELAY N({0}, 4.5, 1.5, 4)",
+    "DELAY FIXED({0}, 1.5, 0.25)",
+    "INITIAL({0})",
+    "ACTIVE INITIAL({0}, 1.5)",
+    "SAMPLE IF TRUE({1}, {0}, 0.5)",
+    "TREND(1.5 + ABS({0}), 2.5, 0.125)",
+    "FORECAST(1.5 + ABS({0}), 2.5, 3.5)",
+    "WITH LOOKUP({0}, ((-2,1),(0,0.5),(3,-4)))",
+    "0.5 * PULSE TRAIN(1.2, 0.5, 1.5, 4.2) + ({0})",
+)
+LOOPED_SHAPES = (
+    "SMOOTHI({0}, 2.5, 1.5)",
+    "SMOOTH3({0}, 4.5)",
+    "DELAY1({0}, 3.5)",
+    "DELAY3({0}, 4.5)",
+    "DELAY FIXED({0}, 1.5, 0.25)",
+    "SAMPLE IF TRUE({1}, {0}, 0.5)",
+)
+
+
 @st.composite
 def models(draw: st.DrawFn, *, memory: bool = True) -> str:
-    """Equations of a small model, in any order: constants, a lookup, stocks, auxiliaries, subscripted or not."""
+    """Equations of a small model, in any order: constants, a lookup, stocks, auxiliaries, subscripted or not.
+
+    With `memory`, delays and smooths too, lookups and equations by element, :EXCEPT:, partial and mapped ranges,
+    tables of two ranges and a macro.
+    """
     xs = sorted(draw(st.sets(st.integers(-5, 9), min_size=2, max_size=6)))
     points = [(x, draw(st.integers(-20, 20)) / 4) for x in xs]
     blocks = [
@@ -77,23 +108,63 @@ def models(draw: st.DrawFn, *, memory: bool = True) -> str:
     ]
     scalars: tuple[str, ...] = ("k1", "k2", "s1")
     arrays: tuple[str, ...] = ("c1", "s2")
+    condition = st.sampled_from(["Time > 2.1", "k1 > k2", "s1 > 0.3", "Time < 3.9 :AND: k2 > 0.1"])
     for i in range(draw(st.integers(2, 6))):
         if draw(st.booleans()):
             right = draw(expressions(scalars, arrays, True))
             if memory and draw(st.integers(0, 4)) == 0:
-                right = draw(
-                    st.sampled_from(["SMOOTHI({}, 2.5, 1.5)", "SMOOTH3({}, 4.5)", "DELAY1({}, 3.5)"])
-                ).format(right)
+                right = draw(st.sampled_from(LOOPED_SHAPES)).format(right, draw(condition))
             blocks.append(f"a{i}[R] = {right}")
             arrays += (f"a{i}",)
         else:
             right = draw(expressions(scalars, arrays, False))
-            if memory and draw(st.integers(0, 4)) == 0:
-                right = draw(
-                    st.sampled_from(["SMOOTH({}, 2.5)", "DELAY3I({}, 4.5, 1.5)", "INITIAL({})"])
-                ).format(right)
+            if memory and draw(st.integers(0, 2)) == 0:
+                right = draw(st.sampled_from(PLAIN_SHAPES)).format(right, draw(condition))
             blocks.append(f"a{i} = {right}")
             scalars += (f"a{i}",)
+    head = f"R : {', '.join(ELEMENTS)} ~~|\n"
+    if memory:
+        head += "Part : e1, e2 ~~|\nS : h1, h2, h3 -> R ~~|\nT : g1, g2 ~~|\n"
+        one = st.sampled_from(scalars)
+        each = st.sampled_from(arrays)
+        shapes = {
+            "by element": [
+                f"b1[e1] = {draw(expressions(scalars, arrays, False))}",
+                f"b1[e2] = {draw(one)} * Time",
+                f"b1[e3] = SUM({draw(each)}[R!]) - {draw(one)}",
+            ],
+            "except": [
+                f"b1[R] :EXCEPT: [e2] = {draw(expressions(scalars, arrays, True))}",
+                f"b1[e2] = {draw(one)}",
+            ],
+            "part": [
+                f"p1[Part] = {draw(each)}[Part] + {draw(one)}",
+                f"b1[R] = {draw(each)}[R] * SUM(p1[Part!])",
+            ],
+            "mapped": [f"m1[S] = {draw(each)}[R] - {draw(one)}", "b1[R] = m1[h2] + SUM(m1[S!])"],
+            "table": [
+                f"t2[R, T] = {draw(each)}[R] * t1[T] + {draw(one)}",
+                "t1[T] = 0.5, 2.5",
+                "b1[R] = SUM(t2[R, T!]) - VMAX(t2[R!, g1])",
+            ],
+            "lookups": [
+                "l1[e1]((0,0),(2,5.5))",
+                "l1[e2]((-1,3),(2,5.5),(4,0))",
+                "l1[e3]((0,1),(8,-1.5))",
+                f"b1[R] = l1[R]({draw(each)}[R])",
+            ],
+            "macro": [f"b1[R] = 0.5 * {draw(each)}[R]", f"b2 = CALM({draw(one)}, 2.5) - {draw(one)}"],
+            "selected": [f"b1[R] = c1[R] + VECTOR SELECT(c1[R!], {draw(each)}[R!], 0.5, 0, 0)"],
+        }
+        shape = draw(st.sampled_from(sorted(shapes)))
+        blocks += shapes[shape]
+        arrays += ("b1",)
+        if shape == "macro":
+            macro = (
+                ":MACRO: CALM(x, time)\nCALM = INTEG((x - CALM) / time, 0.25 * x + 0.5) ~~|\n:END OF MACRO:\n"
+            )
+            head = macro + head
+            scalars += ("b2",)
     flow = draw(st.sampled_from([s for s in scalars if s != "s1"]))
     flows = draw(st.sampled_from([a for a in arrays if a != "s2"]))
     blocks += [
@@ -103,7 +174,7 @@ def models(draw: st.DrawFn, *, memory: bool = True) -> str:
         "s2[R] = INTEG(f2[R] - s2[R] * 0.25, c1[R])",
     ]
     blocks = draw(st.permutations(blocks))
-    return f"R : {', '.join(ELEMENTS)} ~~|\n" + "".join(f"{b} ~~|\n" for b in blocks)
+    return head + "".join(f"{b} ~~|\n" for b in blocks)
 
 
 class Walker:

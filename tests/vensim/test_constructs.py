@@ -252,7 +252,7 @@ def test_delays_and_smooths_of_any_order(engine: Literal["compiled", "python"]) 
 def test_an_order_that_is_not_known_before_the_run_is_refused_by_name() -> None:
     with pytest.raises(UnsupportedError, match="DELAY N with an order that isn't known before the run"):
         simulate(small_model("n = INTEG(1, 2) ~~|\nx = DELAY N(1, 3, 0, n) ~~|\n"), engine="compiled")
-    with pytest.raises(ModelError, match="the order of SMOOTH N is at least 1, found 0"):
+    with pytest.raises(ModelError, match="the order of SMOOTH N is out of range, found 0"):
         small_model("x = SMOOTH N(1, 3, 0, 0) ~~|\n")
 
 

@@ -23,6 +23,7 @@ from flows.model.ir import (
     Subscript,
     Variable,
     Vector,
+    walk,
 )
 from flows.references import fold
 from flows.vensim.context import Scope
@@ -38,6 +39,15 @@ from flows.vensim.tree import (
 from flows.vensim.vectors import Vectors
 
 NOT_AVAILABLE = -(2.0**109)
+_HIGHEST_ORDER = 1000
+# Functions whose arguments come to stand several times in what they are rewritten to.
+_TWICE = frozenset(
+    (
+        *("vector select", "forecast", "trend", "npv", "get data between times", "get data mean"),
+        *("random lookup", "random pink noise", "sample if true"),
+    )
+)
+_MOST_NODES = 100_000
 _FAMILIES = ("get ", "random ", "delay ", "vector ", "lookup ", "queue ", "task ", "rc ", "depreciate ")
 
 
@@ -45,6 +55,18 @@ class Calls(Series, Vectors, Macros):
     """What stands before a parenthesis."""
 
     def _apply(self, node: Apply, scope: Scope, span: Span) -> Expr:
+        expr = self._call(node, scope, span)
+        if fold(node.name) in _TWICE:
+            for k, _ in enumerate(walk(expr)):
+                if k > _MOST_NODES:
+                    raise self._error(
+                        f'the equation of "{scope.definition.name}" becomes too large',
+                        node.at,
+                        remedy=f"Give what stands inside {node.name} a variable of its own",
+                    )
+        return expr
+
+    def _call(self, node: Apply, scope: Scope, span: Span) -> Expr:
         key = fold(node.name)
         definitions = self.by_name.get(key)
         if definitions and (definitions[0].operator == "(" or is_lookups(definitions[0].expression)):
@@ -123,8 +145,13 @@ class Calls(Series, Vectors, Macros):
                     raise self._unsupported(
                         f"{node.name} with an order that isn't known before the run", node.at
                     )
-                if round(order) < 1:
-                    raise self._error(f"the order of {node.name} is at least 1", node.at, found=f"{order:g}")
+                if not 0.5 < order < _HIGHEST_ORDER + 0.5:
+                    raise self._error(
+                        f"the order of {node.name} is out of range",
+                        node.at,
+                        found=f"{order:g}",
+                        expected=f"1 to {_HIGHEST_ORDER}",
+                    )
                 arguments = (*arguments[:3], Number(order, span))
             own = None
             if node is scope.definition.expression and scope.locals is None:

@@ -56,12 +56,16 @@ class Context(ABC):
         self.files = external.Files(Path(source.path).parent, external.tags(source.settings))
         self.data = data
         self.ranges: dict[str, Range] = {}
+        self.sets: dict[str, frozenset[str]] = {}  # elements of each range
+        self.holders: dict[str, list[str]] = {}  # ranges of each element
         self.mappings: dict[tuple[str, str], dict[str, str]] = {}
         self.macros = {fold(m.name): m for m in source.macros}
         self.element_spelling: dict[str, str] = {}
         self.hidden: dict[str, Variable] = {}
         self.tables: dict[str, list[tuple[Axes, list[Table]]]] = {}  # of data variables and external lookups
         self.discrete: list[tuple[Expr, Apply, str]] = []  # discrete delays: time, call, variable
+        self.values_at_start: dict[str, float | None] = {}  # of scalar variables, where they are known
+        self.elements = 0  # of all variables so far
         self.calls = 0  # macros expanded so far
         self.vectors = 0  # vector functions so far
         self.draws: dict[str, int] = {}  # random functions so far in each equation

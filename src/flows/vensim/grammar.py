@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import bisect
 import re
-from dataclasses import dataclass
 from itertools import accumulate
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from flows.errors import ModelError
 from flows.model.ir import Span
@@ -50,8 +49,7 @@ _NESTED_COMMENTS = 3
 BLANKS = re.compile(r"\s+")
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A token: kind (``name``, ``number``, ``string``, ``keyword``, ``symbol``, ``end``), text and offset."""
 
     kind: str
@@ -120,7 +118,7 @@ class Reader:
         raise self.source.error(
             "this character can't stand in an equation",
             offset + at,
-            found=f'"{text[at]}"',
+            found=f'"{text[at]}"' if text[at].isprintable() else f"U+{ord(text[at]):04X}",
             remedy='Remove it, or put the whole name in double quotes ("…")',
         )
 
@@ -234,8 +232,7 @@ class Reader:
         """Read what stands before or after an operator."""
         token = self.token
         if token.kind == "number":
-            self.take()
-            return Num(float(token.text), token.at)
+            return Num(self.number("a number"), token.at)
         if token.kind == "string":
             self.take()
             return Text(token.text[1:-1], token.at)
@@ -329,7 +326,11 @@ class Reader:
             return -(2.0**109)
         if self.token.kind != "number":
             raise self.wrong(what)
-        return sign * float(self.take().text)
+        token = self.take()
+        value = float(token.text)
+        if value == float("inf"):
+            raise self.source.error("this number is too large", token.at, found=token.text[:20])
+        return sign * value
 
     def points(self, at: int) -> Points:
         """Read lookup points after the opening parenthesis, up to and with the closing one."""

@@ -39,21 +39,26 @@ class Known(Context):
                 return self._fixed(definitions[0].expression) if definitions[0].expression else None
         return node.value if isinstance(node, Num) else None
 
-    def _at_start(self, node: Node | None, depth: int = 0) -> float | None:
+    def _at_start(self, node: Node | None) -> float | None:
         """The value of a scalar expression of constants and steps at INITIAL TIME; None for anything else."""
 
         def inner(part: Node) -> float | None:
-            return self._at_start(part, depth + 1)
+            return self._at_start(part)
+
+        def constant(key: str) -> float | None:
+            if key not in self.values_at_start:
+                self.values_at_start[key] = None  # a name that leads back to itself has no value
+                definitions = self.by_name.get(key, [])
+                if self._is_scalar(definitions) and definitions[0].expression is not None:
+                    self.values_at_start[key] = inner(definitions[0].expression)
+            return self.values_at_start[key]
 
         match node:
-            case _ if depth > 50:
-                return None
             case Num():
                 return node.value
             case Name(subscripts=()):
                 key = "initial time" if fold(node.name) == "time" else fold(node.name)
-                definitions = self.by_name.get(key, [])
-                return inner(definitions[0].expression) if self._is_scalar(definitions) else None  # type: ignore[arg-type]
+                return constant(key)
             case Op():
                 values = [inner(o) for o in node.operands]
                 return _arithmetic(node.operator, [v for v in values if v is not None], len(values))
@@ -89,22 +94,28 @@ class Known(Context):
         )
 
 
-def constant_value(expr: Expr, variables: Mapping[str, Variable], depth: int = 0) -> float | None:
+def constant_value(
+    expr: Expr, variables: Mapping[str, Variable], known: dict[str, float | None] | None = None
+) -> float | None:
     """The value of arithmetic with unsubscripted constants; None for anything else."""
+    known = {} if known is None else known
     match expr:
         case Number():
             return expr.value
-        case Ref(subscripts=()) if expr.name in variables and depth < 50:
+        case Ref(subscripts=()) if expr.name in variables:
             equation = variables[expr.name].equations[0]
             if equation.values:
                 return equation.values[0]
             if variables[expr.name].kind == "auxiliary" and equation.expr is not None:
-                return constant_value(equation.expr, variables, depth + 1)
+                if expr.name not in known:
+                    known[expr.name] = None  # a name that leads back to itself has no value
+                    known[expr.name] = constant_value(equation.expr, variables, known)
+                return known[expr.name]
         case Unary(operator="-"):
-            value = constant_value(expr.operand, variables, depth + 1)
+            value = constant_value(expr.operand, variables, known)
             return None if value is None else -value
         case Binary(operator="+" | "-" | "*" | "/" as operator):
-            left, right = (constant_value(e, variables, depth + 1) for e in (expr.left, expr.right))
+            left, right = (constant_value(e, variables, known) for e in (expr.left, expr.right))
             if left is None or right is None or (operator == "/" and right == 0):
                 return None
             match operator:

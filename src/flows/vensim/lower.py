@@ -31,7 +31,7 @@ from flows.vensim.calls import Calls
 from flows.vensim.context import Axes, Scope
 from flows.vensim.functions import FUNCTIONS
 from flows.vensim.known import constant_value
-from flows.vensim.series import external_kind
+from flows.vensim.series import external_kind, is_lookups
 from flows.vensim.tree import (
     Apply,
     Array,
@@ -46,6 +46,7 @@ from flows.vensim.tree import (
 )
 
 _METHODS = {0: "euler", 1: "rk4 auto", 2: "difference", 3: "rk2 auto", 4: "rk2", 5: "rk4"}
+_MANY = 50
 _BINARY = {"AND": "and", "OR": "or"}
 
 
@@ -241,8 +242,14 @@ class _Lowering(Calls):
         )
 
     def _defined_once(self, name: str, equations: list[Equation]) -> None:
+        first: dict[tuple[str, ...], Equation] = {}
         for i, later in enumerate(equations):
-            for earlier in equations[:i]:
+            if len(equations) > _MANY:  # one look-up for each element, not for each pair of equations
+                picks = itertools.product(*(elements for _, elements in later.axes))
+                earlier_ones = [e for p in picks if (e := first.setdefault(p, later)) is not later][:1]
+            else:
+                earlier_ones = equations[:i]
+            for earlier in earlier_ones:
                 if all(set(a) & set(b) for (_, a), (_, b) in zip(earlier.axes, later.axes, strict=True)):
                     raise ModelError(
                         f'"{name}" is defined twice',
@@ -263,6 +270,12 @@ class _Lowering(Calls):
                     definition.at,
                 )
             boxes = [rest for box in boxes for rest in _without(box, hole)]
+            if len(boxes) > 10_000:
+                raise self._error(
+                    f'the exceptions of "{definition.name}" leave too many pieces',
+                    definition.at,
+                    remedy="Write an equation for each part",
+                )
         return [self._possible(definition, box, axes) for box in boxes]
 
     def _possible(self, definition: Definition, axes: Axes, whole: Axes) -> tuple[Kind, Equation]:
@@ -362,6 +375,13 @@ class _Lowering(Calls):
         if key == "time" and not node.subscripts:
             return Ref("time", (), span)
         if key in self.by_name:
+            first = self.by_name[key][0]
+            if first.operator == "(" or is_lookups(first.expression):
+                raise self._error(
+                    f'the lookup "{node.name}" stands in the equation of "{scope.definition.name}" without an argument',
+                    node.at,
+                    remedy="Write what it is read at in parentheses behind it",
+                )
             return Ref(key, self._subscripts(node.name, key, node.subscripts, scope, node.at), span)
         if not node.subscripts and key in scope.loops:
             return Position(key, tuple(self._position(e) for e in scope.loops[key]), span)

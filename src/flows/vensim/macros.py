@@ -25,6 +25,8 @@ from flows.vensim.tree import (
     Op,
 )
 
+_MOST_CALLS = 10_000
+
 
 class Macros(Known):
     """Calls that are expanded into hidden variables."""
@@ -76,6 +78,12 @@ class Macros(Known):
         axes: Axes = tuple((index, elements) for index, elements in scope.axes if index is not None)
         subscripts = tuple(Loop(index, elements) for index, elements in axes if index is not None)
         self.calls += 1
+        if self.calls > _MOST_CALLS:
+            raise self._error(
+                f"macros are called more than {_MOST_CALLS} times, within each other or not",
+                node.at,
+                remedy="Put what they share into variables",
+            )
         stem = f"#{fold(scope.definition.name)} MACRO {self.calls}"
         names: dict[str, Ref] = {}
         for name in (*macro.inputs, *(d.name for d in macro.definitions)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterable
 
 from flows.errors import UnsupportedError, near
@@ -20,6 +20,9 @@ from flows.vensim.tree import (
     RangeDefinition,
     Sub,
 )
+
+MOST_ELEMENTS = 1_000_000
+"""Of one variable, or of one range."""
 
 
 class Ranges(Context):
@@ -74,6 +77,9 @@ class Ranges(Context):
                 self.source.span(definition.at),
             )
             self.element_spelling.update(pairs)
+            self.sets[key] = frozenset(e for e, _ in pairs)
+            for element, _ in pairs:
+                self.holders.setdefault(element, []).append(key)
         for key, definition in definitions.items():
             self._map(key, definition)
 
@@ -124,15 +130,24 @@ class Ranges(Context):
                 )
 
     def _sequence(self, first: str, last: str, at: int) -> list[str]:
-        a, b = re.fullmatch(r"(.*?)(\d+)", first), re.fullmatch(r"(.*?)(\d+)", last)
-        if a is None or b is None or fold(a[1]) != fold(b[1]) or int(a[2]) > int(b[2]):
+        stems = [name.rstrip("0123456789") for name in (first, last)]
+        low, high = (name[len(stem) :] for name, stem in zip((first, last), stems, strict=True))
+        fits = low and high and fold(stems[0]) == fold(stems[1]) and max(len(low), len(high)) < 10
+        if fits and int(high) - int(low) >= MOST_ELEMENTS:
+            raise self._error(
+                "this sequence has too many elements",
+                at,
+                found=f"{int(high) - int(low) + 1}",
+                expected=f"at most {MOST_ELEMENTS}",
+            )
+        if not fits or int(low) > int(high):
             raise self._error(
                 "this sequence of elements isn't understood",
                 at,
                 found=f"({first}-{last})",
                 expected="the same prefix and rising numbers, such as (a0-a17)",
             )
-        return [f"{a[1]}{i}" for i in range(int(a[2]), int(b[2]) + 1)]
+        return [f"{stems[0]}{i}" for i in range(int(low), int(high) + 1)]
 
     def _axes(self, definition: Definition) -> Axes:
         axes: list[tuple[str | None, tuple[str, ...]]] = []
@@ -170,10 +185,20 @@ class Ranges(Context):
                     definition.at,
                     expected=f"as on line {self.source.span(first.at).line}",
                 )
+        size = max(math.prod(len(picked) for _, picked in axes) for axes in all_axes)
+        self.elements += size
+        if size > MOST_ELEMENTS or self.elements > 5 * MOST_ELEMENTS:
+            whose = f'"{first.name}"' if size > MOST_ELEMENTS else "the model"
+            raise self._error(
+                f"{whose} has too many elements",
+                first.at,
+                found=f"{size if size > MOST_ELEMENTS else self.elements}",
+                expected=f"at most {MOST_ELEMENTS if size > MOST_ELEMENTS else 5 * MOST_ELEMENTS}",
+            )
         for d in range(len(all_axes[0])):
             needed = {e for axes in all_axes for e in axes[d][1]}
             used = [axes[d][0] for axes in all_axes if axes[d][0] is not None]
-            candidates = [r for r in self.ranges.values() if needed <= set(r.elements)]
+            candidates = [self.ranges[r] for r in self.holders[next(iter(needed))] if needed <= self.sets[r]]
             if not candidates:
                 raise self._error(
                     f'no subscript range holds all elements of dimension {d + 1} of "{first.name}"', first.at
@@ -185,7 +210,7 @@ class Ranges(Context):
 
     def _position(self, element: str) -> int:
         """1-based position of an element in the largest range that holds it."""
-        holders = [r.elements for r in self.ranges.values() if element in r.elements]
+        holders = [self.ranges[r].elements for r in self.holders[element]]
         return max(holders, key=len).index(element) + 1
 
     def _subscripts(
