@@ -643,6 +643,9 @@ def layout(
         ),
     ] = None,
     anew: Annotated[bool, typer.Option("--anew", help="Drop all views and lay out the whole model.")] = False,
+    signs: Annotated[
+        bool, typer.Option("--signs", help="Mark arrows with + or - as a run of the model finds them.")
+    ] = False,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -654,7 +657,7 @@ def layout(
 
     Equations and settings keep every byte. Named loops come from loops.toml beside the file, if there is one.
     """
-    from flows.diagrams.arrange import arrange, read_loops
+    from flows.diagrams.arrange import arrange, loops_of, polarities
     from flows.diagrams.layout import quality
     from flows.provenance import atomic_write
     from flows.vensim.read import read_vensim
@@ -664,8 +667,14 @@ def layout(
         raise InputError("--anew lays out every view", where="--view", remedy="Leave one of the two out")
     sketch, encoding = read_sketch(file)
     model = read_vensim(file, units="off")
-    loops = read_loops(file.with_name("loops.toml"))
-    made = arrange(sketch, model, anew=anew, views=view or (), loops=loops, progress=_stage)
+    loops = loops_of(model, file.with_name("loops.toml"))
+    marks = None
+    if signs:
+        from flows.loops import link_signs
+
+        _stage("Signs of links")
+        marks = polarities(link_signs(model).signs)
+    made = arrange(sketch, model, anew=anew, views=view or (), loops=loops, marks=marks, progress=_stage)
     changed = [v for v in made.views if v not in sketch.views]
     if changed:
         table = _table("view", ">words", ">arrows", ">crossings", ">overlaps", ">arrow length")

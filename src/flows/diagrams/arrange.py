@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-import tomllib
+import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from flows.diagrams.extend import extend, missing
 from flows.diagrams.layout import Loop, lay_out
+from flows.diagrams.overview import overview
 from flows.diagrams.plan import Causes, Plan, causes_of, plans
-from flows.errors import InputError
+from flows.inputs.loops import read_loops
+from flows.model.graph import causal_graph, loop_through
 from flows.model.model import Model
 from flows.references import fold
 from flows.vensim.sketch import Sketch, View
@@ -25,6 +30,7 @@ def arrange(
     anew: bool = False,
     views: Sequence[str] = (),
     loops: Sequence[Loop] = (),
+    marks: Mapping[tuple[str, str], str] | None = None,
     progress: Progress | None = None,
 ) -> Sketch:
     """Lay out a file.
@@ -41,6 +47,8 @@ def arrange(
         Names of views to lay out anew; what they define stays on them.
     loops : sequence of Loop
         Named loops, marked on the views that show them.
+    marks : mapping of (str, str) to str, optional
+        Polarity of links from cause to effect (folded names), ``+`` or ``-``.
     progress : callable, optional
         Is told the name of each view before it is laid out.
 
@@ -52,12 +60,18 @@ def arrange(
     causes = causes_of(model)
     tell = progress or (lambda name: None)
 
+    whole = plans(causes)
+
     def made(plan: Plan) -> View:
         tell(plan.name)
-        return _in_line_ends(lay_out(plan, causes, loops=loops), sketch.newline)
+        near = _shown(loops, plan.own, whole)
+        return _in_line_ends(lay_out(plan, causes, loops=near, marks=marks or {}), sketch.newline)
 
     if anew:
-        return sketch.replace(tuple(made(p) for p in plans(causes)))
+        title, note = _about(model)
+        first = overview(whole, causes, title=title, note=note, loops=loops)
+        firsts = [_in_line_ends(first, sketch.newline)] if first else []
+        return sketch.replace((*firsts, *(made(p) for p in whole)))
     if views:
         chosen = {sketch.view(name).name for name in views}
         old = []
@@ -69,6 +83,15 @@ def arrange(
             old.append(made(Plan(view.name, view.name, "", own)))
         return sketch.replace(tuple(old))
     return _completed(sketch, causes, made, tell)
+
+
+def _about(model: Model) -> tuple[str, str]:
+    """Title of a model and the first sentence about it: its first group, if that holds no variables."""
+    if model.groups and not any(v.group == model.groups[0][0] for v in model.variables.values()):
+        name, note = model.groups[0]
+        note = " ".join(note.replace("\\\n", " ").replace("\\\r\n", " ").split())
+        return name, re.split(r"(?<=[.!?])\s", note)[0]
+    return model.name, ""
 
 
 def _completed(sketch: Sketch, causes: Causes, made: Callable[[Plan], View], tell: Progress) -> Sketch:
@@ -125,34 +148,53 @@ def _in_line_ends(view: View, newline: str) -> View:
     return View(view.name, view.head.replace("\n", newline), view.records, view.style, view.line)
 
 
-def read_loops(path: Path) -> tuple[Loop, ...]:
-    """Read a table of named loops; a missing file holds none.
+def loops_of(model: Model, path: Path) -> tuple[Loop, ...]:
+    """Read named loops and follow them through a model; none where the file is missing.
 
-    The file has one table ``[[loop]]`` for each: ``name`` (``R1 success``: mark, then what it does), ``polarity``
-    (``+`` or ``-``) and ``variables``, in the order in which each acts on the next.
+    Loops that name a variable which the model lacks are left out: they belong to another model.
 
     Raises
     ------
     InputError
-        The file is no such table.
+        The file can't be read.
+    ModelError
+        No chain of causes leads from one variable of a loop to the next.
     """
     if not path.is_file():
         return ()
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError("the table of loops can't be read", where=str(path), found=str(error)) from None
+    graph = causal_graph(model)
     found = []
-    for entry in table.get("loop", []):
-        try:
-            words = str(entry["name"]).split(maxsplit=1)
-            variables = tuple(fold(v) for v in entry["variables"])
-        except (KeyError, TypeError):
-            raise InputError(
-                "a loop lacks name or variables", where=str(path), found=str(entry), expected="both"
-            ) from None
-        mark = words[0] if len(words) > 1 and len(words[0]) <= 4 else ""
-        sign = str(entry.get("polarity", ""))
-        title = words[1] if mark else str(entry["name"])
-        found.append(Loop(mark or ("B" if sign.startswith(("-", "b", "B")) else "R"), title, variables))
+    for named in read_loops(path):
+        names = tuple(fold(n) for n in named.through)
+        if all(n in graph.effects for n in names):
+            ring = tuple(n for n in loop_through(graph, names) if not model.variables[n].hidden)
+            found.append(Loop(named.id, named.name, ring))
     return tuple(found)
+
+
+def polarities(signs: Mapping[tuple[str, str], NDArray[np.int64]]) -> dict[tuple[str, str], str]:
+    """Marks of links from their signs along a run: ``+`` or ``-`` where a link always acts one way.
+
+    Parameters
+    ----------
+    signs : mapping of (str, str) to array of int
+        As `flows.loops.link_signs` gives them.
+    """
+    found = {}
+    for link, values in signs.items():
+        kinds = set(values.tolist()) - {0}
+        if kinds in ({1}, {-1}):
+            found[link] = "+" if kinds == {1} else "-"
+    return found
+
+
+def _shown(loops: Sequence[Loop], own: Sequence[str], made: Sequence[Plan]) -> list[Loop]:
+    """Loops to mark on a view: those with three variables there, or most of the variables that any view has."""
+    mine = set(own)
+    found = []
+    for loop in loops:
+        here = len(mine & set(loop.variables))
+        most = max((len(set(p.own) & set(loop.variables)) for p in made), default=here)
+        if here and (here >= 3 or here == most):
+            found.append(loop)
+    return found

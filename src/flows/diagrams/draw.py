@@ -337,8 +337,8 @@ def _arrow(arrow: Arrow, words: dict[int, Word], style: Style) -> list[Line | Te
     dashes = (4.0, 3.0) if 12 <= arrow.thickness <= 14 or arrow.initial else ()
     items: list[Line | Text] = []
     if arrow.head:
-        body = _shortened(points, 5)
-        items += [Line(body, colour, width, dashes=dashes), _head(points, colour, 8, 3.2)]
+        body = _shortened(points, 5 + width)
+        items += [Line(body, colour, width, dashes=dashes), _head(points, colour, 7 + 2 * width, 2.4 + width)]
     else:
         items.append(Line(points, colour, width, dashes=dashes))
     if arrow.delay & 1:

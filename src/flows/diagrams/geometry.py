@@ -168,16 +168,12 @@ def hits(p: Floats, q: Floats, boxes: Floats, margin: float = 3.0) -> NDArray[np
     -------
     array of bool, shape (k, n)
     """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        low = np.zeros((len(p), len(boxes)))
-        high = np.ones((len(p), len(boxes)))
-        for axis in (0, 1):
-            start = p[:, axis, None]
-            step = q[:, axis, None] - start
-            step = np.where(np.abs(step) < 1e-9, 1e-9, step)
-            half = boxes[:, 2 + axis] + margin
-            one = (boxes[:, axis] - half - start) / step
-            two = (boxes[:, axis] + half - start) / step
-            low = np.maximum(low, np.minimum(one, two))
-            high = np.minimum(high, np.maximum(one, two))
-    return low < high
+    # two convex shapes meet unless a line parts them: one along an axis, or one along the segment
+    p, q = p[:, None, :], q[:, None, :]
+    centre, half = boxes[:, :2], boxes[:, 2:] + margin
+    middle, reach = (p + q) / 2 - centre, np.abs(q - p) / 2
+    near = (np.abs(middle) <= reach + half).all(axis=2)
+    d = q - p
+    off = np.abs(d[..., 0] * middle[..., 1] - d[..., 1] * middle[..., 0])
+    met: NDArray[np.bool_] = near & (off <= 2 * (reach[..., 0] * half[:, 1] + reach[..., 1] * half[:, 0]))
+    return met

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -120,7 +120,14 @@ def quoted(name: str) -> str:
     return '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def lay_out(plan: Plan, causes: Causes, *, loops: Sequence[Loop] = (), effort: float = 1.0) -> View:
+def lay_out(
+    plan: Plan,
+    causes: Causes,
+    *,
+    loops: Sequence[Loop] = (),
+    marks: Mapping[tuple[str, str], str] | None = None,
+    effort: float = 1.0,
+) -> View:
     """Lay out a view.
 
     Parameters
@@ -130,13 +137,15 @@ def lay_out(plan: Plan, causes: Causes, *, loops: Sequence[Loop] = (), effort: f
     causes : Causes
         Of the whole model.
     loops : sequence of Loop
-        Those with three or more variables on the view get a mark.
+        Those to mark.
+    marks : mapping of (str, str) to str, optional
+        Polarity of links from cause to effect, ``+`` or ``-``.
     effort : float
         Share of the usual number of moves.
     """
     best: tuple[float, View] | None = None
     for attempt in range(ATTEMPTS):
-        view = _attempt(plan, causes, loops, zlib.crc32(plan.name.encode()) + attempt, effort)
+        view = _attempt(plan, causes, loops, marks or {}, zlib.crc32(plan.name.encode()) + attempt, effort)
         found = quality(view)
         price = 20 * found.overlaps + 4 * found.through + found.crossings + found.length * found.arrows / 2000
         if best is None or price < best[0]:
@@ -147,11 +156,18 @@ def lay_out(plan: Plan, causes: Causes, *, loops: Sequence[Loop] = (), effort: f
     return best[1]
 
 
-def _attempt(plan: Plan, causes: Causes, loops: Sequence[Loop], seed: int, effort: float) -> View:
+def _attempt(
+    plan: Plan,
+    causes: Causes,
+    loops: Sequence[Loop],
+    marks: Mapping[tuple[str, str], str],
+    seed: int,
+    effort: float,
+) -> View:
     draft, singles = _draft(plan, causes)
     board = _board(draft)
     rough(board)
-    moves = int(effort * min(16000, 300 * int(board.free.sum())))
+    moves = int(effort * min(12000, 220 * int(board.free.sum())))
     settle(board, seed=seed, moves=moves)
     _take(draft, board)
     if _shadows(draft, causes):
@@ -160,7 +176,7 @@ def _attempt(plan: Plan, causes: Causes, loops: Sequence[Loop], seed: int, effor
         _take(draft, board)
     courses = _courses(draft)
     _grid(draft, singles, causes)
-    return _view(plan, draft, courses, causes, loops)
+    return _view(plan, draft, courses, causes, loops, marks)
 
 
 # What stands on a view --------------------------------------------------------------------------------
@@ -173,7 +189,6 @@ def _draft(plan: Plan, causes: Causes) -> tuple[Draft, list[str]]:
     pipes = separated([p for f in causes.flows if (p := _pipe(f, own, causes)) is not None], stocks)
     draft = Draft()
     place: dict[str, int] = {}  # own or shadow flow → node that arrows take as its place
-    beside: dict[tuple[str, str], int] = {}  # (flow, stock) → shadow of that stock at the flow's end
     attached = _attached(plan, causes, {p.flow for p in pipes}, set(stocks))
     names = {p.flow: size_of(causes.spelling(p.flow), shadow=p.shadow, wrap=104) for p in pipes}
     needs = {f: 34 + 2 * names[f][1] + 17 * min(attached[f], 7) for f in names}
@@ -181,7 +196,7 @@ def _draft(plan: Plan, causes: Causes) -> tuple[Draft, list[str]]:
     for stock, (x, y, w, h) in made.stocks.items():
         place[stock] = draft.add(Node(stock, "stock", w, h, x, y, True))
     for pipe in pipes:
-        _add_pipe(draft, pipe, made, causes, names[pipe.flow], place, beside)
+        _add_pipe(draft, pipe, made, causes, names[pipe.flow], place)
     for pipe in pipes:  # a flow that joins more stocks than a pipe can
         for stock in (*causes.sources.get(pipe.flow, ()), *causes.targets.get(pipe.flow, ())):
             shown = {pipe.source, pipe.target, pipe.beyond_source, pipe.beyond_target}
@@ -210,9 +225,6 @@ def _draft(plan: Plan, causes: Causes) -> tuple[Draft, list[str]]:
         together = len(effects) < MANY
         number = -1
         for effect in effects:
-            if (effect, cause) in beside:
-                shadows[cause, effect] = beside[effect, cause]
-                continue
             if number < 0 or not together:
                 w, h = size_of(causes.spelling(cause), shadow=True)
                 number = draft.add(Node(cause, "shadow", w, h, shadow=True))
@@ -268,7 +280,6 @@ def _add_pipe(
     causes: Causes,
     name_size: tuple[float, float],
     place: dict[str, int],
-    beside: dict[tuple[str, str], int],
 ) -> None:
     x, y = made.valves[pipe]
     valve = draft.add(Node(pipe.flow, "valve", 6, 8, x, y, True, shadow=pipe.shadow))
@@ -288,9 +299,8 @@ def _add_pipe(
         if beyond is None:
             ends.append(draft.add(Node("", "cloud", 10, 8, ex, ey, True)))
         else:
-            ew, eh = size_of(causes.spelling(beyond), shadow=True, wrap=92)
+            ew, eh = size_of(causes.spelling(beyond), wrap=92)
             ends.append(draft.add(Node(beyond, "end", min(ew, 54), eh + 2, ex, ey, True, shadow=True)))
-            beside[pipe.flow, beyond] = ends[-1]
     draft.pipes.append((valve, ends[0], ends[1]))
 
 
@@ -405,7 +415,14 @@ def _grid(draft: Draft, singles: Sequence[str], causes: Causes) -> None:
 # Records ----------------------------------------------------------------------------------------------
 
 
-def _view(plan: Plan, draft: Draft, courses: Sequence[Course], causes: Causes, loops: Sequence[Loop]) -> View:
+def _view(
+    plan: Plan,
+    draft: Draft,
+    courses: Sequence[Course],
+    causes: Causes,
+    loops: Sequence[Loop],
+    marks: Mapping[tuple[str, str], str],
+) -> View:
     heading = [t for t in (plan.heading, plan.note) if t]
     left = min((n.x - n.w for n in draft.nodes), default=0.0)
     top = min((n.y - n.h for n in draft.nodes), default=0.0)
@@ -460,12 +477,13 @@ def _view(plan: Plan, draft: Draft, courses: Sequence[Course], causes: Causes, l
         if i not in ids:
             ids[i] = number()
             records.append(word_of(node, number(), causes))
-    for (_, _, initial), course in zip(draft.links, courses, strict=True):
+    for (start, end, initial), course in zip(draft.links, courses, strict=True):
+        mark = marks.get((draft.nodes[start].name, draft.nodes[end].name), "")
         handle = ((0.0, 0.0),) if course.handle is None else (tuple(float(round(c)) for c in course.handle),)
         records.append(
             Arrow(
                 number(), ids[course.start], ids[course.end], 0 if course.handle is None else 1,
-                initial=int(initial), points=handle,  # type: ignore[arg-type]
+                initial=int(initial), polarity=ord(mark) if mark else 0, points=handle,  # type: ignore[arg-type]
             )
         )  # fmt: skip
     view = View(plan.name, HEAD.format(name=plan.name), tuple(records), STYLE)
@@ -485,7 +503,14 @@ def word_of(node: Node, number: int, causes: Causes) -> Word:
     if node.role == "valve":
         return Word(11, number, "0", *place, shape=34, bits=3, place=1, rest=("0", "0"))
     name = quoted(causes.spelling(node.name))
-    shape = {"stock": 3, "end": 3, "label": 40}.get(node.role, 8)
+    if (
+        node.role == "end"
+    ):  # no arrow may enter a shadow, so a comment in a box stands for a stock of another view
+        return Word(
+            12, number, "0", *place, shape=3, bits=7, styles=3, place=-1,
+            rest=("0", "0", GREY, "0-0-0", f"|{SIZE}||{GREY}"), text=causes.spelling(node.name),
+        )  # fmt: skip
+    shape = {"stock": 3, "label": 40}.get(node.role, 8)
     if node.shadow:
         lever = node.name != TIME and causes.model.variables[node.name].group.lower() == "levers"
         colour = LEVER if lever else GREY
@@ -502,38 +527,39 @@ def word_of(node: Node, number: int, causes: Causes) -> Word:
 
 
 def _marks(view: View, draft: Draft, courses: Sequence[Course], loops: Sequence[Loop]) -> list[Record]:
-    """Marks of the loops that run through three or more words of the view, near their middle."""
+    """Marks of loops near the middle of their words, turning as the loop runs."""
     at: dict[str, tuple[float, float]] = {}
     for node in draft.nodes:
         if node.name and not node.shadow and node.role != "label":
             at[node.name] = (node.x, node.y)
-    boxes = [(w.x, w.y, w.w, w.h) for w in view.words]
+    boxes: list[tuple[float, float, float, float]] = [(w.x, w.y, w.w, w.h) for w in view.words]
     lines = [np.hstack([c.points[:-1], c.points[1:]]) for c in courses]
     pieces = np.vstack([*lines, _pieces(draft)[0]]) if lines else _pieces(draft)[0]
     found: list[Record] = []
     for loop in loops:
         ring = [at[n] for n in loop.variables if n in at]
-        if len(ring) < 3:
+        if not ring:
             continue
         area = sum(a[0] * b[1] - b[0] * a[1] for a, b in zip(ring, [*ring[1:], ring[0]], strict=True))
-        centre = np.mean(ring, axis=0)
-        w = max(17.0, text_width(loop.title, 8 * PIXELS) / 2 + 3)
-        spot = _free_spot(centre, (w, 26.0), np.array(boxes, dtype=float), pieces)
-        x, y = round(float(spot[0])), round(float(spot[1]))
+        w, h = size_of(loop.title, wrap=150, size=8)
+        w = max(w, 17.0)
+        half = 15 + h
+        spot = _free_spot(np.mean(ring, axis=0), (w, half), np.array(boxes, dtype=float), pieces)
+        x, y = round(float(spot[0])), float(spot[1])
         number = view.last + len(found) + 1
         found.append(
             Word(
-                12, number, "0", x, y - 10, 15, 15, 4 if area > 0 else 5, 4, styles=24, place=-1,
+                12, number, "0", x, round(y - half + 14), 14, 14, 4 if area >= 0 else 5, 4, styles=24, place=-1,
                 rest=("0", "0", "0-0-0", "0-0-0", f"|{SIZE}|B|0-0-0"), text=loop.mark,
             )
         )  # fmt: skip
         found.append(
             Word(
-                12, number + 1, "0", x, y + 15, round(w), 8, 8, 4, styles=10, place=-1,
+                12, number + 1, "0", x, round(y + half - h), round(w), round(h), 8, 4, styles=10, place=-1,
                 rest=("0", "0", "0-0-0", "0-0-0", "|8||68-84-106"), text=loop.title,
             )
         )  # fmt: skip
-        boxes.append((x, y, round(w), 26))
+        boxes.append((x, y, round(w), half))
     return found
 
 

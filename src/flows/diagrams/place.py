@@ -51,20 +51,26 @@ class Board:
     pipe_owner: NDArray[np.intp]
 
     def __post_init__(self) -> None:
-        self.incident = [np.flatnonzero((self.links == v).any(axis=1)) for v in range(len(self.places))]
-        pipes = self.pipes
-        self.pipe_boxes = (
-            np.column_stack(
-                [
-                    (pipes[:, 0] + pipes[:, 2]) / 2,
-                    (pipes[:, 1] + pipes[:, 3]) / 2,
-                    np.abs(pipes[:, 2] - pipes[:, 0]) / 2,
-                    np.abs(pipes[:, 3] - pipes[:, 1]) / 2 + 4,
-                ]
-            )
-            if len(pipes)
-            else np.zeros((0, 4))
-        )
+        count = len(self.places)
+        self.incident = [np.flatnonzero((self.links == v).any(axis=1)) for v in range(count)]
+        one, two = self.links[:, 0], self.links[:, 1]
+        owners = self.owner[self.links]
+        self._apart = (self.links[:, None, :, None] != self.links[None, :, None, :]).all(axis=(2, 3))
+        self._foreign = (owners[:, 0, None] != self.owner) & (owners[:, 1, None] != self.owner)
+        self._room = self.halves[one] + self.halves[two]
+        self._over = (owners[:, 0, None] != self.pipe_owner) & (owners[:, 1, None] != self.pipe_owner)
+        low = np.minimum(self.pipes[:, :2], self.pipes[:, 2:])
+        high = np.maximum(self.pipes[:, :2], self.pipes[:, 2:])
+        self.pipe_boxes = np.hstack([(low + high) / 2, (high - low) / 2])
+        self.pipe_boxes[:, 3] += 4
+        self._starts, self._ends = self.places[one], self.places[two]
+
+    def move(self, v: int, place: Floats) -> None:
+        """Put a word somewhere else."""
+        self.places[v] = place
+        mine = self.incident[v]
+        self._starts[mine] = self.places[self.links[mine, 0]]
+        self._ends[mine] = self.places[self.links[mine, 1]]
 
     def boxes(self) -> Floats:
         """Centre, half width and half height of each word; shape (n, 4)."""
@@ -72,59 +78,38 @@ class Board:
 
     def fits(self, v: int, place: Floats, *, without: int = -1) -> bool:
         """Tell whether a word has room at a place."""
-        apart = np.abs(self.places - place) - (self.halves + self.halves[v] + GAP)
-        clash = (apart < 0).all(axis=1)
+        clash = (np.abs(self.places - place) < self.halves + self.halves[v] + GAP).all(axis=1)
         clash[v] = False
         if without >= 0:
             clash[without] = False
         if clash.any():
             return False
-        if len(self.pipe_boxes):
-            apart = np.abs(self.pipe_boxes[:, :2] - place) - (
-                self.pipe_boxes[:, 2:] + self.halves[v] + (4.0, 5.0)
-            )
-            if (apart < 0).all(axis=1).any():
-                return False
-        return True
+        boxes = self.pipe_boxes
+        return (
+            not (np.abs(boxes[:, :2] - place) < boxes[:, 2:] + self.halves[v] + (4.0, 5.0)).all(axis=1).any()
+        )
 
     def cost(self, v: int, centre: Floats, spread: Floats) -> float:
         """What a word's place costs: length, direction and crossings of its arrows, arrows that run through words."""
         mine = self.incident[v]
         away = (self.places[v] - centre) / spread
         total = 0.25 * float(away @ away) ** 2
-        boxes = self.boxes()
-        starts, ends = self.places[self.links[:, 0]], self.places[self.links[:, 1]]
+        starts, ends = self._starts, self._ends
         if len(mine):
             p, q = starts[mine], ends[mine]
-            one, two = self.links[mine, 0], self.links[mine, 1]
             span = q - p
-            room = self.halves[one] + self.halves[two]
-            clear = np.maximum(np.abs(span) - room, 0.0)
+            clear = np.maximum(np.abs(span) - self._room[mine], 0.0)
             length = np.hypot(clear[:, 0], clear[:, 1])
             total += float(np.maximum(length - COMFORTABLE, 0.0).sum()) / 100 + float(length.sum()) / 400
-            total += 0.8 * float((length < 16).sum())
-            total += 0.35 * float((span[:, 0] < -40).sum())
-            crossed = crossings(p, q, starts, ends)
-            shared = (
-                (one[:, None] == self.links[:, 0])
-                | (one[:, None] == self.links[:, 1])
-                | (two[:, None] == self.links[:, 0])
-                | (two[:, None] == self.links[:, 1])
-            )
-            total += CROSSING * float((crossed & ~shared).sum())
+            total += 0.8 * np.count_nonzero(length < 16) + 0.35 * np.count_nonzero(span[:, 0] < -40)
+            total += CROSSING * np.count_nonzero(crossings(p, q, starts, ends) & self._apart[mine])
             if len(self.pipes):
                 over = crossings(p, q, self.pipes[:, :2], self.pipes[:, 2:])
-                own = (self.owner[one][:, None] == self.pipe_owner) | (
-                    self.owner[two][:, None] == self.pipe_owner
-                )
-                total += OVER_PIPE * float((over & ~own).sum())
-            through = hits(p, q, boxes)
-            near = (self.owner[one][:, None] == self.owner) | (self.owner[two][:, None] == self.owner)
-            total += THROUGH * float((through & ~near).sum())
-        others = hits(starts, ends, boxes[v : v + 1])[:, 0]
-        others[mine] = False
-        total += THROUGH * float(others.sum())
-        return total
+                total += OVER_PIPE * np.count_nonzero(over & self._over[mine])
+            total += THROUGH * np.count_nonzero(hits(p, q, self.boxes()) & self._foreign[mine])
+        box = np.concatenate([self.places[v], self.halves[v]])[None]
+        others = hits(starts, ends, box)[:, 0] & self._foreign[:, v]
+        return total + THROUGH * np.count_nonzero(others)
 
 
 def rough(board: Board) -> None:
@@ -189,6 +174,7 @@ def settle(board: Board, *, seed: int, moves: int, hot: float = 1.5) -> None:
     hot : float
         Temperature at the start, in units of cost; it falls to a fiftieth.
     """
+    board.__post_init__()
     movable = np.flatnonzero(board.free)
     if not len(movable):
         return
@@ -214,10 +200,12 @@ def settle(board: Board, *, seed: int, moves: int, hot: float = 1.5) -> None:
             if (apart < 0).all():
                 continue
             before = board.cost(v, centre, spread) + board.cost(u, centre, spread)
-            board.places[v], board.places[u] = other, old
+            board.move(v, other)
+            board.move(u, old)
             after = board.cost(v, centre, spread) + board.cost(u, centre, spread)
             if after > before and random.random() >= math.exp((before - after) / heat):
-                board.places[v], board.places[u] = old, other
+                board.move(v, old)
+                board.move(u, other)
             continue
         if kind < 0.55:
             near = _neighbours(board, v)
@@ -233,7 +221,7 @@ def settle(board: Board, *, seed: int, moves: int, hot: float = 1.5) -> None:
         if not board.fits(v, place):
             continue
         before = board.cost(v, centre, spread)
-        board.places[v] = place
+        board.move(v, place)
         after = board.cost(v, centre, spread)
         if after > before and random.random() >= math.exp((before - after) / heat):
-            board.places[v] = old
+            board.move(v, old)

@@ -125,7 +125,7 @@ def _seen(name: str, direct: Mapping[str, Mapping[str, bool]], model: Model) -> 
                 found[cause] = found.get(cause, True) and initial
         elif variable.hidden:
             stack += [(c, initial or i) for c, i in direct[cause].items()]
-        elif cause not in CONTROLS:
+        else:
             found[cause] = found.get(cause, True) and initial
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,6 +39,7 @@ def routes(
     pipes: Floats,
     pipe_owner: NDArray[np.intp],
     *,
+    bends: Sequence[Sequence[float]] | None = None,
     rounds: int = 3,
 ) -> list[Course]:
     """Choose the course of every arrow.
@@ -54,14 +56,21 @@ def routes(
         Pieces of pipes.
     pipe_owner : array of int, shape (p,)
         Owner of each piece.
+    bends : sequence of sequences of float, optional
+        For each arrow the bends to choose from; `BENDS` by default.
     rounds : int
         How often every arrow is looked at again.
     """
     chosen: list[Course | None] = [None] * len(links)
-    choices = [_choices(*link) for link in links]
+    choices = [_choices(*link, bends[i] if bends else BENDS) for i, link in enumerate(links)]
     fixed = []
     for options, (a, b) in zip(choices, link_owners, strict=True):
-        fixed.append([_fixed(c, bend, boxes, pipes, pipe_owner, (a, b)) for c, bend in options])
+        fixed.append(
+            [
+                _fixed(c, bend, boxes, pipes, pipe_owner, (a, b), boxes[[c.start, c.end]])
+                for c, bend in options
+            ]
+        )
     segments: list[Floats] = [np.zeros((0, 4))] * len(links)
     for _ in range(rounds):
         for i, options in enumerate(choices):
@@ -102,12 +111,12 @@ def routes(
     return [c for c in chosen if c is not None]
 
 
-def _choices(starts: list[Stop], ends: list[Stop]) -> list[tuple[Course, float]]:
+def _choices(starts: list[Stop], ends: list[Stop], bends: Sequence[float]) -> list[tuple[Course, float]]:
     found = []
     for s in starts:
         for e in ends:
             a, b = (s.box[0], s.box[1]), (e.box[0], e.box[1])
-            for bend in BENDS:
+            for bend in bends:
                 handle = None if bend == 0 else handle_at(a, b, bend)
                 points = arc(a, handle or ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2), b, steps=_STEPS)
                 points = cut(cut(points, s.box, at_start=True), e.box, at_start=False)
@@ -122,13 +131,17 @@ def _fixed(
     pipes: Floats,
     pipe_owner: NDArray[np.intp],
     ends: tuple[int, int],
+    ends_at: Floats,
 ) -> float:
     """What a course costs for its shape, the boxes it runs through and the pipes it crosses or covers."""
     points = course.points
     length = float(np.hypot(*np.diff(points, axis=0).T).sum())
-    price = 0.9 * abs(abs(bend) - 0.12) + length / 2000 + max(0.0, abs(bend) - 0.25) * length / 120
+    price = 0.9 * abs(abs(bend) - 0.12) + length / 2000 + max(0.0, abs(bend) - 0.25) * length / 100
     if length < 14:
-        price += 3.0
+        price += 0.8
+    inner = points[1:-1]
+    for x, y, w, h in ends_at:  # a course that comes back to one of its own words
+        price += 2.0 * float(((np.abs(inner[:, 0] - x) < w + 1) & (np.abs(inner[:, 1] - y) < h + 1)).any())
     p, q = points[:-1], points[1:]
     if len(boxes):
         met = np.atleast_1d(hits(p, q, boxes, 2.0).any(axis=0))
