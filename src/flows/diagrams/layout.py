@@ -186,27 +186,17 @@ def _draft(plan: Plan, causes: Causes) -> tuple[Draft, list[str]]:
     """Words, links and pipes of a view, the frame in place; and the variables without any link on it."""
     own = set(plan.own)
     stocks = [n for n in plan.own if causes.is_stock(n)]
-    pipes = separated([p for f in causes.flows if (p := _pipe(f, own, causes)) is not None], stocks)
+    pipes = separated([p for f in causes.flows for p in _pipes(f, own, causes)], stocks)
     draft = Draft()
     place: dict[str, int] = {}  # own or shadow flow → node that arrows take as its place
     attached = _attached(plan, causes, {p.flow for p in pipes}, set(stocks))
     names = {p.flow: size_of(causes.spelling(p.flow), shadow=p.shadow, wrap=104) for p in pipes}
-    needs = {f: 34 + 2 * names[f][1] + 17 * min(attached[f], 7) for f in names}
-    made = frame(stocks, pipes, needs, width=1150)
+    needs = {f: 34 + 2 * names[f][1] + 17 * min(attached[f], 9) for f in names}
+    made = frame(stocks, pipes, needs, width=1150, crowded={f for f in names if attached[f] > 4})
     for stock, (x, y, w, h) in made.stocks.items():
         place[stock] = draft.add(Node(stock, "stock", w, h, x, y, True))
     for pipe in pipes:
         _add_pipe(draft, pipe, made, causes, names[pipe.flow], place)
-    for pipe in pipes:  # a flow that joins more stocks than a pipe can
-        for stock in (*causes.sources.get(pipe.flow, ()), *causes.targets.get(pipe.flow, ())):
-            shown = {pipe.source, pipe.target, pipe.beyond_source, pipe.beyond_target}
-            if (
-                stock in own
-                and not any(stock in (p.source, p.target) for p in pipes if p.flow == pipe.flow)
-                and stock not in shown
-                and (place[pipe.flow], place[stock], False) not in draft.links
-            ):
-                draft.links.append((place[pipe.flow], place[stock], False))
     linked = {n for n in plan.own if causes.links[n]} | {c for n in plan.own for c in causes.links[n]}
     singles = [n for n in plan.own if n not in place and n not in linked]
     model = causes.model
@@ -237,22 +227,25 @@ def _draft(plan: Plan, causes: Causes) -> tuple[Draft, list[str]]:
     return draft, singles
 
 
-def _pipe(flow: str, own: set[str], causes: Causes) -> Pipe | None:
-    """The pipe of a flow on a view that defines it or one of its stocks."""
+def _pipes(flow: str, own: set[str], causes: Causes) -> list[Pipe]:
+    """Pipes of a flow on a view that defines it or one of its stocks: one, and one more for each further stock."""
     sources, targets = causes.sources.get(flow, ()), causes.targets.get(flow, ())
     inside = [s for s in sources if s in own], [s for s in targets if s in own]
     if flow not in own and not any(inside):
-        return None
+        return []
     source = inside[0][0] if inside[0] else None
     target = next((s for s in inside[1] if s != source), None)
-    return Pipe(
-        flow,
-        flow not in own,
-        source,
-        target,
-        None if source or not sources else sources[0],
-        None if target or not targets else targets[0],
-    )
+    beyond = None if source or not sources else sources[0], None if target or not targets else targets[0]
+    found = [Pipe(flow, flow not in own, source, target, *beyond)]
+    found += [
+        Pipe(flow, True, s, None, None, targets[0] if targets else None) for s in inside[0] if s != source
+    ]
+    found += [
+        Pipe(flow, True, None, s, sources[0] if sources else None)
+        for s in inside[1]
+        if s not in (source, target)
+    ]
+    return found
 
 
 def _attached(plan: Plan, causes: Causes, flows: set[str], stocks: set[str]) -> dict[str, int]:
@@ -267,7 +260,7 @@ def _attached(plan: Plan, causes: Causes, flows: set[str], stocks: set[str]) -> 
                 c for n in edge if n in own for c in causes.links.get(n, {}) if c not in seen | flows | stocks
             ]
             following = list(dict.fromkeys(following))
-            count[flow] += len(following) if depth < 1 else len(following) // 3
+            count[flow] += len(following) if depth < 1 else len(following) // 2
             seen |= set(following)
             edge = following
     return count

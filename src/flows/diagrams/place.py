@@ -89,8 +89,11 @@ class Board:
             not (np.abs(boxes[:, :2] - place) < boxes[:, 2:] + self.halves[v] + (4.0, 5.0)).all(axis=1).any()
         )
 
-    def cost(self, v: int, centre: Floats, spread: Floats) -> float:
-        """What a word's place costs: length, direction and crossings of its arrows, arrows that run through words."""
+    def cost(self, v: int, centre: Floats, spread: Floats, *, most: float = math.inf) -> float:
+        """What a word's place costs: length, direction and crossings of its arrows, arrows that run through words.
+
+        Counting stops where the sum is above `most`.
+        """
         mine = self.incident[v]
         away = (self.places[v] - centre) / spread
         total = 0.25 * float(away @ away) ** 2
@@ -102,11 +105,17 @@ class Board:
             length = np.hypot(clear[:, 0], clear[:, 1])
             total += float(np.maximum(length - COMFORTABLE, 0.0).sum()) / 100 + float(length.sum()) / 400
             total += 0.8 * np.count_nonzero(length < 16) + 0.35 * np.count_nonzero(span[:, 0] < -40)
+            if total > most:
+                return total
             total += CROSSING * np.count_nonzero(crossings(p, q, starts, ends) & self._apart[mine])
             if len(self.pipes):
                 over = crossings(p, q, self.pipes[:, :2], self.pipes[:, 2:])
                 total += OVER_PIPE * np.count_nonzero(over & self._over[mine])
+            if total > most:
+                return total
             total += THROUGH * np.count_nonzero(hits(p, q, self.boxes()) & self._foreign[mine])
+            if total > most:
+                return total
         box = np.concatenate([self.places[v], self.halves[v]])[None]
         others = hits(starts, ends, box)[:, 0] & self._foreign[:, v]
         return total + THROUGH * np.count_nonzero(others)
@@ -199,11 +208,12 @@ def settle(board: Board, *, seed: int, moves: int, hot: float = 1.5) -> None:
             apart = np.abs(other - old) - (board.halves[u] + board.halves[v] + GAP)
             if (apart < 0).all():
                 continue
-            before = board.cost(v, centre, spread) + board.cost(u, centre, spread)
+            most = board.cost(v, centre, spread) + board.cost(u, centre, spread)
+            most -= heat * math.log(1.0 - random.random())
             board.move(v, other)
             board.move(u, old)
-            after = board.cost(v, centre, spread) + board.cost(u, centre, spread)
-            if after > before and random.random() >= math.exp((before - after) / heat):
+            after = board.cost(v, centre, spread, most=most)
+            if after > most or after + board.cost(u, centre, spread, most=most - after) > most:
                 board.move(v, old)
                 board.move(u, other)
             continue
@@ -220,8 +230,7 @@ def settle(board: Board, *, seed: int, moves: int, hot: float = 1.5) -> None:
         place = STEP * np.round(place / STEP)
         if not board.fits(v, place):
             continue
-        before = board.cost(v, centre, spread)
+        most = board.cost(v, centre, spread) - heat * math.log(1.0 - random.random())
         board.move(v, place)
-        after = board.cost(v, centre, spread)
-        if after > before and random.random() >= math.exp((before - after) / heat):
+        if board.cost(v, centre, spread, most=most) > most:
             board.move(v, old)

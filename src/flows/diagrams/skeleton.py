@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 HALF_WIDTH, HALF_HEIGHT = 56, 22  # of a stock with one row
@@ -69,7 +69,14 @@ class Frame:
         return min(xs), min(ys), max(xs), max(ys)
 
 
-def frame(stocks: Sequence[str], pipes: Sequence[Pipe], needs: Mapping[str, float], *, width: float) -> Frame:
+def frame(
+    stocks: Sequence[str],
+    pipes: Sequence[Pipe],
+    needs: Mapping[str, float],
+    *,
+    width: float,
+    crowded: Collection[str] = (),
+) -> Frame:
     """Place stocks and flows.
 
     Parameters
@@ -80,10 +87,12 @@ def frame(stocks: Sequence[str], pipes: Sequence[Pipe], needs: Mapping[str, floa
         Its flows.
     needs : mapping of str to float
         Height in pixels that each flow's row should have.
+    crowded : collection of str
+        Flows with many causes: the gaps where they run are wider.
     width : float
         Width after which further parts go below.
     """
-    parts = [_chain(chain, own, needs) for chain, own in _chains(stocks, pipes)]
+    parts = [_chain(chain, own, needs, crowded) for chain, own in _chains(stocks, pipes)]
     parts += [_alone(pipe) for pipe in pipes if pipe.source is None and pipe.target is None]
     whole, x, y, low = Frame(), 0.0, 0.0, 0.0
     for part in parts:
@@ -156,7 +165,9 @@ def _columns(stocks: Sequence[str], pipes: Sequence[Pipe]) -> dict[str, int]:
     return {s: c - low for s, c in column.items()}
 
 
-def _chain(stocks: Sequence[str], pipes: Sequence[Pipe], needs: Mapping[str, float]) -> Frame:
+def _chain(
+    stocks: Sequence[str], pipes: Sequence[Pipe], needs: Mapping[str, float], crowded: Collection[str]
+) -> Frame:
     column = _columns(stocks, pipes)
     count = max(column.values()) + 1
     order = _order(stocks, pipes, column)
@@ -168,7 +179,8 @@ def _chain(stocks: Sequence[str], pipes: Sequence[Pipe], needs: Mapping[str, flo
     made = Frame()
     x = 0.0
     for c in range(count):
-        x += 2 * HALF_WIDTH + BETWEEN if c else 0.0
+        full = sum(pipe.flow in crowded for pipe, _ in gaps.get(c, ()))
+        x += 2 * HALF_WIDTH + BETWEEN + 90 * min(full, 2) if c else 0.0
         for stock in (s for s in stocks if column[s] == c):
             ys = [heights[r] for r in rows if stock in _touched(*r)] or [0.0]
             half = max(float(HALF_HEIGHT), (max(ys) - min(ys)) / 2 + 20)
