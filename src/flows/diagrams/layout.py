@@ -192,7 +192,9 @@ def _draft(plan: Plan, causes: Causes) -> tuple[Draft, list[str]]:
     attached = _attached(plan, causes, {p.flow for p in pipes}, set(stocks))
     names = {p.flow: size_of(causes.spelling(p.flow), shadow=p.shadow, wrap=104) for p in pipes}
     needs = {f: 34 + 2 * names[f][1] + 17 * min(attached[f], 9) for f in names}
-    made = frame(stocks, pipes, needs, width=1150, crowded={f for f in names if attached[f] > 4})
+    floors = {f: 38 + 2 * names[f][1] for f in names}
+    crowded = {f for f in names if attached[f] > 4}
+    made = frame(stocks, pipes, needs, width=1150, floors=floors, crowded=crowded)
     for stock, (x, y, w, h) in made.stocks.items():
         place[stock] = draft.add(Node(stock, "stock", w, h, x, y, True))
     for pipe in pipes:

@@ -75,6 +75,7 @@ def frame(
     needs: Mapping[str, float],
     *,
     width: float,
+    floors: Mapping[str, float] | None = None,
     crowded: Collection[str] = (),
 ) -> Frame:
     """Place stocks and flows.
@@ -87,12 +88,14 @@ def frame(
         Its flows.
     needs : mapping of str to float
         Height in pixels that each flow's row should have.
+    floors : mapping of str to float, optional
+        Pixels that each flow's name needs below its row, at least.
     crowded : collection of str
         Flows with many causes: the gaps where they run are wider.
     width : float
         Width after which further parts go below.
     """
-    parts = [_chain(chain, own, needs, crowded) for chain, own in _chains(stocks, pipes)]
+    parts = [_chain(chain, own, needs, floors or {}, crowded) for chain, own in _chains(stocks, pipes)]
     parts += [_alone(pipe) for pipe in pipes if pipe.source is None and pipe.target is None]
     whole, x, y, low = Frame(), 0.0, 0.0, 0.0
     for part in parts:
@@ -166,7 +169,11 @@ def _columns(stocks: Sequence[str], pipes: Sequence[Pipe]) -> dict[str, int]:
 
 
 def _chain(
-    stocks: Sequence[str], pipes: Sequence[Pipe], needs: Mapping[str, float], crowded: Collection[str]
+    stocks: Sequence[str],
+    pipes: Sequence[Pipe],
+    needs: Mapping[str, float],
+    floors: Mapping[str, float],
+    crowded: Collection[str],
 ) -> Frame:
     column = _columns(stocks, pipes)
     count = max(column.values()) + 1
@@ -175,7 +182,7 @@ def _chain(
     gaps: dict[int, list[tuple[Pipe, str]]] = defaultdict(list)
     for pipe, kind in rows:
         gaps[_gap(pipe, kind, column)].append((pipe, kind))
-    heights = _heights(gaps, rows, order, column, needs)
+    heights = _heights(gaps, rows, order, column, needs, floors)
     made = Frame()
     x = 0.0
     for c in range(count):
@@ -284,6 +291,7 @@ def _heights(
     order: Mapping[str, int],
     column: Mapping[str, int],
     needs: Mapping[str, float],
+    floors: Mapping[str, float],
 ) -> dict[tuple[Pipe, str], float]:
     """Height of each row: rows of one gap keep apart, and so do rows of stocks that stand in one column."""
     below: dict[tuple[Pipe, str], list[tuple[tuple[Pipe, str], float]]] = defaultdict(list)
@@ -308,7 +316,7 @@ def _heights(
             sequence.append(first)
             left.remove(first)
         for one, two in itertools.pairwise(sequence):
-            below[one].append((two, max(58.0, (need(one) + need(two)) / 2)))
+            below[one].append((two, max(58.0, floors.get(one[0].flow, 0.0), (need(one) + need(two)) / 2)))
     heights = dict.fromkeys(rows, 0.0)
     for _ in range(len(rows) + 1):
         for one in rows:
