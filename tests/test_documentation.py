@@ -67,6 +67,14 @@ def test_python_example_runs(page: str, code: str) -> None:
     assert done.returncode == 0, f"{page}\n{done.stderr}"
 
 
+@pytest.mark.parametrize("script", sorted((ROOT / "docs/examples").glob("*.py")), ids=lambda path: path.name)
+def test_example_runs(script: Path, tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_architecture_names_folders_that_exist() -> None:
     text = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
     for folder in re.findall(r"^\| `([\w/]+/)` \|", text, re.MULTILINE):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -61,6 +65,40 @@ def test_compiled_equals_plain_and_the_cache_serves_it_again(
         if content is not None:
             files[0].write_bytes(content)
         xr.testing.assert_identical(simulate(model, inputs, engine="compiled"), many)
+
+
+def test_two_processes_may_fill_the_cache_at_once(tmp_path: Path) -> None:
+    control = "INITIAL TIME = 0 ~~|\nFINAL TIME = 4 ~~|\nTIME STEP = 1 ~~|\nSAVEPER = 1 ~~|"
+    text = "{UTF-8}\ns = INTEG(-s / 4, 8) ~~|\n" + control
+    (tmp_path / "m.mdl").write_text(text, encoding="utf-8")
+    code = "import flows; print(flows.simulate(flows.read_vensim('m.mdl', units='off'))['s'].values.tolist())"
+    environment = os.environ | {"FLOWS_CACHE": str(tmp_path / "cache")}
+    started = [
+        subprocess.Popen(
+            [sys.executable, "-c", code], cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    assert {p.communicate(timeout=300)[0] for p in started} == {"[8.0, 6.0, 4.5, 3.375, 2.53125]\n"}
+    assert [path.suffix for path in (tmp_path / "cache/kernels").iterdir()] == [".o"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="temporary folders are the user's own there")
+def test_machine_code_is_taken_from_no_folder_that_others_write_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way", encoding="utf-8")
+    monkeypatch.setenv("FLOWS_CACHE", str(tmp_path / "file"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    own = native.cache_folder()
+    assert own == native.cache_folder()
+    assert own.stat().st_mode & 0o777 == 0o700
+    own.chmod(0o777)
+    assert native.cache_folder() != own
+    own.rmdir()
+    (tmp_path / "elsewhere").mkdir()
+    own.symlink_to(tmp_path / "elsewhere")
+    assert native.cache_folder() != own
 
 
 @pytest.mark.parametrize("runs", [3, 8, 11, 17])

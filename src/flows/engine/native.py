@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import ctypes.util
+import getpass
 import hashlib
 import os
+import stat
 import sys
 import tempfile
 import threading
@@ -104,7 +106,10 @@ class Kernel:
 
 
 def cache_folder() -> Path:
-    """Folder of compiled kernels: ``FLOWS_CACHE``, else the user's cache folder, else a temporary one."""
+    """Folder of compiled kernels: ``FLOWS_CACHE``, else the user's cache folder, else a temporary one.
+
+    What lies there is run as machine code, so a temporary folder is taken only if nobody else can write to it.
+    """
     import platformdirs
 
     folder = (
@@ -116,9 +121,23 @@ def cache_folder() -> Path:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError:
-        folder = Path(tempfile.gettempdir()) / "flows-kernels"
-        folder.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.gettempdir()) / f"flows-kernels-{getpass.getuser()}"
+        with contextlib.suppress(OSError):
+            folder.mkdir(mode=0o700, parents=True)
+        if not _is_ours(folder):
+            folder = Path(tempfile.mkdtemp(prefix="flows-kernels-"))
     return folder
+
+
+def _is_ours(folder: Path) -> bool:
+    """True for a real folder that belongs to this user and that nobody else may write to."""
+    if not hasattr(os, "getuid"):  # on Windows, temporary folders are the user's own
+        return folder.is_dir()
+    try:
+        found = folder.lstat()
+    except OSError:
+        return False
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
 
 
 @deep
