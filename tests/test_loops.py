@@ -114,3 +114,8 @@ def test_errors_name_file_and_row(tmp_path):
     path.write_text('[[loop]]\nid = "R1"\nname = "x"\nthrough = []\nreading = "balancing"\nsource = "y"\n')
     with pytest.raises(InputError, match="at least one"):
         read_loops(path)
+
+
+def test_a_link_read_against_an_auxiliary_of_constants_has_its_sign():
+    text = "x = INTEG(a, 2) ~ ~ |\na = (1 - x) / size ~ ~ |\nsize = 2 * half ~ ~ |\nhalf = 3 ~ ~ |"
+    assert link_signs(small_model(text, final=4), every=1).polarity(("x", "a")) == "balancing"

@@ -99,10 +99,13 @@ def link_signs(model: Model, inputs: Mapping[str, Any] | None = None, *, every: 
     program = kernel.prepare(opened, method="euler")
     base = program.layout.base
     held = [n for n in graph.effects if _HELD + n in base]
+    still = [
+        n for n in names if n not in graph.effects and _HELD + n in base
+    ]  # no link of the graph starts here
     frozen = [n for n in names if opened.variables[n].kind == "constant"]
-    columns = {n: np.arange(shown.variables[n].size) for n in (*held, *frozen)}
-    index = np.concatenate([base[(_HELD if n in held else "") + n] + c for n, c in columns.items()])
-    starts = dict(zip((*held, *frozen), np.cumsum([0, *(len(c) for c in columns.values())]), strict=False))
+    columns = {n: np.arange(shown.variables[n].size) for n in (*held, *still, *frozen)}
+    index = np.concatenate([base[n if n in frozen else _HELD + n] + c for n, c in columns.items()])
+    starts = dict(zip(columns, np.cumsum([0, *(len(c) for c in columns.values())]), strict=False))
     effects = {n: base[n] + np.arange(shown.variables[n].size) for n in graph.effects}
     order = {n: k for k, n in enumerate(effects)}
     slots = np.concatenate(list(effects.values())).astype(np.int64)
@@ -112,7 +115,7 @@ def link_signs(model: Model, inputs: Mapping[str, Any] | None = None, *, every: 
     given = np.zeros((len(held) + 1, len(index)))
     for k, time in enumerate(times):
         at = int(np.searchsorted(run["time"].values, time))
-        for n in (*held, *frozen):
+        for n in columns:
             given[:, starts[n] : starts[n] + len(columns[n])] = values[_source(n, shown)][at]
         for row, n in enumerate(held, 1):
             block = slice(starts[n], starts[n] + len(columns[n]))
