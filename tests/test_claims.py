@@ -406,8 +406,23 @@ def test_the_share_of_draws(small_root: Path) -> None:
     assert verdict.share == 0.5
     assert progress[0] == (0, 11)
     assert progress[-1] == (11, 11)
-    with pytest.raises(InputError, match='the draws set "labour demand", and so does a run of a claim'):
-        judge("arrivals in 2014: current-course with labour demand = 2 > 359", draws=draws)
+    with pytest.raises(InputError, match='the draws set "labor demand", which is no constant of the model'):
+        judge("arrivals in 2014: current-course > 1", draws={"labor demand": np.ones(2)})
+
+
+def test_no_draw_changes_what_a_run_sets_itself(small_root: Path) -> None:
+    """Draws of one element and of a whole constant, in runs that set one, the other or neither."""
+    draws = {"base arrivals[Cuba]": np.array([0.0, 10.0, 20.0]), "labour demand": np.array([1.0, 1.0, 2.0])}
+    shares = {
+        "arrivals by origin[Cuba] in 2014: current-course > 119": 2 / 3,
+        "arrivals by origin[Cuba] in 2014: current-course > 241": 1 / 3,
+        "arrivals by origin[Haiti] in 2014: current-course > 241": 1 / 3,
+        "arrivals by origin[Cuba] in 2014: current-course with base arrivals[Cuba] = 15 > 179": 1.0,
+        "arrivals by origin[Cuba] in 2014: current-course with base arrivals[origin] = 15 > 181": 1 / 3,
+        "arrivals in 2014: current-course with labour demand = 0.5 > 200": 1 / 3,
+    }
+    found = judge(*shares, draws=draws).findings
+    assert [f.share for f in found] == pytest.approx(list(shares.values()))
 
 
 YEARLY = """
@@ -532,4 +547,31 @@ def test_claims_that_are_not_there(
     small_claims: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], message: str
 ) -> None:
     assert main(["claims", *arguments]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_draws_from_a_file(small_claims: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    file = tmp_path / "draws.csv"
+    file.write_text("labour demand,waiting time\n0.8,10\n0.9,10\n1.0,12\n1.2,9\n", encoding="utf-8")
+    assert main(["claims", "A-2", "--draws", str(file)]) == 0
+    assert "in 50 % of draws" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("labour demand\n", "no draws, expected a line of names"),
+        ("labour demand\n1,2\n", "row 1: a row of another length, found 2 values, expected 1"),
+        ("labour demand\nmuch\n", 'row 1, column labour demand: not a number, found "much"'),
+        (
+            "labor demand\n1\n",
+            'the draws set "labor demand", which is no constant of the model. Did you mean "labour',
+        ),
+    ],
+)
+def test_draws_refused(
+    small_claims: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path, text: str, message: str
+) -> None:
+    (tmp_path / "draws.csv").write_text(text, encoding="utf-8")
+    assert main(["claims", "--draws", str(tmp_path / "draws.csv")]) == 1
     assert message in capsys.readouterr().err

@@ -433,24 +433,36 @@ def claims(
     json_file: Annotated[
         Path | None, typer.Option("--json", metavar="FILE", help="Write every verdict to a JSON file.")
     ] = None,
+    draws: Annotated[
+        Path | None,
+        typer.Option(
+            "--draws",
+            metavar="FILE",
+            help="A CSV file of draws, a column for each constant: the share of them in which a statement holds.",
+            show_default=False,
+        ),
+    ] = None,
     model: ModelFile = None,
 ) -> None:
     """Hold the model against what its sources say: which claims it reproduces, which it doesn't, and why.
 
     Each claim is a statement on outcomes (models/claims.csv), or stands outside the boundary of the model with a
     reason. A difference within one per cent counts as none, unless the statement says otherwise; figures carry their
-    own tolerance. With ids, the statements are shown with their numbers.
+    own tolerance. The table says by how much the claim holds (the weakest of its statements; of a figure, how far the
+    model lies from it), which statements fail (✗) and what in the structure decides (←). With ids, all statements are
+    shown with their numbers.
     """
-    from flows.claims import evaluate, read_claims
+    from flows.claims import evaluate, read_claims, read_draws
     from flows.compare import CAVEAT
     from flows.provenance import atomic_write
 
+    values = None if draws is None else read_draws(draws)
     chosen = _chosen_claims(read_claims(), ids or (), section or (), scenario, status or (), central)
     models = {} if model is None else {"migration": _read_model(model, None)}
     if model is None:
         models["migration"] = _read_model(None, None)
     with _progress("Claims") as progress:
-        verdicts = evaluate(chosen, models=models, progress=progress)
+        verdicts = evaluate(chosen, models=models, draws=values, progress=progress)
     results = [word for word in status or () if word in _RESULTS]
     if results:
         verdicts = tuple(v for v in verdicts if v.result in results)
@@ -931,7 +943,7 @@ def _print_claims(verdicts: Sequence[Verdict], *, in_full: bool) -> None:
             if section:
                 _console().print(table)
             section = claim.section
-            table = _table("claim", "result", "what it says", title=section)
+            table = _table("claim", "result", "what it says", title=f"{section} ({claim.document})")
         table.add_row(claim.id, _result_words(verdict), claim.statement + _why(verdict))
     if not in_full and verdicts:
         _console().print(table)
@@ -947,15 +959,19 @@ def _print_claims(verdicts: Sequence[Verdict], *, in_full: bool) -> None:
 def _result_words(verdict: Verdict) -> str:
     share = "" if verdict.share is None else f"\nin {100 * verdict.share:.0f} % of draws"
     status = verdict.claim.status
+    held = [finding.margin for finding in verdict.findings if finding.holds]
+    if held and len(held) == len(verdict.findings):
+        share = f"\nby {min(map(abs, held)):.1f} %" + share
     return verdict.result + ("" if verdict.result in (status, "outside") else f"\n({status})") + share
 
 
 def _why(verdict: Verdict) -> str:
-    """What a short table says beneath the claim: the statements that fail, or the reason."""
+    """What a table says beneath the claim: the statements that fail, and what decides; or the reason."""
     if verdict.result == "outside":
         return f"\n→ {verdict.claim.reason}"
     failing = [f for f in verdict.findings if not f.holds]
-    return "".join(f"\n✗ {f.statement.text}: {_finding_words(f)}" for f in failing)
+    text = "".join(f"\n✗ {f.statement.text}: {_finding_words(f)}" for f in failing)
+    return f"{text}\n← {verdict.claim.decides}"
 
 
 def _finding_words(finding: Finding) -> str:

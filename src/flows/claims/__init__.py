@@ -2,7 +2,7 @@
 
 from flows.claims.evaluate import Finding, Verdict, check_statements, evaluate, needed_runs
 from flows.claims.statement import NEAR, Figure, Run, Statement, parse_statement
-from flows.claims.table import Claim, Status, check_claims, claims_of, read_claims, scenarios_of
+from flows.claims.table import Claim, Status, check_claims, claims_of, read_claims, read_draws, scenarios_of
 
 __all__ = [
     "NEAR",
@@ -20,5 +20,6 @@ __all__ = [
     "needed_runs",
     "parse_statement",
     "read_claims",
+    "read_draws",
     "scenarios_of",
 ]

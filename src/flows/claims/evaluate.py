@@ -28,7 +28,7 @@ from flows.compare import stacked_inputs
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError, ResultError, near
 from flows.inputs import Outcome, Scenario, find, read_outcomes, read_scenario, scenario_inputs
-from flows.inputs.bounds import refuse_outside
+from flows.inputs.bounds import element_key, refuse_outside
 from flows.references import Expression, Reference, fold, parse_reference
 from flows.vensim.read import read_vensim
 
@@ -188,7 +188,8 @@ def evaluate(
     outcomes : sequence of Outcome, optional
         Names that stand for expressions; the shipped ones by default.
     draws : mapping of str to array of shape (draws,), optional
-        Values of uncertain constants of the migration model, the same for every run.
+        Values of uncertain constants of the migration model, the same for every run but those that set the constant
+        themselves.
     threads : int, optional
         As in `flows.simulate`.
     progress : callable, optional
@@ -326,16 +327,42 @@ class _Plan:
             found.update({f"{item.name}[{text[1:]}]": value for text in texts})
         return found
 
-    def refuse_doubles(self, draws: Iterable[str]) -> None:
-        """Refuse draws of a constant that a run sets."""
-        own = {fold(parse_reference(key).name) for changes in self.runs.values() for key in changes}
-        for key in draws:
-            if fold(parse_reference(key).name) in own:
+    def drawn(
+        self, inputs: Mapping[str, xr.DataArray], draws: Mapping[str, NDArray[np.float64]]
+    ) -> dict[str, xr.DataArray]:
+        """Set draws beside the runs' own inputs; what a run sets itself, no draw changes."""
+        runs, count = list(self.runs.values()), len(next(iter(draws.values())))
+        made = dict(inputs)
+        for key, values in draws.items():
+            reference = parse_reference(key, where="draws")
+            if reference.name not in self.model.constants:
                 raise InputError(
-                    f'the draws set "{key}", and so does a run of a claim',
-                    where=self.model.name,
-                    remedy="Leave it out of the draws",
+                    f'the draws set "{key}", which is no constant of the model',
+                    remedy=near(reference.name, self.model.constants.names),
                 )
+            item = self.model.constants[reference.name]
+            keys = {fold(item.name), fold(element_key(reference, item, self.model, "draws"))}
+            own = np.array([any(fold(k) in keys for k in changes) for changes in runs])
+            if item.name not in made:
+                base = np.asarray(item.value, dtype=float)
+                coords = {d: list(self.model.subscripts[d].value) for d in item.subscripts}
+                made[item.name] = xr.DataArray(base, dims=tuple(item.subscripts), coords=coords)
+            array = made[item.name]
+            wide = {d: n for d, n in (("draw", count), ("scenario", len(runs))) if d not in array.dims}
+            array = array.expand_dims(wide).transpose("scenario", "draw", ...).copy()
+            place = {
+                d: e
+                for d, text in zip(item.subscripts, reference.elements, strict=bool(reference.elements))
+                for e in _chosen(
+                    text, [str(n) for n in self.model.subscripts[d].value], item.name, self.model, "draws"
+                )
+            }
+            for run in np.flatnonzero(~own):
+                there = array.loc[place] if place else array
+                rest = there[run].ndim - 1
+                there[run] = np.broadcast_to(values.reshape(-1, *[1] * rest), there[run].shape)
+            made[item.name] = array.drop_vars("scenario", errors="ignore")
+        return made
 
     def measure(
         self,
@@ -353,11 +380,10 @@ class _Plan:
         wanted = list(dict.fromkeys(v for column in self.columns.values() for v in column.variables))
         options: dict[str, Any] = {"save_every": self.clock.save_every, "threads": threads}
         free = {key: array for key, array in draws.items() if self.model.name == MODEL}
-        self.refuse_doubles(free)
-        parts = [inputs]
+        parts: list[Mapping[str, xr.DataArray]] = [inputs]
         for first in range(0, count if free else 0, _DRAWS):
-            some = {k: xr.DataArray(v[first : first + _DRAWS], dims="draw") for k, v in free.items()}
-            parts.append({**_without(inputs, some), **some})
+            some = {k: np.asarray(v[first : first + _DRAWS], dtype=float) for k, v in free.items()}
+            parts.append(self.drawn(inputs, some))
         found: dict[tuple[Run, Timed], list[NDArray[np.float64]]] = {}
         for part in parts:
             dataset = simulate(self.model, part, outcomes=wanted, **options)
@@ -371,12 +397,6 @@ class _Plan:
                             found.setdefault((run, timed), []).append(number)
             tell(len(runs) * (dataset.sizes.get("draw", 1)))
         values.update({key: np.concatenate(numbers) for key, numbers in found.items()})
-
-
-def _without(inputs: Mapping[str, Any], some: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the inputs that draws take the place of."""
-    drawn = {fold(parse_reference(key).name) for key in some}
-    return {key: value for key, value in inputs.items() if fold(parse_reference(key).name) not in drawn}
 
 
 class _Clock:

@@ -8,10 +8,14 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal, get_args
 
+import numpy as np
+from numpy.typing import NDArray
+
 from flows.claims.statement import Statement, parse_statement
 from flows.errors import InputError, near
 from flows.inputs import Scenario, find
 from flows.inputs.tables import shown_path
+from flows.references import parse_number
 
 Kind = Literal["direction", "figure", "scenario", "structure", "ordering", "feedback"]
 Status = Literal["input", "fitted", "emergent", "put in", "outside"]
@@ -169,6 +173,51 @@ def _claim(row: dict[str, str], where: str) -> Claim:
 
 
 _WANTED = {True: "Say why it is outside the boundary", False: "Write a statement, or the status outside"}
+
+
+def read_draws(path: str | Path) -> dict[str, NDArray[np.float64]]:
+    """Read draws of uncertain constants.
+
+    Parameters
+    ----------
+    path : str or Path
+        A CSV file: a column for each constant (its name, or one element as ``name[Element]``), a row for each draw.
+
+    Returns
+    -------
+    dict of str to array of shape (draws,)
+
+    Raises
+    ------
+    InputError
+        If the file can't be read, holds no draws or something that is no number.
+    """
+    shown = shown_path(Path(path))
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            header, *rows = [row for row in csv.reader(file) if row] or [[]]
+    except UnicodeDecodeError as error:
+        raise InputError("not a text file in UTF-8", where=shown, found=f"byte {error.start}") from None
+    except OSError as error:
+        raise InputError("can't be read", where=shown, found=str(error.strerror or error)) from None
+    if not rows:
+        raise InputError(
+            "no draws", where=shown, expected="a line of names, and a line of numbers for each draw"
+        )
+    values = np.empty((len(rows), len(header)))
+    for number, row in enumerate(rows, 1):
+        if len(row) != len(header):
+            raise InputError(
+                "a row of another length",
+                where=f"{shown}, row {number}",
+                found=f"{len(row)} values",
+                expected=f"{len(header)}",
+            )
+        for column, text in enumerate(row):
+            values[number - 1, column] = parse_number(
+                text, where=f"{shown}, row {number}, column {header[column]}"
+            )
+    return {name.strip(): values[:, column] for column, name in enumerate(header)}
 
 
 def claims_of(scenario: Scenario, claims: Sequence[Claim]) -> tuple[Claim, ...]:
