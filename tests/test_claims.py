@@ -133,6 +133,7 @@ def test_every_shipped_claim_is_encoded_or_outside_with_a_reason_of_its_own() ->
     claims = read_claims()
     outside = [claim for claim in claims if claim.status == "outside"]
     assert all(len(claim.reason) > 20 for claim in outside)
+    assert len({claim.reason for claim in outside}) == len(outside)
     assert all(claim.statements and claim.decides for claim in claims if claim.status != "outside")
     assert not [claim.id for claim in outside if claim.central]
 
