@@ -52,7 +52,7 @@ test-slow: $(VENV)/dev.stamp ## the tests that take long (whole-run equality wit
 	$(PY) -m pytest -m slow
 
 bench: $(VENV)/runtime.stamp ## time Flows beside its rivals (about five minutes on an idle machine)
-	$(PY) tests/benchmarks/bench.py
+	$(PY) -m tests.benchmarks.bench
 
 pins: $(VENV)/dev.stamp ## renew the pinned requirements from pyproject.toml
 	$(PIN) --upgrade --output-file requirements.txt

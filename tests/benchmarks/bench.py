@@ -24,9 +24,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import synthetic
 import xarray as xr
-from emit_c import CKernel
+from tests.benchmarks import synthetic
+from tests.benchmarks.emit_c import CKernel
 
 import flows
 from flows import resources
@@ -87,11 +87,11 @@ class Table:
         self, what: str, value: float, unit: str, *, least: float | None = None, most: float | None = None
     ) -> None:
         """A number, and what it should be at least or at most."""
-        row: dict[str, Any] = {"part": self.part, "what": what, "value": value, "unit": unit}
+        row: dict[str, Any] = {"part": self.part, "what": what, "value": float(value), "unit": unit}
         target = ""
         if least is not None or most is not None:
             met = (least is None or value >= least) and (most is None or value <= most)
-            row |= {"least": least, "most": most, "met": met}
+            row |= {"least": least, "most": most, "met": bool(met)}
             bound = f"at least {least:,g}" if least is not None else f"at most {most:,g}"
             target = f"{bound}: {'yes' if met else 'NO'}"
         self.rows.append(row)
