@@ -13,7 +13,7 @@ from sphinx.writers.html5 import HTML5Translator
 import flows
 from flows.differences import DIFFERENCES
 from flows.report import book
-from flows.vensim.functions import FUNCTIONS
+from flows.vensim.functions import FUNCTIONS, REFUSED
 
 
 def _function_table() -> str:
@@ -22,6 +22,13 @@ def _function_table() -> str:
     for name, function in sorted(FUNCTIONS.items()):
         meaning = function.meaning.replace("|", "\\|")
         rows.append(f"| `{name.upper()}` | {', '.join(function.arguments)} | {meaning} |")
+    return "\n".join(rows)
+
+
+def _refused_table() -> str:
+    """Write the table of functions that aren't understood as Markdown."""
+    rows = ["| function | instead |", "|---|---|"]
+    rows += [f"| `{name.upper()}` | {remedy} |" for name, remedy in sorted(REFUSED.items())]
     return "\n".join(rows)
 
 
@@ -43,7 +50,11 @@ source_suffix = {".md": "markdown"}
 exclude_patterns = ["_build"]
 myst_heading_anchors = 3
 myst_enable_extensions = ["substitution"]
-myst_substitutions = {"function_table": _function_table(), "difference_table": _difference_table()}
+myst_substitutions = {
+    "function_table": _function_table(),
+    "difference_table": _difference_table(),
+    "refused_table": _refused_table(),
+}
 
 # Attributes of several classes share short names such as n; types in docstrings are prose, not links.
 suppress_warnings = ["ref.python"]

@@ -422,3 +422,10 @@ def test_control_variables_may_be_arithmetic_with_constants() -> None:
 def test_control_variables_that_change_wait_for_a_run() -> None:
     text = "INITIAL TIME = 0 ~~|\nFINAL TIME = IF THEN ELSE(Time > 2, 3, 4) ~~|\nTIME STEP = 1 ~~|\n"
     assert np.isnan(lower(parse(text)).control.final_time)
+
+
+def test_the_name_of_a_mapped_range_as_a_value() -> None:
+    model = small_model("A : a1, a2, a3 ~~|\nB : b1, b2, b3 -> A ~~|\nx[A] = B + 10 + 0 * Time ~~|\n")
+    assert simulate(model)["x"].isel(time=0).values.tolist() == [11, 12, 13]
+    with pytest.raises(ModelError, match='"B" is used in the equation of "y" but defined nowhere'):
+        small_model("A : a1, a2 ~~|\nB : b1, b2, b3 ~~|\ny[A] = B ~~|\n")

@@ -544,3 +544,10 @@ def test_a_sketch_opens_at_the_start_of_a_line() -> None:
     read = parse("a = 1 ~ ~ no \\\\---/// here|\n\\\\\\---/// Sketch\n*View\n:L\x7f<%^E!@\n1:x\n", "m.mdl")
     assert read.sketch == "\\\\\\---/// Sketch\n*View\n"
     assert read.settings.startswith(":L")
+
+
+def test_a_comment_in_two_parts() -> None:
+    (block,) = parse("x = 1\n\t~ m\n\t~ first\n\t~ second\n\tline\n|", "m.mdl").definitions
+    assert (block.units, block.comment, block.flags) == ("m", "first second line", "")
+    with pytest.raises(ModelError, match=r'a "\|" is missing'):
+        parse("x = 1 ~ m ~ first ~ y = 2 |", "m.mdl")

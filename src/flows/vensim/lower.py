@@ -385,6 +385,11 @@ class _Lowering(Calls):
             return Ref(key, self._subscripts(node.name, key, node.subscripts, scope, node.at), span)
         if not node.subscripts and key in scope.loops:
             return Position(key, tuple(self._position(e) for e in scope.loops[key]), span)
+        if not node.subscripts and key in self.ranges:  # a range that is mapped from one of the left side
+            for index, elements in scope.loops.items():
+                image = self.mappings.get((index, key))
+                if image is not None and all(e in image for e in elements):
+                    return Position(index, tuple(self._position(image[e]) for e in elements), span)
         if not node.subscripts and key in self.element_spelling:
             return Number(float(self._position(key)), span)
         raise self._undefined(node.name, node.at, scope)

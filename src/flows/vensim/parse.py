@@ -272,6 +272,10 @@ def _read_block(
     lines = (line.strip().removesuffix("\\").strip() for line in re.split(r"[\r\n]", "".join(parts[1:2])))
     comment = " ".join(line for line in lines if line)
     flags = parts[2].strip() if len(parts) > 2 else ""
+    if (
+        flags and not flags.startswith(":") and not {"=", "*"} & {*flags, *comment}
+    ):  # a comment in two parts, seen in the wild
+        comment, flags = f"{comment} {' '.join(flags.split())}", ""
     if len(parts) > 3 or (flags and not flags.startswith(":")):
         raise source.error(
             'a "|" is missing: more than units, comment and flags stand before the end of this block',
