@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from functools import cache
 
 from flows.engine.emit import Address, Body
 from flows.engine.hoist import exogenous
 from flows.engine.layout import LEVELS, TOLERANCE, TOLERANCES, Layout, Method, tolerance
-from flows.engine.runtime import LOOKUP_NAMES, NOT_AVAILABLE
+from flows.engine.runtime import COMPILED, HELPERS, LOOKUP_NAMES, NAN, NOT_AVAILABLE
 from flows.engine.schedule import STATEMENTS, Group, groups
+from flows.engine.translate import translate
 from flows.engine.vectormath import Lines, emit_functions
 from flows.model.model import Model
 from flows.model.order import Node, Plan
@@ -73,7 +75,11 @@ class Source:
             f"@{name} = private constant [{len(values)} x i64] [{', '.join(f'i64 {v}' for v in values)}]"
             for values, name in self.tables.items()
         ]
-        self.text = "\n".join([*positions, emit_functions(LANES), _SCALAR_LOOKUP, _LANE_LOOKUP, *parts])
+        whole = "\n".join(parts)
+        library = _library() if any(f"@{name}(" in whole for name in COMPILED) else ()
+        self.text = "\n".join(
+            [*positions, emit_functions(LANES), _SCALAR_LOOKUP, _LANE_LOOKUP, *library, whole]
+        )
         if contract:  # a product and a sum may become one operation, rounded once
             self.text = _SUMS_AND_PRODUCTS.sub(r"= \1 contract ", self.text)
         self.shared = tuple(
@@ -104,6 +110,24 @@ class Source:
         )
         whole = f"define internal void @{name}({_PARAMETERS}) {{\n{calls}\n  ret void\n}}"
         return "\n".join([*(f.text() for f in functions), whole])
+
+
+@cache
+def _library() -> tuple[str, ...]:
+    """The functions that are translated; the compiler drops those that a model doesn't use."""
+    functions = {**HELPERS, **COMPILED}
+    calls = {function.__name__: name for name, function in functions.items()}
+    constants = {"NAN": NAN, "NOT_AVAILABLE": NOT_AVAILABLE}
+    return tuple(
+        translate(
+            function,
+            name=name,
+            scale=3 if name.startswith("lookup") else 1,
+            calls=calls,
+            constants=constants,
+        )
+        for name, function in functions.items()
+    )
 
 
 class _Function:

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from flows.engine.emit_llvm import LANES, LIBRARY, Source
 from flows.engine.kernel import Job, Program
-from flows.engine.runtime import LOOKUP_NAMES, LOOKUPS, VECTORS
+from flows.engine.runtime import COMPILED, LOOKUP_NAMES, LOOKUPS, VECTORS
 from flows.model.ir import deep
 
 _SIGNATURE = ctypes.CFUNCTYPE(
@@ -203,8 +203,8 @@ def _declarations() -> str:
     ]
     lines += [f"declare double @{n}(double)" for n in LIBRARY]
     lines.append("declare i64 @llvm.cttz.i64(i64, i1)")
-    lines += [f"declare double @{n}(ptr, i64)" for n in VECTORS]
-    lines += [f"declare double @{n}(ptr, i64, double)" for n in LOOKUP_NAMES.values()]
+    lines += [f"declare double @{n}(ptr, i64)" for n in VECTORS if n not in COMPILED]
+    lines += [f"declare double @{n}(ptr, i64, double)" for n in LOOKUP_NAMES.values() if n not in COMPILED]
     return "\n".join(lines)
 
 

@@ -182,13 +182,28 @@ def _upto(table: Sequence[float], x: float, *, included: bool, values: bool) -> 
     return math.fsum(table[n + k] for k in wanted) if values else float(len(wanted))
 
 
-def _inside(read: Callable[[Sequence[float], float], float]) -> Callable[[Sequence[float], float], float]:
-    """A way to read data that gives :NA: before the first and after the last (help page fn_get_data_between_times)."""
+def lookup_between(table: Sequence[float], x: float) -> float:
+    """Interpolation; :NA: before the first point and after the last (help page fn_get_data_between_times)."""
+    n = len(table) // 3
+    if table[0] <= x <= table[n - 1]:
+        return lookup(table, 0, n, x)
+    return NOT_AVAILABLE
 
-    def guarded_read(table: Sequence[float], x: float) -> float:
-        return read(table, x) if table[0] <= x <= table[len(table) // 3 - 1] else NOT_AVAILABLE
 
-    return guarded_read
+def lookup_between_forward(table: Sequence[float], x: float) -> float:
+    """The next point; :NA: before the first and after the last."""
+    n = len(table) // 3
+    if table[0] <= x <= table[n - 1]:
+        return lookup_forward(table, x)
+    return NOT_AVAILABLE
+
+
+def lookup_between_backward(table: Sequence[float], x: float) -> float:
+    """The last point; :NA: before the first and after the last."""
+    n = len(table) // 3
+    if table[0] <= x <= table[n - 1]:
+        return lookup_backward(table, x)
+    return NOT_AVAILABLE
 
 
 LOOKUPS: dict[str, Callable[[Sequence[float], float], float]] = {
@@ -207,9 +222,9 @@ LOOKUPS: dict[str, Callable[[Sequence[float], float], float]] = {
     "count before": lambda table, x: _upto(table, x, included=False, values=False),
     "sum": lambda table, x: _upto(table, x, included=True, values=True),
     "sum before": lambda table, x: _upto(table, x, included=False, values=True),
-    "between": _inside(lambda table, x: lookup(table, 0, len(table) // 3, x)),
-    "between forward": _inside(lookup_forward),
-    "between backward": _inside(lookup_backward),
+    "between": lookup_between,
+    "between forward": lookup_between_forward,
+    "between backward": lookup_between_backward,
 }
 LOOKUP_NAMES = {mode: "lookup_" + mode.replace(" ", "_") for mode in LOOKUPS}
 """Way to read a lookup → the function's name in generated code."""
@@ -249,24 +264,46 @@ def _of_two(function: Callable[..., Sequence[float]]) -> Callable[..., Sequence[
     return function
 
 
-def sort_order(x: Sequence[float], direction: float) -> Sequence[float]:
-    """Positions from 0 in rising (direction > 0) or falling order (help page fn_vector_sort_order)."""
-    sign = 1.0 if direction > 0 else -1.0
-    return [float(k) for k in sorted(range(len(x)), key=lambda k: sign * x[k])]
+def vector_rank(values: Sequence[float]) -> float:
+    """Place of an element, from 1, in rising or falling order; equals keep theirs (help page fn_vector_rank)."""
+    n = int(values[0])
+    return _place(values, int(values[n + 2]))
 
 
-def rank(x: Sequence[float], direction: float) -> Sequence[float]:
-    """Place of each element, from 1, in rising or falling order (help page fn_vector_rank)."""
-    ranks = [0.0] * len(x)
-    for place, k in enumerate(sort_order(x, direction)):
-        ranks[int(k)] = place + 1.0
-    return ranks
+def _place(values: Sequence[float], at: int) -> float:
+    """Place of the element at a position: one more than stand before it."""
+    n = int(values[0])
+    sign = 1.0
+    if not values[n + 1] > 0.0:
+        sign = -1.0
+    x = sign * values[1 + at]
+    place = 1.0
+    for k in range(n):
+        y = sign * values[1 + k]
+        if y < x or (y == x and k < at):
+            place += 1.0
+    return place
 
 
-@_of_two
-def reorder(x: Sequence[float], order: Sequence[float]) -> Sequence[float]:
-    """Elements at the positions that an order names, from 0; :NA: for none (help page fn_vector_reorder)."""
-    return [element(x, 0, len(x), k) for k in order]
+def vector_sort_order(values: Sequence[float]) -> float:
+    """Position from 0 of the element at a place in rising (direction > 0) or falling order.
+
+    Help page fn_vector_sort_order.
+    """
+    n = int(values[0])
+    for k in range(n):
+        if _place(values, k) == values[n + 2] + 1.0:
+            return float(k)
+    return NAN
+
+
+def vector_reorder(values: Sequence[float]) -> float:
+    """The element at the position that an order names, from 0; :NA: for none (help page fn_vector_reorder)."""
+    n = int(values[0])
+    position = values[n + 2 + int(values[len(values) - 1])]
+    if 0.0 <= position < n:
+        return values[1 + int(position)]
+    return NOT_AVAILABLE
 
 
 def vector_lookup(y: Sequence[float], x: float, first: float, last: float, mode: float) -> Sequence[float]:
@@ -374,9 +411,9 @@ def _gamma_ln(values: Sequence[float]) -> float:
 
 
 VECTORS: dict[str, Callable[[Sequence[float]], float]] = {
-    "vector_sort_order": _from_list(sort_order),
-    "vector_rank": _from_list(rank),
-    "vector_reorder": _from_list(reorder),
+    "vector_sort_order": vector_sort_order,
+    "vector_rank": vector_rank,
+    "vector_reorder": vector_reorder,
     "vector_lookup": _from_list(vector_lookup),
     "invert_matrix": _from_list(invert_matrix),
     "allocate_available": _from_list(allocate_available),
@@ -385,3 +422,16 @@ VECTORS: dict[str, Callable[[Sequence[float]], float]] = {
     **{name: draws.function(name) for name in draws.DISTRIBUTIONS},
 }
 """Name in generated code → function of one list."""
+
+COMPILED: dict[str, Callable[..., float]] = {
+    **{
+        LOOKUP_NAMES[mode]: LOOKUPS[mode] for mode in ("forward", "backward", "extrapolate", "invert", "area")
+    },
+    **{LOOKUP_NAMES[mode]: LOOKUPS[mode] for mode in ("between", "between forward", "between backward")},
+    "vector_rank": vector_rank,
+    "vector_sort_order": vector_sort_order,
+    "vector_reorder": vector_reorder,
+}
+"""What is translated into machine code (`flows.engine.translate`); the rest is called back from it."""
+HELPERS: dict[str, Callable[..., float]] = {"vector_place": _place}
+"""What the translated functions call, by its name in machine code."""
