@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 
 HALF_WIDTH, HALF_HEIGHT = 56, 22  # of a stock with one row
 REACH = 132  # from a stock's edge to the valve of a flow that ends outside
-OUTSIDE = 120  # from the valve to that end
-BETWEEN = 300  # from edge to edge of stocks in neighbouring columns
+OUTSIDE = 116  # from the valve to that end
+BETWEEN = 324  # from edge to edge of stocks in neighbouring columns
 APART = 60  # between the ends of parts of the frame that stand side by side
 
 
