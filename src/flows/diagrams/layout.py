@@ -84,7 +84,7 @@ class Quality:
     Attributes
     ----------
     overlaps : int
-        Pairs of boxes that overlap.
+        Pairs of boxes that overlap without one being wholly in the other.
     crossings : int
         Pairs of arrows (and pipes) that cross.
     through : int
@@ -305,7 +305,7 @@ def _shadows(draft: Draft, causes: Causes) -> bool:
     uses: dict[int, int] = defaultdict(int)
     for start, _, _ in draft.links:
         uses[start] += 1
-    crossed = _crossing_counts(draft)
+    crossed, through = _in_the_way(draft)
     for number, (start, end, initial) in enumerate(draft.links):
         a, b = draft.nodes[start], draft.nodes[end]
         dx = max(abs(a.x - b.x) - a.w - b.w, 0.0)
@@ -313,7 +313,7 @@ def _shadows(draft: Draft, causes: Causes) -> bool:
         length = float(np.hypot(dx, dy))
         if (
             a.name
-            and (length > FAR or (length > 160 and crossed[number] > 2))
+            and (length > FAR or (length > 160 and crossed[number] > 2) or (length > 60 and through[number]))
             and (uses[start] > 1 or a.fixed)
         ):
             w, h = size_of(causes.spelling(a.name), shadow=True)
@@ -329,7 +329,8 @@ def _shadows(draft: Draft, causes: Causes) -> bool:
     return changed
 
 
-def _crossing_counts(draft: Draft) -> list[int]:
+def _in_the_way(draft: Draft) -> tuple[list[int], list[int]]:
+    """For each arrow, drawn straight: how many arrows and pipes it crosses, how many words it runs through."""
     points = np.array([(n.x, n.y) for n in draft.nodes]).reshape(-1, 2)
     links = np.array([(a, b) for a, b, _ in draft.links], dtype=np.intp).reshape(-1, 2)
     p, q = points[links[:, 0]], points[links[:, 1]]
@@ -339,7 +340,8 @@ def _crossing_counts(draft: Draft) -> list[int]:
     through = hits(p, q, np.array([(n.x, n.y, n.w, n.h) for n in draft.nodes], dtype=float).reshape(-1, 4))
     owner = np.array([n.owner for n in draft.nodes], dtype=np.intp)
     near = (owner[links[:, 0], None] == owner) | (owner[links[:, 1], None] == owner)
-    return [int(n) for n in met.sum(axis=1) + over.sum(axis=1) + 2 * (through & ~near).sum(axis=1)]
+    blocked = (through & ~near).sum(axis=1).tolist()
+    return (met.sum(axis=1) + over.sum(axis=1)).tolist(), blocked
 
 
 def _pieces(draft: Draft) -> tuple[Floats, np.ndarray]:
@@ -586,7 +588,10 @@ def quality(view: View) -> Quality:
     words = {w.id: w for w in view.words if not w.hide}
     boxes = np.array([(w.x, w.y, w.w, w.h) for w in words.values()], dtype=float).reshape(-1, 4)
     apart = np.abs(boxes[:, None, :2] - boxes[None, :, :2]) - (boxes[:, None, 2:] + boxes[None, :, 2:])
-    overlaps = int(np.triu((apart < 0).all(axis=2), 1).sum())
+    inside = np.abs(boxes[:, None, :2] - boxes[None, :, :2]) <= np.abs(
+        boxes[:, None, 2:] - boxes[None, :, 2:]
+    )
+    overlaps = int(np.triu((apart < 0).all(axis=2) & ~inside.all(axis=2), 1).sum())
     keys = list(words)
     arrows = [a for a in view.arrows if a.start in words and a.end in words and not a.hide]
     lines = [pipe_course(a, words) if a.pipe else course(a, words, view.style) for a in arrows]
