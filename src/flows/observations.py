@@ -409,17 +409,32 @@ def _aligned(text: str) -> list[_Span]:
     return sorted(found)
 
 
-def _part(
-    reference: Reference,
-) -> list[tuple[tuple[pd.Timestamp, str, pd.Timestamp], tuple[np.float64, str]]]:
+_Part = list[tuple[tuple[pd.Timestamp, str, pd.Timestamp], tuple[np.float64, str]]]
+
+
+@cache
+def _compared() -> dict[str, dict[str, _Part]]:
+    """Span, value and source of every observed value that is compared, by series and group (folded)."""
+    found: dict[str, dict[str, _Part]] = {}
+    frame = _typed()
+    columns = ("series", "group", "period_type", "period_end", "period_start", "value", "source_id")
+    for series, group, kind, end, start, value, source in zip(*(frame[c] for c in columns), strict=True):
+        part = found.setdefault(fold(series), {}).setdefault(fold(group), [])
+        if kind in COMPARED:
+            part.append(((end, kind, start), (np.float64(value), source)))
+    return found
+
+
+def _part(reference: Reference) -> _Part:
     """Span, value and source of each observed value of a series."""
     group = ", ".join(reference.elements) or None
-    frame = observed(reference.name, group=group)
-    if group is None and frame["group"].nunique() > 1:
-        frame = _choose(frame, "group", "All nationalities")
-    frame = frame[frame["period_type"].isin(COMPARED)]
-    spans = zip(frame["period_end"], frame["period_type"], frame["period_start"], strict=True)
-    return list(zip(spans, zip(frame["value"].to_numpy(), frame["source_id"], strict=True), strict=True))
+    groups = _compared().get(fold(reference.name), {})
+    if group is None and len(groups) == 1:
+        return next(iter(groups.values()))
+    group = group or "All nationalities"
+    if fold(group) not in groups:
+        observed(reference.name, group=group)  # says what there is instead
+    return groups[fold(group)]
 
 
 # --- figures of the documents ----------------------------------------------------------------------------

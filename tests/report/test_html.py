@@ -75,6 +75,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(resources, "root", lambda: SMALL)
         observations._read.cache_clear()
         observations._typed.cache_clear()
+        observations._compared.cache_clear()
         stages: list[str] = []
         folder = tmp_path_factory.mktemp("outputs") / "report"
         page = build.build(folder, quick=True, stage=stages.append)
@@ -83,6 +84,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield folder
     observations._read.cache_clear()
     observations._typed.cache_clear()
+    observations._compared.cache_clear()
 
 
 @pytest.fixture(scope="module")
