@@ -102,7 +102,7 @@ def test_equal_to_pysd_on_random_models(
 
 
 @pytest.mark.slow
-@settings(SETTINGS, max_examples=500)
+@settings(SETTINGS, max_examples=500, derandomize=False)  # new ones each night
 @given(data=st.data())
 def test_equal_to_pysd_on_many_random_models(
     build: Build, random_models: Any, assert_equal: Any, data: st.DataObject
