@@ -110,9 +110,23 @@ def test_what_stands_stays(tmp_path: Path) -> None:
     new = [w for w in view.words if w.id > count]
     assert {w.key for w in new if w.kind == 10} == {"returned", "returning", "return rate"}
     assert {w.role for w in new} >= {"stock", "valve", "flow", "variable"}
-    found = quality(view)
-    assert found.overlaps == 0
+    key = {w.id: view.by_id[w.id + (w.kind == 11)].key for w in view.words if w.kind in (10, 11)}
+    pairs = [(key[a.start], key[a.end]) for a in view.arrows if not a.pipe]
+    assert len(pairs) == len(set(pairs)) and ("return rate", "returning") in pairs
+    assert quality(view).overlaps == 0
     assert laid_out(path).text == laid_out(path).text
+
+
+def test_arrows_of_a_shadow_alone_are_not_doubled(tmp_path: Path) -> None:
+    path = file_of(TWO, tmp_path)
+    text = laid_out(path).text
+    line = next(m[0] for m in re.finditer(r"10,\d+,settling time,.*", text))
+    fields = line.split(",")
+    fields[8] = "2"  # now a shadow: no view defines the variable
+    path.write_text(text.replace(line, ",".join(fields)), encoding="utf-8", newline="\n")
+    (view,) = laid_out(path).views
+    assert "settling time" in view.defined
+    assert len(view.arrows) == len(parse_sketch(text).views[0].arrows)
 
 
 def test_nothing_to_do_changes_nothing(tmp_path: Path) -> None:

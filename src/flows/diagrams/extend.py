@@ -16,7 +16,7 @@ from flows.diagrams.layout import Node, size_of, word_of
 from flows.diagrams.place import Board, nearest, settle
 from flows.diagrams.plan import Causes
 from flows.diagrams.route import Stop, routes
-from flows.vensim.sketch import Arrow, Record, View
+from flows.vensim.sketch import Arrow, Record, View, Word
 
 CLOUD_AT = 96.0  # pixels from a new valve to its cloud
 
@@ -69,10 +69,18 @@ def extend(view: View, names: Sequence[str], causes: Causes, *, shadows_for: Seq
         growth.ids.append(0)
         return len(growth.nodes) - 1
 
+    def measured(name: str, *, shadow: bool = False) -> tuple[float, float]:
+        return size_of(causes.spelling(name), shadow=shadow, size=view.style.size)
+
+    key = {n: node.name for n, node in enumerate(growth.nodes)}
+    for n, node in enumerate(growth.nodes):  # an arrow at a valve means the flow
+        if node.role == "valve" and n + 1 in key:
+            key[n] = key[n + 1]
+    drawn = {(key[a], key[b]) for a, b, _ in growth.links}
     defined = view.defined | set(names)
     flows = [n for n in names if n in causes.sources or n in causes.targets]
     for name in names:
-        w, h = size_of(causes.spelling(name))
+        w, h = measured(name)
         if causes.is_stock(name):
             at[name] = add(name, "stock", max(50.0, w), max(22.0, h))
         elif name in flows:
@@ -83,8 +91,10 @@ def extend(view: View, names: Sequence[str], causes: Causes, *, shadows_for: Seq
         for cause, initial in causes.links[name].items():
             if name not in names and cause not in names and cause not in shadows_for:
                 continue
+            if (cause, name) in drawn:
+                continue
             if cause not in at:
-                w, h = size_of(causes.spelling(cause), shadow=True)
+                w, h = measured(cause, shadow=True)
                 at[cause] = add(cause, "shadow", w, h, shadow=True)
             growth.links.append((at[cause], at[name], initial))
     pipes: list[tuple[str, int, str]] = []  # flow, stock, side
@@ -161,6 +171,10 @@ def _records(
     records: list[Record] = []
     first = view.last + 1
 
+    def plain(node: Node, number: int) -> Word:
+        word = word_of(node, number, causes)
+        return word if node.shadow or word.kind != 10 else replace(word, styles=0, rest=("0", "0"))
+
     def number() -> int:
         return first + len(records)
 
@@ -170,11 +184,11 @@ def _records(
     for i, node in enumerate(growth.nodes):
         if not growth.ids[i] and node.role != "flow":
             growth.ids[i] = number()
-            records.append(word_of(node, number(), causes))
+            records.append(plain(node, number()))
     for i, node in enumerate(growth.nodes):
         if growth.ids[i] or node.role != "flow":
             continue
-        w, h = size_of(causes.spelling(node.name))
+        w, h = size_of(causes.spelling(node.name), size=view.style.size)
         x, y = node.x, node.y - node.h + 9
         found = ends[node.name]
         right = next(((growth.nodes[s].x >= x) == (side == "target") for side, s in found.items()), True)
