@@ -88,15 +88,19 @@ class Reader:
     """Reads one block's expression text: a cursor over its tokens."""
 
     def __init__(self, source: Source, text: str, offset: int) -> None:
-        self.source = source
-        self.tokens: list[Token] = []
+        self.source, self.text, self.offset = source, text, offset
+        self.tokens: list[Token] = []  # as far as they have been looked at
         self.position = 0
         self.depth = 0
-        at, end = 0, len(text)
-        while at < end:
-            match = _TOKEN.match(text, at)
+        self.at = 0
+        self.end = Token("end", "", offset + len(text.rstrip()))
+
+    def _token(self, position: int) -> Token:
+        """A token by its position, read from the text when it is first asked for."""
+        while len(self.tokens) <= position and self.at < len(self.text):
+            match = _TOKEN.match(self.text, self.at)
             if match is None:
-                self._unreadable(text, at, offset)
+                self._unreadable(self.text, self.at, self.offset)
             assert match is not None and match.lastgroup is not None
             kind, value = match.lastgroup, match[0]
             if kind == "quoted":
@@ -106,9 +110,9 @@ class Reader:
             elif kind == "name":
                 value = BLANKS.sub(" ", value)
             if kind != "space":
-                self.tokens.append(Token(kind, value, offset + match.start()))
-            at = match.end()
-        self.end = Token("end", "", offset + len(text.rstrip()))
+                self.tokens.append(Token(kind, value, self.offset + match.start()))
+            self.at = match.end()
+        return self.tokens[position] if position < len(self.tokens) else self.end
 
     def _unreadable(self, text: str, at: int, offset: int) -> None:
         if text[at] in "\"'":
@@ -125,12 +129,15 @@ class Reader:
     @property
     def token(self) -> Token:
         """The token under the cursor."""
-        return self.tokens[self.position] if self.position < len(self.tokens) else self.end
+        return self.tokens[self.position] if self.position < len(self.tokens) else self._token(self.position)
 
     def peek(self, ahead: int = 1) -> Token:
         """A token ahead."""
-        at = self.position + ahead
-        return self.tokens[at] if at < len(self.tokens) else self.end
+        return self._token(self.position + ahead)
+
+    def skip(self) -> None:
+        """Leave out the rest of the block."""
+        self.at, self.position = len(self.text), len(self.tokens)
 
     def take(self) -> Token:
         """The token under the cursor; moves on."""

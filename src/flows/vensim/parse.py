@@ -285,13 +285,15 @@ def _read_block(
     text = without_comments(whole[:expression_end])
     source.subject = "this block"
     reader = Reader(source, text, start)
-    if not reader.tokens:
+    if reader.token.kind == "end":
         raise source.error("an empty block", start, remedy='Remove the stray "~" or "|"')
     name = reader.name("the name of a variable")
     source.subject = f'"{_plain(name.text)}"'
     if reader.token.kind == "keyword" and reader.token.text in ("THE CONDITION", "TEST INPUT"):
         return None
-    if any(t.kind == "keyword" and t.text in ("THE CONDITION", "TEST INPUT") for t in reader.tokens[:12]):
+    if any(
+        t.kind == "keyword" and t.text in ("THE CONDITION", "TEST INPUT") for t in map(reader.peek, range(12))
+    ):
         return None  # a named reality check
     item: Definition | RangeDefinition
     if reader.at_symbol(":", "<->"):
@@ -384,7 +386,7 @@ def _definition(
         operator = reader.take().text
         expression = reader.array() or reader.expression()
     if reader.token.kind == "keyword" and reader.token.text == "IGNORE":
-        reader.position = len(reader.tokens)
+        reader.skip()
     return Definition(
         name=_plain(name.text),
         subscripts=subscripts,
