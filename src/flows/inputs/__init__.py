@@ -4,6 +4,7 @@ Each refusal names the file and the key, what stood there, what was expected and
 reads a model file or runs a model; a model is used through its public attributes alone.
 """
 
+from flows.inputs.labels import Label, Labels, read_labels
 from flows.inputs.outcomes import Outcome, read_outcomes, resolve_outcome
 from flows.inputs.scenarios import (
     ConstantChange,
@@ -22,6 +23,8 @@ from flows.references import Expression, Reference, parse_number, parse_referenc
 __all__ = [
     "ConstantChange",
     "Expression",
+    "Label",
+    "Labels",
     "LeverChange",
     "Measure",
     "Outcome",
@@ -37,6 +40,7 @@ __all__ = [
     "parse_number",
     "parse_reference",
     "parse_setting",
+    "read_labels",
     "read_outcomes",
     "read_scenario",
     "read_study",

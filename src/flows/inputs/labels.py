@@ -270,14 +270,13 @@ def read_labels(lang: str = "es", *, folder: Path | None = None) -> Labels:
     path = codes[lang]
     shown = shown_path(path)
     data = read_toml(path, shown)
-    fields: dict[str, Any] = {}
-    for key, value in data.items():
-        kind = _KINDS.get(key)
-        if kind is None or not isinstance(value, dict):
-            fields[key] = value
-            continue
-        fields[key] = {name: _entry(kind, row, f'{shown}, [{key}] "{name}"') for name, row in value.items()}
-    return read_table(Labels, fields, shown, {"lang": lang})
+    for table, value in data.items():
+        if table in Labels.model_fields and isinstance(value, dict):
+            data[table] = {
+                name: _entry(table, row, f'{shown}, [{table}] "{name}"') for name, row in value.items()
+            }
+    extra = {"lang": lang, "levers": data.get("levers", {})}
+    return read_table(Labels, data, shown, extra, arrays=("levers",))
 
 
 _KINDS: dict[str, type[Label | UnitLabel]] = {
@@ -290,10 +289,15 @@ _KINDS: dict[str, type[Label | UnitLabel]] = {
 }
 
 
-def _entry(kind: type[Label | UnitLabel], row: Any, where: str) -> Label | UnitLabel:
+def _entry(table: str, row: Any, where: str) -> Label | UnitLabel | str:
+    """Check one label, so that a refusal names it and not the whole table."""
+    if (kind := _KINDS.get(table)) is None:
+        if not isinstance(row, str) or not row.strip():
+            raise InputError("not a label", where=where, found=f"{row!r}", expected="text in quotation marks")
+        return row
     if not isinstance(row, dict):
-        keys = ", ".join(f"{key} = …" for key, field in kind.model_fields.items() if field.is_required())
-        raise InputError("not a table", where=where, found=f'"{row}"', remedy=f"Write {{ {keys} }}")
+        keys = ", ".join(f'{key} = "…"' for key, field in kind.model_fields.items() if field.is_required())
+        raise InputError("not a label", where=where, found=f"{row!r}", expected=f"{{ {keys} }}")
     return read_table(kind, row, where, {})
 
 
