@@ -128,8 +128,8 @@ def test_what_neither_engine_runs_is_refused_with_both_reasons() -> None:
 
 
 def test_a_refused_equation_is_named_whatever_else_defines_its_variable() -> None:
-    text = "r: a, b ~~|\nx[a] = INTEG(1, 0) ~~|\nx[b] :IS: 'b' ~~|\ny = Time ~~|\n"
+    text = "r: a, b ~~|\nx[a] = INTEG(1, 0) ~~|\nx[b] = SINTEG(1, 0, 0, 1, 0, 0, 0) ~~|\ny = Time ~~|\n"
     model = small_model(text)
     assert simulate(model, outcomes=["y"])["y"].values.tolist() == [0, 1, 2, 3, 4]
-    with pytest.raises(UnsupportedError, match=r"m.mdl:3:1: a string variable isn't supported"):
+    with pytest.raises(UnsupportedError, match=r"m.mdl:3:8: the function SINTEG .* isn't supported"):
         simulate(model, outcomes=["x"], engine="compiled")

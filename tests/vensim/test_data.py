@@ -178,3 +178,15 @@ def test_functions_of_data_take_data(tmp_path: Path) -> None:
         path = _write(tmp_path, text + "\ny = 2 * Time ~~|\n")
         with pytest.raises(ModelError, match="takes the name of a data variable"):
             flows.read_vensim(path)
+
+
+def test_string_variables_name_files_and_are_no_numbers(book: Path) -> None:
+    path = _write(
+        book,
+        "file :IS: 'book.xlsx' ~~|\nsheet :IS: 'S' ~~|\nx = GET DIRECT CONSTANTS(file, sheet, 'B5') ~~|\n",
+    )
+    model = flows.read_vensim(path, units="off")
+    assert not model.refused
+    assert float(flows.simulate(model)["x"]) == 1.5
+    with pytest.raises(ModelError, match='the string variable "file" stands in the equation of "y"'):
+        flows.read_vensim(_write(book, "file :IS: 'book.xlsx' ~~|\ny = file + 1 ~~|\n"))

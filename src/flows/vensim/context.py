@@ -65,6 +65,7 @@ class Context(ABC):
         self.tables: dict[str, list[tuple[Axes, list[Table]]]] = {}  # of data variables and external lookups
         self.discrete: list[tuple[Expr, Apply, str]] = []  # discrete delays: time, call, variable
         self.values_at_start: dict[str, float | None] = {}  # of scalar variables, where they are known
+        self.texts: dict[str, str] = {}  # string variables
         self.elements = 0  # of all variables so far
         self.calls = 0  # macros expanded so far
         self.vectors = 0  # vector functions so far

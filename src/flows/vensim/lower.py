@@ -81,7 +81,10 @@ class _Lowering(Calls):
     def model(self) -> Model:
         self._ranges()
         for definition in self.source.definitions:
-            self.by_name.setdefault(fold(definition.name), []).append(definition)
+            if definition.operator == ":IS:" and isinstance(definition.expression, Text):
+                self.texts[fold(definition.name)] = definition.expression.value
+            else:
+                self.by_name.setdefault(fold(definition.name), []).append(definition)
         for definition in self.source.definitions:
             for extra in self._further_results(definition):
                 self.by_name.setdefault(fold(extra.name), []).append(extra)
@@ -292,7 +295,9 @@ class _Lowering(Calls):
         span = self.source.span(definition.at)
         node = definition.expression
         if definition.operator == ":IS:":
-            raise self._unsupported("a string variable", definition.at)
+            raise self._error(
+                f'the string variable "{definition.name}" takes a text in single quotes', definition.at
+            )
         if node is None:
             return "auxiliary", self._from_data_set(definition, axes, span)
         from_file = external_kind(node)
@@ -392,6 +397,12 @@ class _Lowering(Calls):
                     return Position(index, tuple(self._position(image[e]) for e in elements), span)
         if not node.subscripts and key in self.element_spelling:
             return Number(float(self._position(key)), span)
+        if key in self.texts:
+            raise self._error(
+                f'the string variable "{node.name}" stands in the equation of "{scope.definition.name}"',
+                node.at,
+                expected="a number: a text can name files, sheets and cells only",
+            )
         raise self._undefined(node.name, node.at, scope)
 
     def _undefined(self, name: str, at: int, scope: Scope) -> FlowsError:

@@ -47,9 +47,13 @@ class Series(Ranges):
     ) -> tuple[Kind, Equation]:
         """GET XLS or GET DIRECT CONSTANTS, DATA and LOOKUPS."""
         assert isinstance(node, Apply)
-        if not all(isinstance(a, Text) for a in node.arguments):
+        texts = [
+            a.value if isinstance(a, Text) else self.texts.get(fold(a.name)) if isinstance(a, Name) else None
+            for a in node.arguments
+        ]
+        arguments = tuple(text for text in texts if text is not None)
+        if len(arguments) < len(texts):
             raise self._error(f"{node.name} takes texts in single quotes", node.at)
-        arguments = tuple(a.value for a in node.arguments if isinstance(a, Text))
         shape = tuple(len(elements) for index, elements in axes if index is not None)
         if kind == "constants":
             values = self._external(node.at, external.constants, self.files, arguments, shape)
