@@ -81,9 +81,11 @@ def small_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     monkeypatch.setattr(resources, "root", lambda: root)
     observations._read.cache_clear()
     observations._typed.cache_clear()
+    observations._compared.cache_clear()
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
     yield root
     observations._read.cache_clear()
     observations._typed.cache_clear()
+    observations._compared.cache_clear()
