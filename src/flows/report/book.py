@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import xarray as xr
 
 from flows import provenance
+from flows.diagrams.draw import picture, svg
 from flows.engine.hoist import exogenous
 from flows.inputs import read_outcomes
 from flows.inputs.boundary import Boundary, read_boundary
@@ -22,6 +24,7 @@ from flows.model.ir import Variable
 from flows.model.model import CONTROLS, Model, constant_values
 from flows.references import fold
 from flows.vensim.parse import parse
+from flows.vensim.sketch import read_sketch
 
 __all__ = ["Sector", "make", "pages", "sectors"]
 
@@ -100,7 +103,7 @@ def pages(
     boundary : Boundary, optional
         Where people and files come from and go to, and what is left out.
     pictures : mapping of str to sequence of (title, file name), optional
-        Pictures of the views of each sector, by the sector's name.
+        Pictures of the views of each sector, by the sector's name; those of the whole under an empty name.
 
     Returns
     -------
@@ -116,7 +119,7 @@ def pages(
     }
     result["loops.md"] = _loops(model, loops, cut)
     result["boundary.md"] = _boundary(model, parts, kinds, boundary)
-    result["index.md"] = _index(model, parts, kinds)
+    result["index.md"] = _index(model, parts, kinds, (pictures or {}).get("", ()))
     return result
 
 
@@ -149,12 +152,34 @@ def make(model: Model, folder: str | Path, *, shipped: bool = False) -> Path:
         known = {outcome.name: outcome for outcome in read_outcomes()}
         cut = effects_of_cutting(model, named, [known[n] for n in SHOWN], months=MONTHS)
         boundary = read_boundary()
-    texts = pages(model, loops=loops, cut=cut, boundary=boundary)
+    drawn = _drawings(model)
+    pictures: dict[str, list[tuple[str, str]]] = {}
+    texts = {}
+    for file, (sector, title, text) in drawn.items():
+        pictures.setdefault(sector, []).append((title, file))
+        texts[file] = text
+    texts |= pages(model, loops=loops, cut=cut, boundary=boundary, pictures=pictures)
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         provenance.atomic_write(folder / name, text)
     return folder / "index.md"
+
+
+def _drawings(model: Model) -> dict[str, tuple[str, str, str]]:
+    """File name → sector, title and SVG of each view of the model's own sketch; the overview has no sector."""
+    group = {v.name: v.group for v in model.variables.values()}
+    result = {}
+    for view in read_sketch(model.path)[0].views:
+        groups = Counter(group[name] for name in view.defined if name in group)
+        sector = groups.most_common(1)[0][0] if groups else ""
+        if view.words:
+            result[f"view-{_slug(view.name)}.svg"] = (sector, view.name, svg(picture(view)))
+    return result
+
+
+def _picture(title: str, file: str) -> list[str]:
+    return [f"![{title}: stocks, flows and their causes]({file})", "", f"*{title}*", ""]
 
 
 def _slug(name: str) -> str:
@@ -225,7 +250,7 @@ def _sector(
 ) -> str:
     lines = [f"# {sector.name}", "", sector.comment, ""]
     for title, file in pictures:
-        lines += [f"![{title}: stocks, flows and their causes]({file})", "", f"*{title}*", ""]
+        lines += _picture(title, file)
     own = {v.name for v in sector.variables}
     here = [f for f in loops if len(own & set(f.path)) >= 2]
     if here:
@@ -289,7 +314,7 @@ def _loops(model: Model, loops: Sequence[FoundLoop], cut: xr.DataArray | None) -
             "|---|---|---|---|---|---|",
         ]
         for f in loops:
-            mark = "" if f.polarity == f.named.reading else " (differs)"
+            mark = "" if f.polarity in (f.named.reading, "at rest") else " (differs)"
             switch = f"`{f.named.switch}`" if f.named.switch else ""
             cells = [
                 f"**{f.named.id}**",
@@ -318,8 +343,20 @@ def _loops(model: Model, loops: Sequence[FoundLoop], cut: xr.DataArray | None) -
         for loop in cut["loop"].values:
             row = cut.sel(loop=loop).values.reshape(-1)
             lines.append(f"| **{loop}** | " + " | ".join(_percent(x) for x in row) + " |")
-        lines.append("")
+        lines += ["", *_strongest(cut), ""]
     return "\n".join(lines)
+
+
+def _strongest(cut: xr.DataArray) -> list[str]:
+    """Name the loops that move each outcome most, at the last month."""
+    month = str(cut["month"].values[-1])
+    lines = []
+    for outcome in cut["outcome"].values:
+        one = cut.sel(outcome=outcome, month=month)
+        order = np.argsort(-np.abs(one.fillna(0).values))[:3]
+        said = ", ".join(f"**{one['loop'].values[k]}** ({_percent(float(one[k]))})" for k in order)
+        lines.append(f"- {outcome}, {month}: {said} move it most.")
+    return lines
 
 
 def _percent(x: float) -> str:
@@ -372,13 +409,16 @@ def _boundary(
     return "\n".join(lines)
 
 
-def _index(model: Model, parts: Sequence[Sector], kinds: Mapping[str, str]) -> str:
+def _index(
+    model: Model, parts: Sequence[Sector], kinds: Mapping[str, str], pictures: Sequence[tuple[str, str]]
+) -> str:
     about = _joined(next((c for _, c in model.groups if c.strip()), ""))
     lines = [
-        "# The model, equation by equation",
+        f"# The {model.name} model, equation by equation",
         "",
         about,
         "",
+        *(line for title, file in pictures for line in _picture(title, file)),
         f"These pages are made from `{model.path.name}` itself: {len(model.stocks)} stocks, {len(model.flows)} flows, "
         f"{len(model.auxiliaries)} auxiliaries, {len(model.constants)} constants, {len(model.lookups)} lookups. "
         "A constant whose source says *assumption* has no source yet; its range says how unsure it is.",
