@@ -63,7 +63,7 @@ GROUPS = (
 LIMITS = (
     "No forecast. It says how stocks and flows would move if its structure and numbers held; single runs are to be "
     "compared with each other, not quoted as predictions.",
-    "Not tested on what it hasn't seen. 165 constants, 98 of them sizes of dated shocks by origin, were chosen so that "
+    "Not tested on what it hasn't seen. 147 constants, 87 of them sizes of dated shocks by origin, were chosen so that "
     "the run follows the observed series to September 2024; nothing was held out. Closeness to those series is no "
     "evidence for the structure.",
     "No judge of policies. Outcomes stand side by side; weighing them against each other is the reader's part. A lower "
