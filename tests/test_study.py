@@ -16,6 +16,7 @@ from SALib.analyze import sobol as salib
 
 from flows import calendar, provenance, study
 from flows.errors import InputError, ResultError
+from flows.study.conclude import conclusions
 from flows.vensim.read import read_vensim
 
 TIMES = np.arange(0.0, 25.0)
@@ -218,7 +219,8 @@ def test_results_on_disk(tiny: SimpleNamespace) -> None:
         tiny.file, out=tiny.out, progress=lambda *step: seen.append(step), finish=finish, **tiny.keys
     )
     assert found.folder == tiny.out
-    files = {"bands.csv", "bands.nc", "figure.svg", "indices.csv", "indices.nc", "looks.nc", "provenance.json",
+    files = {"bands.csv", "bands.nc", "conclusions.md", "figure.svg",
+             "indices.csv", "indices.nc", "looks.nc", "provenance.json",
              "samples.csv", "state.npz", "verdict.txt"}  # fmt: skip
     assert {path.name for path in tiny.out.iterdir()} == files
     assert [path.name for path in tiny.out.parent.iterdir()] == ["tiny"]
@@ -631,3 +633,29 @@ def test_more_mistakes(
     changed(tiny, *pairs)
     with pytest.raises(InputError, match=words):
         study.run(tiny.file, model=model)
+
+
+def test_a_page_says_what_to_conclude(tiny: SimpleNamespace) -> None:
+    found = study.run(tiny.file, out=tiny.out, **tiny.keys)
+    page = (tiny.out / "conclusions.md").read_text(encoding="utf-8")
+    assert page == conclusions(found)
+    rows = {line.split("**")[1]: line for line in page.splitlines() if line.startswith("- **")}
+    assert set(rows) == set(found.indices["title"].values.tolist())
+    waiting, haiti = rows["people waiting"], rows["encounters[Haiti]"]
+    strongest = found.indices["ST"].sel(outcome="people waiting").isel(time=-1)
+    assert waiting.startswith(f"- **people waiting**: {strongest.idxmax('uncertainty').item()} ")
+    assert f"{float(strongest.max()):.0%} of the variance" in waiting
+    assert "share[Haiti]" in haiti
+    assert all(sentence in page for sentence in found.verdict)
+    assert "flows study tiny --extend" in page  # n = 64 isn't enough
+    small = [line for line in page.splitlines() if line.startswith("- These may stay")]
+    assert not small  # each of the three drives some outcome
+
+
+@pytest.mark.parametrize("method", ["morris", "tornado", "monte-carlo"])
+def test_the_page_of_every_method(tiny: SimpleNamespace, method: str) -> None:
+    changed(tiny, ("n = 64", f'n = 24\nmethod = "{method}"'))
+    found = study.run(tiny.file, **tiny.keys)
+    page = conclusions(found)
+    assert "growth" in next(line for line in page.splitlines() if line.startswith("- **programme"))
+    assert 'method = "sobol"' in page or 'method = "morris"' in page

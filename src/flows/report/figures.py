@@ -39,10 +39,12 @@ from flows.inputs import Outcome
 
 __all__ = [
     "PALETTE",
+    "cells",
     "comparison",
     "fan",
     "indices_bars",
     "indices_over_time",
+    "moment",
     "save",
     "total_heatmap",
     "trajectories",
@@ -328,16 +330,21 @@ def indices_over_time(
 
 
 def total_heatmap(
-    indices: xr.Dataset, *, at: str, title: str | None = None, source: str = "", outcomes: Sequence[str] = ()
+    indices: xr.Dataset,
+    *,
+    at: str | None,
+    title: str | None = None,
+    source: str = "",
+    outcomes: Sequence[str] = (),
 ) -> Figure:
-    """Draw total-order indices at one month: inputs down, outcomes across.
+    """Draw total-order indices at one month, or of single numbers: inputs down, outcomes across.
 
     Parameters
     ----------
     indices : xarray.Dataset
         As in `flows.study.StudyResult`.
-    at : str
-        Month, read at its end, such as ``"2030-12"``.
+    at : str or None
+        Month, read at its end, such as ``"2030-12"``; None for results without time.
     title, source
         As in `trajectories`.
     outcomes : sequence of str, optional
@@ -347,52 +354,117 @@ def total_heatmap(
     -------
     matplotlib.figure.Figure
     """
-    one, words = _at(indices.sel(outcome=_chosen(indices, outcomes or None)), at)
+    one, words = moment(indices.sel(outcome=_chosen(indices, outcomes or None)), at)
     total = one["ST"].transpose("uncertainty", "outcome")
     weight = np.nan_to_num(total.values, nan=-1).max(axis=1)
     order = np.argsort(-weight, kind="stable")
     values = total.values[order]
-    rows = [_wrapped(str(name), 34) for name in total["uncertainty"].values[order]]
-    columns = [_wrapped(str(name), 16) for name in total["title"].values]
-    figure = Figure(
-        figsize=(2.9 + 1.15 * len(columns), 1.9 + 0.36 * len(rows)), layout="constrained", facecolor="white"
-    )
-    axis = figure.add_subplot()
-    shades = mpl.colormaps["Blues"].with_extremes(bad="#EFEFEF")
     top = max(1.0, float(np.nanmax(values, initial=0.0)))
-    picture = axis.pcolormesh(
-        np.ma.masked_invalid(values), cmap=shades, vmin=0, vmax=top, edgecolors=PALE, linewidth=0.8
+    half = (0.5 * (one["ST_high"] - one["ST_low"])).transpose("uncertainty", "outcome").values[order]
+    texts = np.vectorize(_two_digits, otypes=[object])(values)
+    for place in np.argwhere((values >= 0.01) & np.isfinite(half)):
+        texts[tuple(place)] += f"\n±{half[tuple(place)]:.2f}"
+    level = round(100 * float(indices.attrs.get("level", 0.95)))
+    note = f"± half of the {level} % bootstrap interval."
+    if np.isnan(values).any():
+        note += " “none”: the outcome has no variance at that date."
+    return cells(
+        values,
+        rows=[str(name) for name in total["uncertainty"].values[order]],
+        columns=[str(name) for name in total["title"].values],
+        texts=texts,
+        faint=~(values >= 0.01),
+        shades="Blues",
+        limits=(0, top),
+        label="total-order index ST",
+        title=title or f"What matters for which outcome{words}",
+        source=" ".join(filter(None, (source, note))),
     )
+
+
+def cells(
+    values: NDArray[np.float64],
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    texts: NDArray[Any],
+    faint: NDArray[np.bool_],
+    shades: str,
+    limits: tuple[float, float],
+    label: str,
+    title: str,
+    source: str,
+    column_width: float = 1.15,
+) -> Figure:
+    """Draw a table whose cells are shaded by their value and hold it in words.
+
+    Parameters
+    ----------
+    values : array, shape (rows, columns)
+        NaN is grey, or blank where its text is.
+    rows, columns : sequence of str
+        Their names.
+    texts : array of str, shape (rows, columns)
+        What stands in the cells.
+    faint : array of bool, shape (rows, columns)
+        Those that are no more than noise, or nothing: grey text, no shade.
+    shades : str
+        Name of a colour map; one of two sides where the lower limit is below zero.
+    limits : (float, float)
+        Values at its ends.
+    label : str
+        Of the colour bar, with the unit.
+    title, source
+        As in `trajectories`.
+    column_width : float
+        In inches.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    names = [_wrapped(name, 34) for name in rows]
+    heads = [_wrapped(name, int(14 * column_width)) for name in columns]
+    lines = [
+        1 + max(name.count("\n"), *(str(t).count("\n") for t in row))
+        for name, row in zip(names, texts, strict=True)
+    ]
+    height = sum(0.2 + 0.16 * count for count in lines)
+    deepest = max((head.count("\n") + 1 for head in heads), default=1)
+    size = (max(3.6 + column_width * len(heads), 6.4), max(1.2 + 0.15 * deepest + height, 2.6))
+    figure = Figure(figsize=size, layout="constrained", facecolor="white")
+    axis = figure.add_subplot()
+    low, high = limits
+    blank = np.isnan(values) & (texts == "")
+    picture = axis.pcolormesh(
+        np.ma.masked_invalid(np.where(faint & np.isfinite(values), 0.0, values)),
+        cmap=mpl.colormaps[shades].with_extremes(bad="white" if blank.any() else "#EFEFEF"),
+        vmin=low, vmax=high, edgecolors="white" if blank.any() else PALE, linewidth=0.8,
+    )  # fmt: skip
     for row, column in np.ndindex(*values.shape):
         value = values[row, column]
-        dark = np.isfinite(value) and value > 0.55 * top
-        words_in = f"{value:.2f}" if np.isfinite(value) else "none"
+        dark = not faint[row, column] and np.isfinite(value) and abs(value) > 0.55 * high
         axis.text(
-            column + 0.5,
-            row + 0.5,
-            "0.00" if words_in == "-0.00" else words_in,
-            ha="center",
-            va="center",
-            fontsize=8,
-            color="white" if dark else INK if value >= 0.01 else GREY,
-        )
-    axis.set_yticks(np.arange(len(rows)) + 0.5, rows, fontsize=8.5)
-    axis.set_xticks(np.arange(len(columns)) + 0.5, columns, fontsize=8.5)
+            column + 0.5, row + 0.5, str(texts[row, column]), ha="center", va="center", fontsize=8,
+            color="white" if dark else GREY if faint[row, column] else INK,
+        )  # fmt: skip
+    axis.set_yticks(np.arange(len(names)) + 0.5, names, fontsize=8.5)
+    axis.set_xticks(np.arange(len(heads)) + 0.5, heads, fontsize=8.5)
     axis.xaxis.tick_top()
     axis.invert_yaxis()
     axis.tick_params(length=0)
     for spine in axis.spines.values():
         spine.set_visible(False)
     bar = figure.colorbar(picture, ax=axis, pad=0.02, aspect=30)
-    bar.set_label("total-order index ST", fontsize=8.5, color=INK)
+    bar.set_label(label, fontsize=8.5, color=INK)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, length=2)
-    note = "“none”: the outcome has no variance at that date." if np.isnan(values).any() else ""
-    return _headed(
-        figure,
-        title or f"What matters for which outcome, end of {words}",
-        " ".join(filter(None, (source, note))),
-    )
+    return _headed(figure, title, source)
+
+
+def _two_digits(value: float) -> str:
+    words = f"{value:.2f}" if np.isfinite(value) else "none"
+    return "0.00" if words == "-0.00" else words
 
 
 def indices_bars(
@@ -420,9 +492,9 @@ def indices_bars(
     InputError
         No such outcome, or the outcome has no variance at that date.
     """
-    one, words = _at(indices.sel(outcome=_chosen(indices, outcome)[0]), at)
+    one, words = moment(indices.sel(outcome=_chosen(indices, outcome)[0]), at)
     if bool(np.isnan(one["ST"]).all()):
-        raise InputError(f'"{outcome}" has no variance at the end of {words}', remedy="Choose a later month")
+        raise InputError(f'"{outcome}" has no variance{words}', remedy="Choose a later month")
     order = np.argsort(one["ST"].values, kind="stable")
     rows = [_wrapped(str(name), 34) for name in one["uncertainty"].values[order]]
     figure = Figure(figsize=(7.6, 1.7 + 0.42 * len(rows)), layout="constrained", facecolor="white")
@@ -452,7 +524,7 @@ def indices_bars(
     for side in ("top", "right", "left"):
         axis.spines[side].set_visible(False)
     heading = str(one["title"].values)
-    return _headed(figure, title or f"What drives “{heading}”, end of {words}", source, legend=handles)
+    return _headed(figure, title or f"What drives “{heading}”{words}", source, legend=handles)
 
 
 # Saving -------------------------------------------------------------------------------------------
@@ -536,8 +608,13 @@ def _chosen(dataset: xr.Dataset, outcomes: str | Sequence[str] | None) -> list[s
     return chosen
 
 
-def _at(indices: xr.Dataset, month: str) -> tuple[xr.Dataset, str]:
-    """Read results at the end of a month, and say the month in words."""
+def moment(indices: xr.Dataset, month: str | None) -> tuple[xr.Dataset, str]:
+    """Read results at the end of a month, and say when that is, for the end of a heading.
+
+    Results without time come back as they are.
+    """
+    if "time" not in indices.dims or month is None:
+        return indices, ""
     time = time_at_end(month)
     times = indices["time"].values
     near_one = int(np.argmin(np.abs(times - time)))
@@ -547,7 +624,9 @@ def _at(indices: xr.Dataset, month: str) -> tuple[xr.Dataset, str]:
             found=month,
             expected=f"{month_label(float(times[0]))} to {month_label(float(times[-1]) - 1)}",
         )
-    return indices.isel(time=near_one), month_label(float(times[near_one]) - 1)
+    at = float(times[near_one])
+    words = f", end of {month_label(at - 1)}" if "date" in indices.coords else f", at time {at:g}"
+    return indices.isel(time=near_one), words
 
 
 def _dates(values: xr.DataArray) -> NDArray[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,6 +37,8 @@ HEADLINE = (
 SOURCE = "Flows, migration model; observed series as listed in models/data/sources.csv. " + CAVEAT
 
 _PANELS = 12
+_COUNTS = 0.05  # share of the variance from which on an index counts
+_PAIRS = 12  # outcomes whose second-order indices are drawn, a file each
 
 
 def headline(outcomes: Sequence[Outcome], most: int = len(HEADLINE)) -> tuple[Outcome, ...]:
@@ -214,7 +217,10 @@ def comparison_figures(comparison: Comparison, folder: Path, *, only: Sequence[s
 
 
 def study_figures(result: StudyResult, folder: Path, *, at: str = "2030-12") -> list[Path]:
-    """Draw what a study found: bands, indices over time, and total-order indices at one month.
+    """Draw what a study found, by its method.
+
+    All draws: bands, and what drives the worst runs. Sobol: first-order indices over time, total order, pairs, and
+    convergence; Morris: mean size against spread of the effects; tornado: the swings; plain draws: rank correlations.
 
     Parameters
     ----------
@@ -230,19 +236,100 @@ def study_figures(result: StudyResult, folder: Path, *, at: str = "2030-12") -> 
     list of Path
         The files written.
     """
+    from flows.report import drivers, figures
+
+    source = study_source(result)
+    names = [str(name) for name in result.indices["outcome"].values]
+    pictures: dict[str, Figure] = {}
+    if names:
+        at = study_month(result, at)
+        pictures |= _pictures(result, result.indices, at, "", source)
+        if result.bands is not None:
+            pictures["bands"] = figures.fan(result.bands, names[:_PANELS], source=source)
+        if result.study.method == "sobol":
+            pictures["indices_over_time"] = figures.indices_over_time(
+                result.indices, names[:_PANELS], source=f"{source} {_width(result.indices)}"
+            )
+            if result.looks is not None and result.looks.sizes["n"] and _varies(result.indices, at):
+                pictures["convergence"] = drivers.convergence(
+                    result.looks, result.indices, names[:_PANELS], at=at, source=source
+                )
+        if result.worst is not None:
+            titles = result.indices["title"].sel(outcome=result.worst["outcome"].values).values
+            pictures["worst"] = drivers.worst(
+                result.worst.assign_coords(title=("outcome", titles)),
+                at=_near(result.worst, at),
+                source=source,
+            )
+    if result.numbers is not None:
+        pictures |= _pictures(result, result.numbers, None, "numbers_", source)
+    return [path for name, figure in pictures.items() for path in figures.save(figure, folder / name)]
+
+
+def study_source(result: StudyResult) -> str:
+    """Say below the figures of a study where they come from: study, method, runs, seed, scenario and model."""
+    study = result.study
+    words = (
+        f"Flows, study “{study.name}” ({study.method}, {result.runs:,} runs, seed {study.seed}), scenario "
+        f"“{study.scenario}”, model {Path(study.model).name}."
+    )
+    shipped = result.indices["outcome"].isin(HEADLINE).any() or Path(study.model).name == "migration.mdl"
+    return f"{words} {CAVEAT}" if shipped else words
+
+
+def _pictures(
+    result: StudyResult, found: xr.Dataset, at: str | None, prefix: str, source: str
+) -> dict[str, Figure]:
+    """Draw the one or two figures that belong to a method, at one month or of single numbers."""
+    from flows.report import drivers, figures
+
+    names = [str(name) for name in found["outcome"].values]
+    few = names[:_PANELS]
+    drawn: dict[str, Figure] = {}
+    match result.study.method:
+        case "morris":
+            drawn["screening"] = drivers.screening(found, few, at=at, source=source)
+        case "tornado":
+            drawn["tornado"] = drivers.tornado(found, few, at=at, tails=result.study.tails, source=source)
+        case "sobol":
+            drawn["total_order"] = figures.total_heatmap(found, at=at, source=source)
+            if "S2" in found:
+                one, _ = figures.moment(found, at)
+                for name in names[:_PAIRS]:
+                    if bool(one["S2"].sel(outcome=name).notnull().any()):
+                        key = f"second_order-{_file_word(name)}"
+                        drawn[key] = drivers.second_order(found, name, at=at, source=source)
+        case _:
+            drawn["rank_correlations"] = drivers.rank_correlations(found, at=at, source=source)
+    return {prefix + name: figure for name, figure in drawn.items()}
+
+
+def _width(indices: xr.Dataset) -> str:
+    """Say how wide the intervals are behind areas that can't show them."""
+    half = indices["S1_conf"].where(indices["S1"] >= _COUNTS)
+    if not bool(half.notnull().any()):
+        return ""
+    level = round(100 * float(indices.attrs["level"]))
+    return (
+        f"Half of the {level} % intervals of indices of {_COUNTS:g} or more: ±{float(half.median()):.2f} in the "
+        f"median, nine in ten within ±{float(half.quantile(0.9)):.2f}."
+    )
+
+
+def _varies(indices: xr.Dataset, at: str) -> bool:
     from flows.report import figures
 
-    names = [str(name) for name in result.indices["outcome"].values]
-    at = study_month(result, at)
-    pictures: dict[str, Figure] = {}
-    if result.bands is not None and names:
-        pictures["bands"] = figures.fan(result.bands, names[:_PANELS], source=SOURCE)
-    if result.study.method == "sobol" and names:
-        pictures["indices_over_time"] = figures.indices_over_time(
-            result.indices, names[:_PANELS], source=SOURCE
-        )
-        pictures["total_order"] = figures.total_heatmap(result.indices, at=at, source=SOURCE)
-    return [path for name, figure in pictures.items() for path in figures.save(figure, folder / name)]
+    return bool(figures.moment(indices, at)[0]["ST"].notnull().any())
+
+
+def _near(worst: xr.Dataset, at: str) -> str:
+    """The month nearest to another at which the worst runs were looked at."""
+    times = worst["time"].values
+    return month_of(float(times[np.abs(times - time_at_end(at)).argmin()]) - 1)
+
+
+def _file_word(name: str) -> str:
+    return re.sub(r"\W+", "-", name.lower()).strip("-")
 
 
 def study_month(result: StudyResult, at: str) -> str:

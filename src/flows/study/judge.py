@@ -16,6 +16,7 @@ TARGET = 0.1
 COUNTS = 0.05
 """Indices below this share of the variance don't count as causes."""
 
+_MOST = 0.95  # of the indices that count; the rest rests on a few extreme runs, for which no number of runs is safe
 _STEADY = 0.05  # change of an index over the last doubling
 
 
@@ -49,13 +50,15 @@ def indices_verdict(indices: xr.Dataset, looks: xr.Dataset | None) -> list[str]:
             "better."
         )
     else:
-        needed = 1 << math.ceil(math.log2(n * (worst / TARGET) ** 2))
+        usual = max(float(wide.quantile(_MOST)), TARGET)
+        needed = max(1 << math.ceil(math.log2(n * (usual / TARGET) ** 2)), 2 * n)
         at = np.unravel_index(int(np.argmax(wide.fillna(-1).values)), wide.shape)
         place = ", ".join(str(wide[d].values[i]) for d, i in zip(wide.dims, at, strict=True) if d != "time")
         share = float((wide > TARGET).sum() / counted.sum())
         said.append(
             f"Not enough for all: with n = {n:,} the widest interval of an index that counts is ±{worst:.2f} "
-            f"({place}), {share:.0%} of them are wider than ±{TARGET:g}. About n = {needed:,} would do: run this "
+            f"({place}), {share:.0%} of them are wider than ±{TARGET:g}. About n = {needed:,} would do for "
+            f"{_MOST:.0%} of them: run this "
             "study again with --extend until it says enough; the runs made so far are used."
         )
     if looks is not None and looks.sizes["n"]:

@@ -15,7 +15,7 @@ import xarray as xr
 from flows import provenance, screening, sobol
 from flows.errors import InputError
 from flows.inputs import Study
-from flows.study import judge, methods
+from flows.study import conclude, judge, methods
 from flows.study.methods import Collector, RunsCollector, SobolCollector
 from flows.study.plan import Array, Plan
 
@@ -366,6 +366,7 @@ def write(result: StudyResult, folder: Path) -> None:
     if len(result.left_out):
         _write_csv(result.left_out, folder / "left_out.csv", digits=None)
     provenance.atomic_write(folder / "verdict.txt", "\n".join(result.verdict) + "\n")
+    provenance.atomic_write(folder / conclude.FILE, conclude.conclusions(result))
     _write_csv(result.samples, folder / "samples.csv", digits=None)
 
 
