@@ -321,6 +321,91 @@ def compare(
     _written(folder, older)
 
 
+Draws = Annotated[
+    int, typer.Option("--draws", min=0, help="Draws of the uncertain inputs; 0 for the model's own values.")
+]
+
+
+@app.command()
+def levers(
+    outcome: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--outcome",
+            metavar="NAME",
+            help="An outcome to rank by; repeatable. [default: human cost and backlogs]",
+            show_default=False,
+        ),
+    ] = None,
+    at: Annotated[
+        str, typer.Option("--at", metavar="MONTH", help="Month at which effects are read.")
+    ] = "2030-12",
+    draws: Draws = 64,
+    scenario: Annotated[
+        str,
+        typer.Option(
+            "--scenario", metavar="NAME", help="What levers are moved from; it may set none itself."
+        ),
+    ] = "current-course",
+    out: Out = None,
+) -> None:
+    """Rank all levers by their effect, each moved as far as history moved it: table, CSV, figure.
+
+    How far and why stands in models/lever-changes.toml. All levers meet the same draws of the uncertain inputs of the
+    report's study.
+    """
+    from flows import levers as ranking
+    from flows import provenance
+    from flows.compare import CAVEAT, outcomes_of
+    from flows.inputs import find, read_scenario, resolve_outcome
+    from flows.report import figures
+    from flows.report.ranked import levers_figure
+    from flows.report.results import SOURCE
+
+    base = read_scenario(scenario)
+    built = _read_model(None, None)
+    known = outcomes_of(built)
+    chosen = [resolve_outcome(name, known, model=built, where="--outcome") for name in outcome or ()]
+    values, plan = _drawn(draws)
+    default = base.name == "current-course" and not chosen
+    folder = out or OUTPUTS / (
+        "levers" if default else _folder_name("-".join(("levers", base.name, *(o.name for o in chosen))))
+    )
+    older = _older(folder)
+    with _progress("Levers") as progress:
+        found = ranking.rank(
+            built,
+            draws=values,
+            scenario=base,
+            outcomes=tuple(dict.fromkeys(chosen)) or None,
+            date=at,
+            progress=progress,
+        )
+    read = [built.path, find("outcomes"), find("lever-changes"), *base.paths]
+    read += [plan.path] if plan.path else []
+    with provenance.results_folder(
+        folder, inputs=read, seed=plan.seed if values else None, extra={"draws": found.draws}
+    ) as place:
+        ranking.write(found, place)
+        figures.save(levers_figure(found, source=SOURCE), place / "levers")
+    _print_levers(found)
+    _say(
+        "Effect: difference from the baseline on the same draw, median and 90 % interval; ? marks a size that is an "
+        "assumption. Worse: an outcome that gets worse by more than 1 % in nine draws of ten (all in levers.csv)."
+    )
+    _say(CAVEAT)
+    _written(folder, older)
+
+
+def _drawn(count: int) -> tuple[dict[str, Any], Any]:
+    """Draw the uncertain inputs of the report's study; none for a count of zero."""
+    from flows.inputs import read_study
+    from flows.report.build import STUDY, sample
+
+    plan = read_study(STUDY)
+    return (sample(plan, count) if count else {}), plan
+
+
 @app.command()
 def study(
     file: Annotated[
@@ -557,11 +642,14 @@ def docs(model: ModelFile = None, out: Out = None) -> None:
 
 @app.command(name="list")
 def list_(
-    what: Annotated[str, typer.Argument(metavar="scenarios|levers|outcomes|studies", help="What to list.")],
+    what: Annotated[
+        str, typer.Argument(metavar="scenarios|levers|outcomes|studies|runs", help="What to list.")
+    ],
 ) -> None:
-    """List what is shipped: scenarios, levers, outcomes or studies."""
+    """List what is shipped: scenarios, levers, outcomes or studies; or runs: every results folder under outputs."""
     lists: dict[str, Callable[[], Table]] = {
         "scenarios": _scenarios, "levers": _levers, "outcomes": _outcomes, "studies": _studies,
+        "runs": _runs,
     }  # fmt: skip
     if what not in lists:
         raise InputError(
@@ -747,6 +835,16 @@ def _studies() -> Table:
     return table
 
 
+def _runs() -> Table:
+    from flows.provenance import kept
+
+    table = _table("folder", "kind", "finished (UTC)", "command")
+    for found in kept(OUTPUTS):
+        date = found.finished.replace("T", " ").removesuffix("+00:00")[:16]
+        table.add_row(_shown(found.folder), found.kind, date, found.command)
+    return table
+
+
 # Results on the screen ------------------------------------------------------------------------------
 
 
@@ -861,6 +959,39 @@ def _print_comparison(comparison: Any, at: str) -> None:
         _console().print(table)
         title = None
     _say(f"{RULE[0].upper()}{RULE[1:]}")
+
+
+def _print_levers(found: Any, most: int = 10) -> None:
+    from flows.compare import words
+
+    for outcome in found.outcomes:
+        rows = found.table[found.table["outcome"] == outcome.name].to_dict("records")
+        percent = all(row["median_percent"] == row["median_percent"] for row in rows)
+        unit = "%" if percent else outcome.unit
+        base = _number(rows[0]["baseline"])
+        title = (
+            f"{outcome.title or outcome.name}, {words(found.date)} (baseline {base} {outcome.unit}, "
+            f"better {outcome.better})"
+        )
+        table = _table(
+            "lever", ">from", ">to", f">effect, {unit}", ">90 % interval", ">P(falls)", "worse", title=title
+        )
+        kind = "_percent" if percent else ""
+        for row in rows[:most]:
+            middle, low, high = (row[name + kind] for name in ("median", "low", "high"))
+            said = [_signed(x) if percent else _number(x) for x in (middle, low, high)]
+            worse = row["side_effects"].split("; ") if row["side_effects"] else []
+            more = f" +{len(worse) - 2}" if len(worse) > 2 else ""
+            table.add_row(
+                row["lever"] + ("" if row["basis"] == "data" else " ?"),
+                _number(row["value_before"]),
+                _number(row["value_after"]),
+                said[0],
+                f"{said[1]} to {said[2]}",
+                f"{row['probability_lower']:.2f}",
+                "; ".join(worse[:2]) + more,
+            )
+        _console().print(table)
 
 
 _STRENGTHS = {

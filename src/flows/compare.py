@@ -8,7 +8,7 @@ differences then speaks of the scenarios and not of the sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,8 +33,10 @@ __all__ = [
     "HUMAN_COST",
     "Comparison",
     "compare",
+    "free_draws",
     "level",
     "nothing_to_compare",
+    "outcome_values",
     "outcomes_of",
     "settings_words",
     "stacked_inputs",
@@ -203,8 +205,7 @@ def compare(
     dataset = _joined(
         [_over_scenarios(simulate(g.model, g.inputs(), outcomes=wanted, **options), g.names) for g in groups]
     )
-    values = _values(measured, dataset)
-    _refuse_non_finite(values)
+    values = outcome_values(measured, dataset)
     starts = [_start(case.scenario, case.model, dataset) for case in cases]
     start = starts[0]
     kept = _dates(dates, dataset)
@@ -212,12 +213,7 @@ def compare(
     count = 0
     if draws:
         count = len(next(iter(draws.values())))
-        fixed = {fold(parse_reference(key).name) for g in groups for key in g.inputs()}
-        free = {
-            k: xr.DataArray(v, dims="draw")
-            for k, v in draws.items()
-            if fold(parse_reference(k).name) not in fixed
-        }
+        free = free_draws(draws, [key for g in groups for key in g.inputs()])
         many = _joined(
             [
                 _over_scenarios(
@@ -226,8 +222,7 @@ def compare(
                 for g in groups
             ]
         )
-        many_values = _values(measured, many.assign_coords(scenario=names))
-        _refuse_non_finite(many_values)
+        many_values = outcome_values(measured, many.assign_coords(scenario=names))
         measures = _measures(many_values, start=start, dates=kept)
         spreads = {key: _spread(array) for key, array in measures.items()}
     table = _table(chosen, measured, _measures(values, start=start, dates=kept), spreads, starts)
@@ -289,6 +284,55 @@ def outcomes_of(model: Any, path: str | Path | None = None) -> tuple[Outcome, ..
     """
     known = {fold(name) for name in model.names}
     return tuple(o for o in read_outcomes(path) if all(fold(r.name) in known for r in o.references))
+
+
+def outcome_values(outcomes: Sequence[Outcome], dataset: xr.Dataset) -> xr.Dataset:
+    """Compute outcomes of runs side by side.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Each a single number at a time.
+    dataset : xarray.Dataset
+        Variables over (scenario, draw, time); ``draw`` may be missing.
+
+    Returns
+    -------
+    xarray.Dataset
+        Outcomes by name over the same dimensions, each with ``units``, ``title`` and ``better``.
+
+    Raises
+    ------
+    InputError
+        An outcome has elements.
+    ResultError
+        A value is not a finite number, or makes no sense.
+    """
+    values = _values(outcomes, dataset)
+    _refuse_non_finite(values)
+    return values
+
+
+def free_draws(draws: Mapping[str, NDArray[np.float64]], fixed: Iterable[str]) -> dict[str, xr.DataArray]:
+    """Turn draws into inputs along ``draw``, without those of constants that the runs set themselves.
+
+    Parameters
+    ----------
+    draws : mapping of str to array of shape (draws,)
+        By constant.
+    fixed : iterable of str
+        Text forms of what the runs set.
+
+    Returns
+    -------
+    dict of str to xarray.DataArray
+    """
+    taken = {fold(parse_reference(key).name) for key in fixed}
+    return {
+        key: xr.DataArray(values, dims="draw")
+        for key, values in draws.items()
+        if fold(parse_reference(key).name) not in taken
+    }
 
 
 def stacked_inputs(
@@ -508,6 +552,7 @@ def _over_scenarios(dataset: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
 
 
 def _values(outcomes: Sequence[Outcome], dataset: xr.Dataset) -> xr.Dataset:
+    """Compute outcomes by name, each over (scenario, draw, time) as far as the result has these."""
     lead = [dim for dim in ("scenario", "draw", "time") if dim in dataset.dims]
     sizes = {dim: dataset.sizes[dim] for dim in lead}
     found = {}

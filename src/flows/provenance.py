@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -19,7 +20,17 @@ from typing import Any
 
 from flows.errors import InputError, ResultError
 
-__all__ = ["FILE", "atomic_path", "atomic_write", "digest", "now", "record", "results_folder"]
+__all__ = [
+    "FILE",
+    "Kept",
+    "atomic_path",
+    "atomic_write",
+    "digest",
+    "kept",
+    "now",
+    "record",
+    "results_folder",
+]
 
 FILE = "provenance.json"
 """Name of the record in every results folder."""
@@ -271,6 +282,55 @@ def read_record(folder: str | os.PathLike[str]) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) and found.get("program") == PROGRAM else None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A results folder on the disk.
+
+    Attributes
+    ----------
+    folder : Path
+        Where it is.
+    kind : str
+        The command that made it, such as ``run``, ``compare``, ``study``, ``report``; empty if the record names none.
+    finished : str
+        ISO 8601, UTC.
+    command : str
+        As typed.
+    """
+
+    folder: Path
+    kind: str
+    finished: str
+    command: str
+
+
+def kept(under: str | os.PathLike[str]) -> tuple[Kept, ...]:
+    """Find every results folder by its record, the newest first.
+
+    Parameters
+    ----------
+    under : path
+        A folder, looked through with all folders inside it; half-written ones, whose names begin with a dot, are left
+        out.
+
+    Returns
+    -------
+    tuple of Kept
+        Empty where there is no such folder.
+    """
+    found = []
+    for path in Path(under).rglob(FILE):
+        parts = path.relative_to(under).parts
+        entry = None if any(part.startswith(".") for part in parts) else read_record(path.parent)
+        if entry is None:
+            continue
+        command = str(entry.get("command", ""))
+        words = command.split()
+        kind = words[1] if len(words) > 1 and words[0] == PROGRAM and not words[1].startswith("-") else ""
+        found.append(Kept(path.parent, kind, str(entry.get("finished", "")), command))
+    return tuple(sorted(found, key=lambda k: (k.finished, k.folder.as_posix()), reverse=True))
 
 
 def _take_place(temporary: Path, target: Path) -> None:

@@ -4,6 +4,7 @@ Each refusal names the file and the key, what stood there, what was expected and
 reads a model file or runs a model; a model is used through its public attributes alone.
 """
 
+from flows.inputs.changes import Change, changed_values, read_changes
 from flows.inputs.labels import Label, Labels, read_labels
 from flows.inputs.outcomes import Outcome, read_outcomes, resolve_outcome
 from flows.inputs.scenarios import (
@@ -21,6 +22,7 @@ from flows.inputs.tables import find
 from flows.references import Expression, Reference, parse_number, parse_reference, parse_setting, take
 
 __all__ = [
+    "Change",
     "ConstantChange",
     "Expression",
     "Label",
@@ -32,6 +34,7 @@ __all__ = [
     "Scenario",
     "Study",
     "Uncertainty",
+    "changed_values",
     "check_study",
     "combine",
     "find",
@@ -40,6 +43,7 @@ __all__ = [
     "parse_number",
     "parse_reference",
     "parse_setting",
+    "read_changes",
     "read_labels",
     "read_outcomes",
     "read_scenario",

@@ -31,6 +31,7 @@ PLACES = {
     "study": ("sensitivity", ".toml"),
     "model": ("models", ".mdl"),
     "outcomes": ("models/outcomes.toml", ""),
+    "lever-changes": ("models/lever-changes.toml", ""),
     "loops": ("models/loops.toml", ""),
     "clouds": ("models/clouds.toml", ""),
     "boundary": ("models/boundary.toml", ""),
@@ -48,8 +49,8 @@ def find(kind: str, name: str | Path | None = None, *, folder: Path | None = Non
     Parameters
     ----------
     kind : str
-        ``scenario``, ``study``, ``model``, or one of the tables ``outcomes``, ``loops``, ``clouds``, ``boundary``,
-        ``claims``, ``observations``, ``sources``, ``seed-figures``, ``series``.
+        ``scenario``, ``study``, ``model``, or one of the tables ``outcomes``, ``lever-changes``, ``loops``, ``clouds``,
+        ``boundary``, ``claims``, ``observations``, ``sources``, ``seed-figures``, ``series``.
     name : str or Path, optional
         The name without its ending, or a path; needed for the first three kinds.
     folder : Path, optional

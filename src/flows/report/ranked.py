@@ -1,0 +1,103 @@
+"""A picture of levers, ranked by effect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from flows.compare import words
+from flows.levers import Ranking
+from flows.report.figures import GREY, INK, PALE, PALETTE, _headed, _wrapped, unit_words
+
+__all__ = ["levers_figure"]
+
+_MOST = 10
+_LOWER, _HIGHER = PALETTE[0], PALETTE[1]
+_UNSURE = 0.95  # share of draws of one sign below which a dot is grey
+
+
+def levers_figure(ranking: Ranking, *, source: str, most: int = _MOST) -> Figure:
+    """Draw the strongest levers on each outcome: medians with 90 % intervals, strongest on top.
+
+    Parameters
+    ----------
+    ranking : Ranking
+        As `flows.levers.rank` returns it.
+    source : str
+        Below the figure.
+    most : int
+        Levers shown for each outcome.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel for each outcome, its axis in per cent of the baseline, or in the outcome's unit where the baseline is
+        next to nothing.
+    """
+    across = 1 if len(ranking.outcomes) == 1 else 2
+    down = -(-len(ranking.outcomes) // across)
+    shown = min(most, int(ranking.table["lever"].nunique()))
+    figure = Figure(
+        figsize=(7.2 * across, 1.5 + down * (1.2 + 0.27 * shown)), layout="constrained", facecolor="white"
+    )
+    axes = list(figure.subplots(down, across, squeeze=False).flat)
+    for spare in axes[len(ranking.outcomes) :]:
+        spare.remove()
+    for axis, outcome in zip(axes, ranking.outcomes, strict=False):
+        rows = ranking.table[ranking.table["outcome"] == outcome.name].head(shown)
+        _panel(axis, rows, outcome.title or outcome.name, outcome.unit)
+    title = f"What each lever does, moved as far as history moved it: {words(ranking.date)}"
+    if ranking.draws > 1:
+        title += f" (medians and 90 % intervals of {ranking.draws} draws)"
+    return _headed(figure, title, source, legend=_legend())
+
+
+def _panel(axis: Axes, rows: pd.DataFrame, heading: str, unit: str) -> None:
+    percent = bool(rows["median_percent"].notna().all())
+    kind = "_percent" if percent else ""
+    places = np.arange(len(rows))[::-1]
+    for place, row in zip(places, rows.to_dict("records"), strict=True):
+        middle, low, high = (float(row[name + kind]) for name in ("median", "low", "high"))
+        lower = float(row["probability_lower"])
+        colour = _LOWER if lower >= _UNSURE else _HIGHER if lower <= 1 - _UNSURE and middle > 0 else GREY
+        axis.plot([low, high], [place, place], color=colour, linewidth=2.2, alpha=0.55, zorder=2)
+        axis.plot(
+            middle, place, marker="o" if row["basis"] == "data" else "D", markersize=6.5, color=colour,
+            markerfacecolor=colour if row["basis"] == "data" else "white", markeredgewidth=1.5, zorder=3,
+        )  # fmt: skip
+    labels = [_wrapped(str(row), 36) for row in rows["lever"]]
+    axis.set_yticks(places, labels, fontsize=8.5)
+    axis.set_ylim(-0.7, len(rows) - 0.3)
+    axis.axvline(0, color=INK, linewidth=0.8, zorder=1)
+    axis.set_title(_wrapped(heading, 62), loc="left", fontsize=9.5, fontweight="bold", color=INK)
+    said = "change in per cent of the baseline" if percent else f"change in {unit_words(unit)}"
+    axis.set_xlabel(said, fontsize=8.5, color=INK)
+    axis.tick_params(axis="x", labelsize=8.5, colors=INK)
+    axis.tick_params(axis="y", length=0, labelcolor=INK)
+    axis.grid(axis="x", color=PALE, linewidth=0.6)
+    axis.grid(axis="y", color=PALE, linewidth=0.4)
+    axis.set_axisbelow(True)
+    for side in ("top", "right", "left"):
+        axis.spines[side].set_visible(False)
+
+
+def _legend() -> Mapping[str, Artist]:
+    def mark(colour: str, shape: str = "o", full: bool = True) -> Line2D:
+        return Line2D(
+            [], [], color=colour, marker=shape, markersize=6.5, linewidth=2.2,
+            markerfacecolor=colour if full else "white", markeredgewidth=1.5,
+        )  # fmt: skip
+
+    return {
+        "falls (95 % of draws)": mark(_LOWER),
+        "rises (95 % of draws)": mark(_HIGHER),
+        "neither": mark(GREY),
+        "size of the change from data": mark(INK),
+        "size is an assumption": mark(INK, "D", False),
+    }
