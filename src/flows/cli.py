@@ -409,9 +409,40 @@ def _drawn(count: int) -> tuple[dict[str, Any], Any]:
 @app.command()
 def study(
     file: Annotated[
-        str, typer.Argument(metavar="FILE", help="A study file, or the name of a shipped study.")
+        str,
+        typer.Argument(
+            metavar="FILE",
+            help="A study file, the name of a shipped study, or Vensim's sensitivity control (.vsc).",
+        ),
     ],
     out: Out = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(
+            "--model",
+            metavar="FILE",
+            help="A Vensim model in place of the one that the study names; of a .vsc by default the one beside it.",
+            show_default=False,
+        ),
+    ] = None,
+    savelist: Annotated[
+        Path | None,
+        typer.Option(
+            "--savelist",
+            metavar="FILE",
+            help="Vensim's save list (.lst) with the outcomes of a .vsc; by default the one beside it.",
+            show_default=False,
+        ),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            "--export",
+            metavar="FOLDER",
+            help="Run nothing; write the study for Vensim: sample table, .vsc, .lst and .cin.",
+            show_default=False,
+        ),
+    ] = None,
     n: Annotated[
         int | None,
         typer.Option("--n", min=2, help="Samples in place of the file's own number; a power of 2 for Sobol."),
@@ -428,11 +459,16 @@ def study(
 ) -> None:
     """Run a sensitivity study as its file says: Sobol, Morris, plain draws or a tornado; says whether it was enough."""
     from flows.compare import CAVEAT
-    from flows.inputs import read_study
     from flows.report.results import study_figures, study_month
     from flows.study import run as run_study
 
-    plan = read_study(file)
+    plan = _read_study(file, model, savelist)
+    if export is not None:
+        from flows.study.export import export as export_study
+
+        for path in export_study(plan, export, n=n):
+            _say(f"Written: {path}")
+        return
     folder = out or OUTPUTS / _folder_name(plan.name)
 
     older = _older(folder)
@@ -451,7 +487,7 @@ def study(
                 show(finished, of)
 
             result = run_study(
-                file,
+                plan,
                 out=folder,
                 n=n,
                 resume=resume,
@@ -469,6 +505,28 @@ def study(
     _say(CAVEAT)
     _console(stderr=True).print(f"{result.runs:,} runs in {result.seconds:.0f} s.", style="dim")
     _written(folder, older)
+
+
+def _read_study(file: str, model: Path | None, savelist: Path | None) -> Any:
+    """Read a study file or Vensim's sensitivity control."""
+    from flows.inputs import find, read_study
+
+    if Path(file).suffix.lower() != ".vsc":
+        if savelist is not None:
+            raise InputError("a save list belongs to a .vsc", where="--savelist", found=str(savelist))
+        plan = read_study(file)
+        return plan if model is None else plan.model_copy(update={"model": str(find("model", model))})
+    from flows.vensim.companions import read_control
+
+    path = find("study", file)
+    beside = find("model", model) if model is not None else path.with_suffix(".mdl")
+    if not beside.is_file():
+        raise InputError(
+            "a sensitivity control doesn't name its model", where=str(path), remedy="Give it with --model"
+        )
+    return read_control(
+        path, model=flows.read_vensim(beside, units="off"), model_path=beside, savelist=savelist
+    )
 
 
 def _stopped(done: int, total: int) -> None:

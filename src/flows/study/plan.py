@@ -288,6 +288,7 @@ def make_plan(
     files: list[Path] = []
     if isinstance(path_or_study, Study):
         study = path_or_study
+        files += [study.path] if study.path is not None else []
     else:
         files.append(find("study", path_or_study))
         study = read_study(path_or_study)
