@@ -443,6 +443,25 @@ def study(
             show_default=False,
         ),
     ] = None,
+    workers: Annotated[
+        int | None,
+        typer.Option(
+            "--workers",
+            min=1,
+            metavar="N",
+            help="Make the runs in N worker processes (Dask).",
+            show_default=False,
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="ADDRESS",
+            help="Make the runs on a running Dask cluster, such as tcp://host:8786.",
+            show_default=False,
+        ),
+    ] = None,
     n: Annotated[
         int | None,
         typer.Option("--n", min=2, help="Samples in place of the file's own number; a power of 2 for Sobol."),
@@ -462,6 +481,12 @@ def study(
     from flows.report.results import study_figures, study_month
     from flows.study import run as run_study
 
+    if workers is not None and cluster is not None:
+        raise InputError(
+            "workers are started here or belong to a cluster",
+            where="--workers, --cluster",
+            remedy="Give one of the two",
+        )
     plan = _read_study(file, model, savelist)
     if export is not None:
         from flows.study.export import export as export_study
@@ -492,6 +517,8 @@ def study(
                 n=n,
                 resume=resume,
                 extend=extend,
+                workers=workers,
+                cluster=cluster,
                 progress=progress,
                 stage=_stage,
                 finish=draw,

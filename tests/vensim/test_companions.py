@@ -187,8 +187,10 @@ def test_what_vensim_cannot_vary_is_refused(place: Path) -> None:
 
 def test_a_beta_distribution_survives_the_rounding_of_its_width(place: Path) -> None:
     found = read(place)
-    beta = Uncertainty(name="arrivals", distribution="beta", a=2.0, b=3.0, min=0.1, max=0.7)
-    assert 0.1 + (0.7 - 0.1) != 0.7
-    text = companions.drawn_control(found.model_copy(update={"uncertainties": (beta, found.uncertainties[0])}))
+    beta = Uncertainty(name="arrivals", distribution="beta", a=2.0, b=3.0, min=0.2, max=0.9)
+    assert 0.2 + (0.9 - 0.2) != 0.9
+    text = companions.drawn_control(
+        found.model_copy(update={"uncertainties": (beta, found.uncertainties[0])})
+    )
     (place / "c.vsc").write_text(text, encoding="utf-8")
     assert arguments(read(place).uncertainties[0]) == arguments(beta)

@@ -13,10 +13,12 @@ can be extended to more samples, with every run made before.
 from __future__ import annotations
 
 import time as clock
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +30,9 @@ from flows.study.methods import LEVEL, QUANTILES, RESAMPLES
 from flows.study.plan import Plan, Simulate, make_plan
 from flows.study.results import StudyResult, read
 from flows.study.work import STATE, WorkFolder, read_state, write_state
+
+if TYPE_CHECKING:
+    from flows.study.cluster import Pool
 
 __all__ = ["LEVEL", "QUANTILES", "RESAMPLES", "StudyResult", "read", "run"]
 
@@ -41,6 +46,8 @@ def run(
     resume: bool = True,
     extend: bool = False,
     keep: bool = True,
+    workers: int | None = None,
+    cluster: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     stage: Callable[[str], None] | None = None,
     finish: Callable[[StudyResult, Path], None] | None = None,
@@ -66,6 +73,10 @@ def run(
         ``n``.
     keep : bool
         Keep the sums of a Sobol study with its results, so that it can be extended.
+    workers : int, optional
+        Worker processes to start on this machine, by Dask; by default the threads of this process make the runs.
+    cluster : str, optional
+        Address of a running Dask scheduler whose workers make the runs.
     progress : callable, optional
         Called with (runs done, runs in all) at the start and after every chunk.
     stage : callable, optional
@@ -81,7 +92,7 @@ def run(
     Returns
     -------
     StudyResult
-        The same bits whatever the chunks, the threads and the interruptions, extended or run at once.
+        The same bits whatever the chunks, the threads, the workers and the interruptions, extended or run at once.
 
     Raises
     ------
@@ -122,7 +133,14 @@ def run(
                 "plan": plan.digest(),
             },
         )
-    _run_chunks(plan, kept, work, stage, progress)
+    with ExitStack() as stack:
+        pool = None
+        if workers is not None or cluster is not None:
+            from flows.study.cluster import Pool
+
+            stage("Starting the workers" if cluster is None else "Finding the cluster")
+            pool = stack.enter_context(Pool(plan, workers=workers, address=cluster))
+        _run_chunks(plan, kept, work, pool, stage, progress)
     result = results.result(plan, kept, seconds=clock.monotonic() - began)
     if target is None or work is None:
         return result
@@ -141,6 +159,7 @@ def _run_chunks(
     plan: Plan,
     kept: methods.Collector,
     work: WorkFolder | None,
+    pool: Pool | None,
     stage: Callable[[str], None],
     progress: Callable[[int, int], None] | None,
 ) -> None:
@@ -153,10 +172,14 @@ def _run_chunks(
         stage(f"Going on from {there * width:,} of {plan.sample.runs:,} runs")
     if progress:
         progress(there * width, plan.sample.runs)
-    for start, stop in plan.spans(kept.taken):
-        values = work.load(start, stop) if work else None
+    for start, stop, future in _under_way(plan, kept.taken, work, pool):
+        values = work.load(start, stop) if work and future is None else None
         if values is None:
-            values = plan.values(start, stop)
+            values = (
+                plan.values(start, stop)
+                if pool is None or future is None
+                else pool.result(future, start, stop)
+            )
             if work and (plan.study.non_finite == "leave out" or np.isfinite(values).all()):
                 work.save(start, values)
         faults = plan.faults(values, start)
@@ -174,6 +197,20 @@ def _run_chunks(
                 work.snapshot(state)
         if progress:
             progress(max(there, stop) * width, plan.sample.runs)
+
+
+def _under_way(
+    plan: Plan, first: int, work: WorkFolder | None, pool: Pool | None
+) -> Iterator[tuple[int, int, Any]]:
+    """Yield the chunks in their order, each with its future where a worker is on it, some of them ahead."""
+    ahead: deque[tuple[int, int, Any]] = deque()
+    for start, stop in plan.spans(first):
+        asked = pool is not None and not (work and work.has(start, stop))
+        ahead.append((start, stop, pool.submit(start, stop) if pool is not None and asked else None))
+        if pool is None or len(ahead) >= pool.ahead:
+            yield ahead.popleft()
+    while ahead:
+        yield ahead.popleft()
 
 
 def _samples_of(target: Path | None, n: int | None) -> int:

@@ -168,6 +168,27 @@ class Layout:
 
 
 @dataclass(frozen=True, eq=False)
+class Job:
+    """What it takes to turn draws into outcomes, wherever that is done."""
+
+    model: Any
+    base_inputs: Mapping[str, float]
+    targets: tuple[Target, ...]
+    measures: tuple[Measure, ...]
+    layout: Layout
+    simulate: Simulate
+
+    def run(self, drawn: Mapping[str, Array], *, threads: int | None = None) -> Array:
+        """Make runs: outcomes of shape (draws, quantities) from values of the uncertainties, shape (draws,) each."""
+        inputs = {**self.base_inputs, **{t.key: t.values(drawn[t.name]) for t in self.targets}}
+        more = {} if threads is None else {"threads": threads}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ensemble.NonFiniteWarning)  # refused or left out, with its inputs
+            found = self.simulate(self.model, inputs, outcomes=variables(self.measures), save_every=1, **more)
+        return quantities(self.measures, self.layout, found, draws=len(next(iter(drawn.values()))))
+
+
+@dataclass(frozen=True, eq=False)
 class Plan:
     """A study, resolved against its model: everything that decides the numbers."""
 
@@ -193,20 +214,16 @@ class Plan:
         """Values of the uncertainties for rows of the unit cube (…, d)."""
         return {u.name: u.ppf(rows[..., i]) for i, u in enumerate(self.study.uncertainties)}
 
-    def inputs(self, drawn: Mapping[str, Array]) -> dict[str, Any]:
-        """What `flows.simulate` takes for values of the uncertainties, shape (draws,) each or single numbers."""
-        return {**self.base_inputs, **{t.key: t.values(drawn[t.name]) for t in self.targets}}
+    @property
+    def job(self) -> Job:
+        """What a worker needs."""
+        return Job(self.model, self.base_inputs, self.targets, self.measures, self.layout, self.simulate)
 
     def values(self, start: int, stop: int) -> Array:
         """Run the groups start … stop - 1: outcomes of shape (groups, width, quantities)."""
         rows = self.sample.rows(start, stop)
         rows = rows.reshape(-1, rows.shape[-1])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ensemble.NonFiniteWarning)  # refused or left out, with its inputs
-            found = self.simulate(
-                self.model, self.inputs(self.draws(rows)), outcomes=variables(self.measures), save_every=1
-            )
-        values = quantities(self.measures, self.layout, found, draws=len(rows))
+        values = self.job.run(self.draws(rows))
         return values.reshape(stop - start, self.sample.width, self.layout.quantities)
 
     def faults(self, values: Array, start: int) -> list[dict[str, Any]]:
