@@ -64,13 +64,17 @@ def export(
     name = plan.study.name
     names = [u.name for u in plan.study.uncertainties]
     table = folder / f"{name}.tab"
-    runs = companions.write_table(table, names, _rows(plan))
+    with (
+        provenance.atomic_path(table) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="\n") as stream,
+    ):
+        stream.writelines(companions.table_lines(names, _rows(plan)))
     written = [table]
 
     def add(suffix: str, text: str) -> None:
         written.append(provenance.atomic_write(folder / f"{name}{suffix}", text))
 
-    add(".vsc", companions.file_control(runs, table.name, seed=plan.study.seed))
+    add(".vsc", companions.file_control(plan.sample.runs, table.name, seed=plan.study.seed))
     add(".lst", "".join(companions.quoted(v) + "\n" for v in variables(plan.measures)))
     if plan.base_inputs:
         add(".cin", "".join(line + "\n" for line in companions.changes(plan.base_inputs)))

@@ -23,13 +23,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from flows import provenance
 from flows.errors import InputError, near
 from flows.inputs.studies import Study, Uncertainty
 from flows.inputs.tables import read_table, shown_path
 from flows.references import fold, parse_reference
 
-__all__ = ["drawn_control", "file_control", "read_control", "read_savelist", "write_table"]
+__all__ = [
+    "changes",
+    "drawn_control",
+    "file_control",
+    "quoted",
+    "read_control",
+    "read_savelist",
+    "table_lines",
+]
 
 _METHODS = {"M": "monte-carlo", "L": "latin-hypercube"}
 _LETTERS = {method: letter for letter, method in _METHODS.items()}
@@ -336,33 +343,25 @@ def drawn_control(study: Study) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_table(path: str | Path, names: Sequence[str], chunks: Iterable[NDArray[np.float64]]) -> int:
-    """Write the sample table of a File study, piece by piece.
+def table_lines(names: Sequence[str], chunks: Iterable[NDArray[np.float64]]) -> Iterator[str]:
+    """Write the sample table of a File study, line by line.
 
     Parameters
     ----------
-    path : path
-        The file.
     names : sequence of str
         Of the constants.
     chunks : iterable of array, shape (runs, constants)
         Values, in the order of the runs; written so that reading them gives the same bits.
 
-    Returns
-    -------
-    int
-        Number of runs.
+    Yields
+    ------
+    str
+        With its line end; the head first.
     """
-    runs = 0
-    with (
-        provenance.atomic_path(path) as temporary,
-        open(temporary, "w", encoding="utf-8", newline="\n") as stream,
-    ):
-        stream.write("\t".join(quoted(name) for name in names) + "\n")
-        for chunk in chunks:
-            stream.writelines("\t".join(map(repr, row)) + "\n" for row in chunk.tolist())
-            runs += len(chunk)
-    return runs
+    yield "\t".join(quoted(name) for name in names) + "\n"
+    for chunk in chunks:
+        for row in chunk.tolist():
+            yield "\t".join(map(repr, row)) + "\n"
 
 
 def quoted(name: str) -> str:
