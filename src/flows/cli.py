@@ -397,6 +397,122 @@ def levers(
     _written(folder, older)
 
 
+@app.command()
+def solve(
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="A lever or another constant of the model, or one element of it."
+        ),
+    ],
+    target: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            metavar="TARGET",
+            help="Such as 'COMAR wait@2030-12 < 6'; on the right also OUTCOME@MONTH.",
+            show_default=False,
+        ),
+    ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--with", metavar="'VARIABLE=VALUE'", help="Under this setting; repeatable."),
+    ] = None,
+    scenario: Annotated[
+        str, typer.Option("--scenario", metavar="NAME", help="A scenario, or several joined by +.")
+    ] = "current-course",
+    probability: Annotated[
+        float, typer.Option("--probability", metavar="P", help="Share of draws that has to meet the target.")
+    ] = 0.8,
+    between: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            "--between",
+            metavar="LOW HIGH",
+            help="Range searched. [default: the declared one]",
+            show_default=False,
+        ),
+    ] = None,
+    draws: Draws = 64,
+    out: Out = None,
+) -> None:
+    """Find how much is needed: the smallest change of a lever that meets a target with a stated probability."""
+    from flows import provenance
+    from flows import solve as solving
+    from flows.compare import CAVEAT, settings_words
+    from flows.inputs import find, read_scenario, settings_inputs
+    from flows.report import figures
+    from flows.report.ranked import response_figure
+    from flows.report.results import SOURCE
+
+    base = read_scenario(scenario)
+    built = _read_model(None, None)
+    wanted = solving.read_target(target, built)
+    changed = settings_inputs(settings or (), built, option="--with")
+    if any(_sets(changed, control) for control in ("saveper", "initial time", "final time", "time step")):
+        raise InputError("a control variable can't be set here", where="--with", remedy="Leave it out")
+    values, plan = _drawn(draws)
+    words = f" with {settings_words(changed)}" if changed else ""
+    asked = str(wanted).replace("<", "below").replace(">", "above").replace("=", "")
+    folder = out or OUTPUTS / _folder_name(f"solve-{name} for {asked} p{probability:g} {base.name}{words}")
+    older = _older(folder)
+    with _progress("Solving") as progress:
+        found = solving.solve(
+            built,
+            name,
+            wanted,
+            draws=values,
+            probability=probability,
+            scenario=base,
+            settings=changed,
+            between=between,
+            progress=progress,
+        )
+    read = [built.path, find("outcomes"), *base.paths] + ([plan.path] if plan.path else [])
+    answer = {
+        "target": str(wanted), "probability": probability, "nearest": found.nearest, "met": found.met,
+        "below": found.below, "above": found.above, "monotone": found.monotone, "settings": changed,
+    }  # fmt: skip
+    with provenance.results_folder(
+        folder, inputs=read, seed=plan.seed if values else None, extra={"answer": answer}
+    ) as place:
+        solving.write(found, place)
+        figures.save(response_figure(found, source=SOURCE), place / "solve")
+    _print_solution(found)
+    _say(CAVEAT)
+    _written(folder, older)
+
+
+def _print_solution(found: Any) -> None:
+    """Print the answer in a sentence or two, and the response that it stands on."""
+    unit = found.target.left.outcome.unit
+    table = _table(
+        f">{found.name}", ">share that meets", f">median, {unit}", ">90 % interval", title=str(found.target)
+    )
+    rows = found.table.to_dict("records")
+    told = {found.start, found.below, found.above, *_evenly([row["value"] for row in rows], found)}
+    for row in rows:
+        if row["value"] in told:
+            mark = " (start)" if row["value"] == found.start else ""
+            table.add_row(
+                f"{row['value']:.5g}{mark}",
+                f"{row['probability']:.2f}",
+                _number(row["median"]),
+                f"{_number(row['low'])} to {_number(row['high'])}",
+            )
+    _console().print(table)
+    for sentence in found.sentences():
+        print(sentence)
+
+
+def _evenly(values: Sequence[float], found: Any) -> list[float]:
+    """Choose the values of the first reading, without those that halving added."""
+    from flows.solve import GRID
+
+    step = (found.high - found.low) / (GRID - 1)
+    return [v for v in values if abs((v - found.low) / step - round((v - found.low) / step)) < 1e-9]
+
+
 def _drawn(count: int) -> tuple[dict[str, Any], Any]:
     """Draw the uncertain inputs of the report's study; none for a count of zero."""
     from flows.inputs import read_study

@@ -364,7 +364,7 @@ def _constant_key(change: _Change, model: Any) -> str:
     return element_key(reference, item, model, where)
 
 
-def settings_inputs(settings: Iterable[str], model: Any) -> dict[str, float]:
+def settings_inputs(settings: Iterable[str], model: Any, *, option: str = "--set") -> dict[str, float]:
     """Turn settings typed after ``--set`` into inputs of `flows.simulate`.
 
     Parameters
@@ -374,6 +374,8 @@ def settings_inputs(settings: Iterable[str], model: Any) -> dict[str, float]:
     model : flows.Model
         Names and the ranges of levers are checked against it; other constants may leave their range, with a
         `RangeWarning`.
+    option : str
+        What they are typed after, for messages.
 
     Returns
     -------
@@ -387,7 +389,7 @@ def settings_inputs(settings: Iterable[str], model: Any) -> dict[str, float]:
     """
     inputs: dict[str, float] = {}
     for text in settings:
-        where = f"--set '{text}'"
+        where = f"{option} '{text}'"
         key, value = parse_setting(text)
         reference = parse_reference(key, where=where)
         if fold(reference.name) in _CONTROLS and not reference.elements:

@@ -1,4 +1,4 @@
-"""A picture of levers, ranked by effect."""
+"""Pictures of levers: ranked by effect, and the response to one of them."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from matplotlib.lines import Line2D
 from flows.compare import words
 from flows.levers import Ranking
 from flows.report.figures import GREY, INK, PALE, PALETTE, _headed, _wrapped, unit_words
+from flows.solve import Solution
 
-__all__ = ["levers_figure"]
+__all__ = ["levers_figure", "response_figure"]
 
 _MOST = 10
 _LOWER, _HIGHER = PALETTE[0], PALETTE[1]
@@ -56,6 +57,63 @@ def levers_figure(ranking: Ranking, *, source: str, most: int = _MOST) -> Figure
     if ranking.draws > 1:
         title += f" (medians and 90 % intervals of {ranking.draws} draws)"
     return _headed(figure, title, source, legend=_legend())
+
+
+def response_figure(solution: Solution, *, source: str) -> Figure:
+    """Draw a reading and the share of draws that meets its target, over the values of a lever or constant.
+
+    Parameters
+    ----------
+    solution : Solution
+        As `flows.solve.solve` returns it.
+    source : str
+        Below the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    rows, target = solution.table, solution.target
+    figure = Figure(figsize=(9.6, 4.4), layout="constrained", facecolor="white")
+    left, right = figure.subplots(1, 2)
+    outcome = target.left.outcome
+    handles: dict[str, Artist] = {}
+    handles["median"] = left.plot(rows["value"], rows["median"], color=_LOWER, linewidth=1.8, zorder=3)[0]
+    if solution.draws > 1:
+        handles["90 % interval"] = left.fill_between(
+            rows["value"], rows["low"], rows["high"], color=PALETTE[5], alpha=0.35, linewidth=0, zorder=2
+        )
+    handles["target"] = left.plot(
+        rows["value"], rows["bound"], color=_HIGHER, linewidth=1.4, linestyle=(0, (5, 2)), zorder=3
+    )[0]
+    right.plot(rows["value"], rows["probability"], color=_LOWER, linewidth=1.8, zorder=3)
+    right.axhline(solution.probability, color=_HIGHER, linewidth=1.4, linestyle=(0, (5, 2)), zorder=2)
+    right.set_ylim(-0.03, 1.03)
+    heads = (
+        f"{outcome.title or outcome.name}, {words(target.left.date)}",
+        "Share of draws that meets the target",
+    )
+    for axis, heading, unit in zip((left, right), heads, (unit_words(outcome.unit), "share"), strict=True):
+        axis.set_title(_wrapped(heading, 44), loc="left", fontsize=9.5, fontweight="bold", color=INK)
+        axis.set_ylabel(unit, fontsize=8.5, color=INK)
+        axis.set_xlabel(_wrapped(_named(solution.name, solution.unit), 44), fontsize=8.5, color=INK)
+        handles["now"] = axis.axvline(
+            solution.start, color=GREY, linewidth=1, linestyle=(0, (1, 1.2)), zorder=1
+        )
+        if solution.nearest is not None and not solution.met:
+            handles["answer"] = axis.axvline(solution.nearest, color=INK, linewidth=1.1, zorder=1)
+        axis.margins(x=0.02)
+        axis.tick_params(labelsize=8.5, colors=INK, length=3)
+        axis.grid(axis="y", color=PALE, linewidth=0.6)
+        axis.set_axisbelow(True)
+        for side in ("top", "right"):
+            axis.spines[side].set_visible(False)
+    title = f"{solution.name[:1].upper()}{solution.name[1:]} that gives {target}"
+    return _headed(figure, title, source, legend=handles)
+
+
+def _named(name: str, unit: str) -> str:
+    return name if unit == "Dmnl" else f"{name}, {unit_words(unit)}"
 
 
 def _panel(axis: Axes, rows: pd.DataFrame, heading: str, unit: str) -> None:

@@ -1,0 +1,173 @@
+"""How much is needed, on a small model whose answer is known by hand, and on the shipped one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import flows
+from flows import solve
+from flows.calendar import time_at_end
+from flows.cli import main
+from flows.errors import InputError
+from flows.model.model import Model
+
+DATE = "2017-06"
+PENDING = "COMAR pending cases"
+
+
+@pytest.fixture
+def model(small_root: Path) -> Model:
+    return flows.read_vensim(small_root / "models/migration.mdl", units="error")
+
+
+def ask(model: Model, name: str, target: str, **options: object) -> solve.Solution:
+    return solve.solve(model, name, solve.read_target(target, model), **{"draws": {}, **options})  # type: ignore[arg-type]
+
+
+def test_the_answer_is_the_one_by_hand(model: Model) -> None:
+    # 500 + (30 - closing rate) * months, while enough cases are pending
+    months = time_at_end(DATE)
+    found = ask(model, "closing rate", f"{PENDING}@{DATE} < 400", between=(10, 40))
+    right = 30 + 100 / months
+    assert not found.met and found.monotone and found.below is None
+    assert found.nearest == found.above
+    assert right <= found.nearest <= right + 30 / solve.FINE
+    assert found.start == 25
+
+
+def test_the_share_of_draws_is_met_and_not_just_so(model: Model) -> None:
+    draws = {"labour demand": np.linspace(0.8, 1.2, 21)}
+    found = ask(
+        model, "closing rate", f"{PENDING}@{DATE} <= 500", draws=draws, probability=0.8, between=(10, 60)
+    )
+    assert found.nearest is not None
+    free = {"labour demand": xr.DataArray(draws["labour demand"], dims="draw")}
+
+    def share(value: float) -> float:
+        run = flows.simulate(model, {**free, "closing rate": value}, outcomes=[PENDING], save_every=1)
+        return float((run[PENDING].sel(time=time_at_end(DATE)) <= 500).mean())
+
+    assert share(found.nearest) >= 0.8 > share(found.nearest - 50 / solve.FINE)
+    row = found.table[found.table["value"] == found.nearest].iloc[0]
+    assert row["probability"] == share(found.nearest)
+    surer = ask(
+        model, "closing rate", f"{PENDING}@{DATE} <= 500", draws=draws, probability=1, between=(10, 60)
+    )
+    assert surer.nearest is not None and surer.nearest > found.nearest
+
+
+def test_met_already_tells_where_it_is_lost(model: Model) -> None:
+    found = ask(model, "closing rate", f"{PENDING}@{DATE} > 100", between=(10, 50))
+    lost = 30 + 400 / time_at_end(DATE)
+    assert found.met and found.nearest == found.start and found.below is None
+    assert found.above is not None and lost - 40 / solve.FINE <= found.above <= lost
+    assert found.sentences()[0].startswith("Met already at closing rate = 25")
+    assert f"no longer met above {found.above:.4g}" in found.sentences()[1]
+
+
+def test_what_cannot_be_met_is_said(model: Model) -> None:
+    found = ask(model, "faster claims", f"people waiting in Mexico@{DATE} < 20")
+    assert found.nearest is None and not found.met
+    assert "Not met in one run by any value of faster claims read from 0.5 to 4" in found.sentences()[0]
+
+
+def test_a_response_that_turns_is_said(build: object) -> None:
+    turning = build(  # type: ignore[operator]
+        """
+        height = INTEG(1 - (effort - 3) ^ 2, 0) ~ Person ~ |
+        effort = 1 ~ Dmnl [0,6] ~ |
+        """,
+        final=24,
+        unit="Month",
+    )
+    target = solve.read_target("height@2013-12 > 6", turning, ())
+    from flows.inputs import Scenario
+
+    plain = Scenario(name="plain", title="Plain", kind="base")
+    found = solve.solve(turning, "effort", target, draws={}, scenario=plain)
+    assert not found.monotone
+    assert found.nearest == pytest.approx(3 - np.sqrt(0.5), abs=6 / solve.FINE)  # 12 * (1 - x²) = 6
+    assert "isn't monotone" in found.sentences()[-1]
+
+
+def test_a_reading_may_stand_on_the_right(model: Model) -> None:
+    found = ask(model, "closing rate", f"{PENDING}@{DATE} <= {PENDING}@2016-06", between=(10, 50))
+    assert found.nearest == pytest.approx(30, abs=40 / solve.FINE)  # what comes in each month
+
+
+def test_scenario_and_settings_hold(model: Model) -> None:
+    target = f"{PENDING}@{DATE} <= 500"
+    plain = ask(model, "closing rate", target, between=(10, 90))
+    boom = ask(model, "closing rate", target, between=(10, 90), scenario="boom")
+    dull = ask(model, "closing rate", target, between=(10, 90), settings={"labour demand": 0.5})
+    assert plain.nearest is not None and boom.nearest is not None and dull.nearest is not None
+    assert boom.nearest == pytest.approx(plain.nearest + 20, abs=0.1)
+    assert dull.met and not plain.met
+
+
+def test_refusals(model: Model) -> None:
+    for target, words in (
+        (f"{PENDING} < 3", "no month on the left"),
+        (f"{PENDING}@{DATE}", "not a target"),
+        (f"{PENDING}@2017 < 3", "2017"),
+        (f"pending@{DATE} < 3", 'no outcome or variable "pending"'),
+        (f"{PENDING}@{DATE} < many", "not a number"),
+    ):
+        with pytest.raises(InputError, match=words):
+            solve.read_target(target, model)
+    fine = f"{PENDING}@{DATE} < 3"
+    for name, options, words in (
+        ("closing rates", {}, 'no lever or constant "closing rates"'),
+        ("closing rate", {}, "declares no range"),
+        ("base arrivals", {"between": (1, 50)}, "elements with different values"),
+        ("waiting time", {"between": (0.5, 4)}, "not a range to search"),
+        ("faster claims", {"settings": {"faster claims": 2.0}}, "both looked for and set"),
+        ("faster claims", {"probability": 1.5}, "not a probability"),
+    ):
+        with pytest.raises(InputError, match=words):
+            ask(model, name, fine, **options)
+    with pytest.raises(InputError, match="outside the run"):
+        ask(model, "faster claims", f"{PENDING}@2050-01 < 3")
+
+
+def test_one_element_of_a_constant(model: Model) -> None:
+    found = ask(model, "base arrivals[Haiti]", f"{PENDING}@{DATE} > 900", between=(0, 60))
+    assert found.start == 20 and found.name == "base arrivals[Haiti]"
+    assert found.nearest == pytest.approx(15 + 400 / time_at_end(DATE), abs=60 / solve.FINE)
+
+
+def test_the_command(small_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = [
+        "solve",
+        "faster claims",
+        "--for",
+        f"{PENDING}@{DATE} < 450",
+        "--draws",
+        "8",
+        "--probability",
+        "0.75",
+    ]
+    assert main([*asked, "--with", "labour demand=1.1", "--out", "found"]) == 0
+    said = capsys.readouterr().out
+    assert "faster claims = " in said and "Not a forecast" in said
+    answer = json.loads(Path("found/provenance.json").read_text(encoding="utf-8"))["answer"]
+    table = pd.read_csv("found/solve.csv")
+    assert answer["nearest"] in list(table["value"])
+    assert table.set_index("value").loc[answer["nearest"], "probability"] >= 0.75
+    assert Path("found/solve.png").stat().st_size > 5000
+    assert main([*asked, "--with", "labour demnd=1"]) == 1
+    assert "--with 'labour demnd=1'" in capsys.readouterr().err
+
+
+def test_the_shipped_model_more_staff_shorten_the_wait() -> None:
+    model = flows.read_vensim("models/migration.mdl", units="off")
+    found = ask(model, "COMAR staff target", "COMAR wait@2030-12 < 10")
+    assert not found.met and found.above is not None and found.below is None
+    assert 1 < found.above < 3
+    assert (found.table["median"].diff().dropna() <= 1e-9).all()
