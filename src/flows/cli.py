@@ -956,10 +956,12 @@ def layout(
 ) -> None:
     """Give variables that stand on no view a place; words placed by hand stay where they are.
 
-    Equations and settings keep every byte. Named loops come from loops.toml beside the file, if there is one.
+    Equations and settings keep every byte. Named loops come from loops.toml beside the file, if there is one, and
+    the places of sectors on the overview from overview.toml.
     """
     from flows.diagrams.arrange import arrange, loops_of, polarities
     from flows.diagrams.layout import quality
+    from flows.inputs.places import read_places
     from flows.provenance import atomic_write
     from flows.vensim.read import read_vensim
     from flows.vensim.sketch import read_sketch
@@ -975,7 +977,16 @@ def layout(
 
         _stage("Signs of links")
         marks = polarities(link_signs(model).signs)
-    made = arrange(sketch, model, anew=anew, views=view or (), loops=loops, marks=marks, progress=_stage)
+    made = arrange(
+        sketch,
+        model,
+        anew=anew,
+        views=view or (),
+        loops=loops,
+        marks=marks,
+        places=read_places(file.with_name("overview.toml")) if anew else None,
+        progress=_stage,
+    )
     changed = [v for v in made.views if v not in sketch.views]
     if changed:
         table = _table("view", ">words", ">arrows", ">crossings", ">overlaps", ">arrow length")

@@ -10,10 +10,12 @@ import pytest
 from tests.conftest import small_model
 
 from flows.diagrams.arrange import arrange, loops_of, polarities
+from flows.diagrams.draw import Text, picture
 from flows.diagrams.layout import Loop, quality
 from flows.diagrams.plan import causes_of, plans
 from flows.ensemble import simulate
 from flows.errors import InputError
+from flows.inputs.places import read_places
 from flows.model.model import CONTROLS
 from flows.vensim.read import read_vensim
 from flows.vensim.sketch import Arrow, Word, parse_sketch
@@ -226,6 +228,58 @@ def test_overview_shows_what_moves_between_sectors(tmp_path: Path) -> None:
     for view in made.views[1:]:
         for arrow in view.arrows:
             assert not view.by_id[arrow.end].shadow or view.by_id[arrow.end].role == "flow", arrow
+
+
+def test_sectors_stand_where_they_are_told(tmp_path: Path) -> None:
+    text = (
+        group_of("North", "N = INTEG(in - on, 0) ~ P ~ |\nin = 1 * one ~ P ~ |\none = 1 ~ P ~ |")
+        + group_of("Middle", "M = INTEG(on - off, 0) ~ P ~ |\non = N ~ P ~ |")
+        + group_of("South", "S = INTEG(off, 0) ~ P ~ |\noff = M ~ P ~ |")
+        + group_of("Control", "")
+    )
+    path = file_of(text, tmp_path)
+    table = tmp_path / "overview.toml"
+    rows = {"North": (0, 0), "Middle": (1, 1), "South": (0, 2.5)}
+    table.write_text(
+        "".join(f'[[sector]]\ngroup = "{g}"\ncolumn = {c}\nrow = {r}\n' for g, (c, r) in rows.items()),
+        encoding="utf-8",
+    )
+    first = laid_out(path, anew=True, places=read_places(table)).views[0]
+    at = {w.text: (w.x, w.y) for w in first.words if w.text}
+    assert at["North"][0] == at["South"][0] < at["Middle"][0]
+    assert at["North"][1] < at["Middle"][1] < at["South"][1]
+    assert quality(first).overlaps == 0
+    assert read_places(tmp_path / "none.toml") == {}
+    table.write_text(table.read_text(encoding="utf-8") * 2, encoding="utf-8")
+    with pytest.raises(InputError, match="stands twice"):
+        read_places(table)
+
+
+def test_flows_from_outside_use_both_sides_of_a_stock(tmp_path: Path) -> None:
+    names = [f"in {i}" for i in range(12)]
+    text = f"Stock = INTEG({' + '.join(names)}, 0) ~ P ~ |\n" + "\n".join(
+        f"{n} = rate * 1 ~ P ~ |" for n in names
+    )
+    (view,) = laid_out(file_of(text + "\nrate = 1 ~ P ~ |\n", tmp_path)).views
+    stock = next(w for w in view.words if w.role == "stock")
+    sides = [w.x < stock.x for w in view.words if w.role == "valve"]
+    assert len(sides) == 12 and 4 <= sum(sides) <= 8
+    assert quality(view).overlaps == 0
+
+
+def test_signs_stand_clear_of_words(tmp_path: Path) -> None:
+    marks = {
+        ("waiting", "settling"): "+",
+        ("settling", "average wait"): "-",
+        ("waiting", "average wait"): "+",
+    }
+    (view,) = laid_out(file_of(TWO, tmp_path), marks=marks).views
+    signs = [i for i in picture(view).items if isinstance(i, Text) and i.text in "+-"]
+    assert len(signs) == 3
+    for sign in signs:
+        for word in view.words:
+            if word.kind == 10:
+                assert abs(sign.x - word.x) > word.w or abs(sign.y - word.y) > word.h, (sign.text, word.name)
 
 
 def test_other_readers_accept_the_file(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.diagrams.extend import extend, missing
-from flows.diagrams.layout import Loop, lay_out
+from flows.diagrams.layout import MARKS, Loop, lay_out
 from flows.diagrams.overview import overview
 from flows.diagrams.plan import Causes, Plan, causes_of, plans
 from flows.inputs.loops import read_loops
@@ -31,6 +31,7 @@ def arrange(
     views: Sequence[str] = (),
     loops: Sequence[Loop] = (),
     marks: Mapping[tuple[str, str], str] | None = None,
+    places: Mapping[str, tuple[float, float]] | None = None,
     progress: Progress | None = None,
 ) -> Sketch:
     """Lay out a file.
@@ -49,6 +50,8 @@ def arrange(
         Named loops, marked on the views that show them.
     marks : mapping of (str, str) to str, optional
         Polarity of links from cause to effect (folded names), ``+`` or ``-``.
+    places : mapping of str to (float, float), optional
+        Column and row of each sector on the overview, by group.
     progress : callable, optional
         Is told the name of each view before it is laid out.
 
@@ -69,7 +72,7 @@ def arrange(
 
     if anew:
         title, note = _about(model)
-        first = overview(whole, causes, title=title, note=note, loops=loops)
+        first = overview(whole, causes, title=title, note=note, loops=loops, places=places)
         firsts = [_in_line_ends(first, sketch.newline)] if first else []
         return sketch.replace((*firsts, *(made(p) for p in whole)))
     if views:
@@ -90,7 +93,7 @@ def _about(model: Model) -> tuple[str, str]:
     if model.groups and not any(v.group == model.groups[0][0] for v in model.variables.values()):
         name, note = model.groups[0]
         note = " ".join(note.replace("\\\n", " ").replace("\\\r\n", " ").split())
-        return name, re.split(r"(?<=[.!?])\s", note)[0]
+        return name, re.split(r"(?<=[.!?])\s(?=[A-Z])", note)[0]
     return model.name, ""
 
 
@@ -189,12 +192,19 @@ def polarities(signs: Mapping[tuple[str, str], NDArray[np.int64]]) -> dict[tuple
 
 
 def _shown(loops: Sequence[Loop], own: Sequence[str], made: Sequence[Plan]) -> list[Loop]:
-    """Loops to mark on a view: those with three variables there, or most of the variables that any view has."""
+    """Loops to mark on a view: those with more variables there than anywhere, then those that run far through it."""
     mine = set(own)
-    found = []
-    for loop in loops:
+    at_home: list[Loop] = []
+    guests: list[tuple[float, int, Loop]] = []
+    for number, loop in enumerate(loops):
         here = len(mine & set(loop.variables))
         most = max((len(set(p.own) & set(loop.variables)) for p in made), default=here)
-        if here and (here >= 3 or here == most):
-            found.append(loop)
-    return found
+        if here and here == most:
+            at_home.append(loop)
+        elif here >= 3:
+            guests.append((-here / len(loop.variables), number, loop))
+    chosen = {loop.mark for loop in at_home}
+    chosen |= {
+        loop.mark for _, _, loop in sorted(guests, key=lambda g: g[:2])[: max(0, MARKS - len(at_home))]
+    }
+    return [loop for loop in loops if loop.mark in chosen]

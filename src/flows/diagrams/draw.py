@@ -17,7 +17,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 import numpy as np
 
-from flows.diagrams.geometry import LINE, PIXELS, Floats, arc, cut, text_width, wrapped
+from flows.diagrams.geometry import LINE, PIXELS, Floats, arc, cut, hits, text_width, wrapped
 from flows.provenance import atomic_path, atomic_write
 from flows.vensim.sketch import Arrow, Style, View, Word, unquoted
 
@@ -82,6 +82,7 @@ def picture(view: View) -> Picture:
     for arrow in arrows:
         if not arrow.pipe:
             items += _arrow(arrow, words, view.style)
+    items += _signs(arrows, words, view.style)
     for word in words.values():
         items += _word(word, view.style)
     return Picture(view.name, tuple(items), _bounds(items))
@@ -343,12 +344,42 @@ def _arrow(arrow: Arrow, words: dict[int, Word], style: Style) -> list[Line | Te
         items.append(Line(points, colour, width, dashes=dashes))
     if arrow.delay & 1:
         items.append(_delay(points, colour))
-    if arrow.mark:
-        beyond = _shortened(points, 13)[-1]
-        way = points[-1] - beyond
-        way = way / max(float(np.hypot(*way)), 1e-9)
-        items.append(Text(beyond[0] + 8 * way[1], beyond[1] - 8 * way[0], arrow.mark, 13, colour, bold=True))
     return items
+
+
+def _signs(arrows: Sequence[Arrow], words: dict[int, Word], style: Style) -> list[Text]:
+    """Marks of polarity beside the heads of their arrows, where they touch no word and no other arrow."""
+    marked = [a for a in arrows if a.mark and not a.pipe]
+    if not marked:
+        return []
+    boxes = np.array([_box(w, style) for w in words.values()], dtype=float)
+    lines = {a.id: pipe_course(a, words) if a.pipe else course(a, words, style) for a in arrows}
+    pieces = np.vstack([np.hstack([p[:-1], p[1:]]) for p in lines.values() if len(p) > 1])
+    taken = np.zeros((0, 4))
+    found = []
+    for arrow in marked:
+        points = lines[arrow.id]
+        if len(points) < 2 or np.hypot(*(points[-1] - points[0])) < 4:
+            continue
+        best, least = points[-1], np.inf
+        for back in (13.0, 18.0, 24.0, 31.0, 9.0):
+            base = _shortened(points, back)[-1]
+            way = _shortened(points, max(back - 6.0, 0.0))[-1] - base
+            way = way / max(float(np.hypot(*way)), 1e-9)
+            for away in (8.0, -8.0, 10.5, -10.5):
+                place = base + away * np.array([way[1], -way[0]])
+                box = np.array([[*place, 3.6, 3.6]])
+                over = (np.abs(boxes[:, :2] - place) < boxes[:, 2:] + 3.6).all(axis=1).sum()
+                near = (np.abs(taken[:, :2] - place) < 9.0).all(axis=1).sum()
+                crossed = hits(pieces[:, :2], pieces[:, 2:], box, 0.0).any(axis=1).sum()
+                price = 10.0 * over + 6.0 * near + 3.0 * min(crossed, 3)
+                price += abs(back - 13.0) / 12 + (abs(away) - 8.0) / 5 + 0.3 * (away < 0)
+                if price < least:
+                    best, least = place, float(price)
+        taken = np.vstack([taken, [*best, 3.6, 3.6]])
+        colour = _colour(arrow.colour if arrow.styles & 1 else style.arrows, "#0000ff")
+        found.append(Text(float(best[0]), float(best[1]), arrow.mark, 13, colour, bold=True))
+    return found
 
 
 def _delay(points: Floats, colour: str) -> Line:

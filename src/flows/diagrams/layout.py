@@ -29,6 +29,8 @@ HEAD = (
 GREY, LEVER, CONSTANT = "128-128-128", "176-80-0", "46-110-110"
 FAR = 330.0  # pixels of an arrow after which a shadow near the effect reads better
 ATTEMPTS = 3  # layouts from which the best is taken
+GOOD = 2  # crossings with which no further layout is tried
+MARKS = 6  # loops that one view names, those that run through most of it
 MANY = 3  # effects of one shadow after which each gets its own
 _PLAIN = re.compile(r"[^\W\d_][\w '$]*")
 
@@ -147,10 +149,10 @@ def lay_out(
     for attempt in range(ATTEMPTS):
         view = _attempt(plan, causes, loops, marks or {}, zlib.crc32(plan.name.encode()) + attempt, effort)
         found = quality(view)
-        price = 20 * found.overlaps + 4 * found.through + found.crossings + found.length * found.arrows / 2000
+        price = 20 * found.overlaps + 8 * found.through + found.crossings + found.length * found.arrows / 2000
         if best is None or price < best[0]:
             best = price, view
-        if not (found.overlaps or found.through or found.crossings):
+        if not (found.overlaps or found.through) and found.crossings <= GOOD:
             break
     assert best is not None
     return best[1]
@@ -367,6 +369,10 @@ def _board(draft: Draft) -> Board:
         links=np.array([(a, b) for a, b, _ in draft.links], dtype=np.intp).reshape(-1, 2),
         pipes=pieces,
         pipe_owner=owners,
+        clear=np.array([(3.0, 12.0) if n.role == "label" else (0.0, 0.0) for n in draft.nodes]).reshape(
+            -1, 2
+        ),
+        solid=np.array([n.role in ("stock", "end") for n in draft.nodes], dtype=bool),
     )
 
 
@@ -392,6 +398,7 @@ def _courses(draft: Draft) -> list[Course]:
         [(draft.nodes[a].owner, draft.nodes[b].owner) for a, b, _ in draft.links],
         pieces,
         owners,
+        through=np.array([14.0 if n.role in ("stock", "end") else 6.0 for n in draft.nodes]),
     )
 
 
@@ -530,6 +537,7 @@ def _marks(view: View, draft: Draft, courses: Sequence[Course], loops: Sequence[
         if node.name and not node.shadow and node.role != "label":
             at[node.name] = (node.x, node.y)
     boxes: list[tuple[float, float, float, float]] = [(w.x, w.y, w.w, w.h) for w in view.words]
+    top = min((n.y - n.h for n in draft.nodes), default=0.0) - 30
     lines = [np.hstack([c.points[:-1], c.points[1:]]) for c in courses]
     pieces = np.vstack([*lines, _pieces(draft)[0]]) if lines else _pieces(draft)[0]
     found: list[Record] = []
@@ -541,7 +549,7 @@ def _marks(view: View, draft: Draft, courses: Sequence[Course], loops: Sequence[
         w, h = size_of(loop.title, wrap=150, size=8)
         w = max(w, 17.0)
         half = 15 + h
-        spot = _free_spot(np.mean(ring, axis=0), (w, half), np.array(boxes, dtype=float), pieces)
+        spot = _free_spot(np.mean(ring, axis=0), (w, half), np.array(boxes, dtype=float), pieces, top)
         x, y = round(float(spot[0])), float(spot[1])
         number = view.last + len(found) + 1
         found.append(
@@ -560,17 +568,20 @@ def _marks(view: View, draft: Draft, courses: Sequence[Course], loops: Sequence[
     return found
 
 
-def _free_spot(wish: Floats, half: tuple[float, float], boxes: Floats, pieces: Floats) -> Floats:
+def _free_spot(wish: Floats, half: tuple[float, float], boxes: Floats, pieces: Floats, top: float) -> Floats:
+    """The place nearest to a wish that is over no word, over few arrows and not above `top`."""
     best, least = wish, np.inf
-    for ring in range(0, 30):
-        for k in range(max(1, 6 * ring)):
-            angle = 2 * np.pi * k / max(1, 6 * ring)
+    for ring in range(0, 120):
+        for k in range(max(1, min(6 * ring, 72))):
+            angle = 2 * np.pi * k / max(1, min(6 * ring, 72))
             place = wish + 14.0 * ring * np.array([np.cos(angle), np.sin(angle)])
+            if place[1] - half[1] < top:
+                continue
             apart = np.abs(boxes[:, :2] - place) - (boxes[:, 2:] + half + 4.0)
             if (apart < 0).all(axis=1).any():
                 continue
             box = np.array([[*place, *half]])
-            price = ring * 0.4 + float(hits(pieces[:, :2], pieces[:, 2:], box, 0.0).sum())
+            price = ring * 0.4 + 5.0 * float(hits(pieces[:, :2], pieces[:, 2:], box, 3.0).sum())
             if price < least:
                 best, least = place, price
         if least < ring * 0.4:

@@ -9,22 +9,26 @@ from __future__ import annotations
 
 import zlib
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
 from flows.diagrams.geometry import LINE, PIXELS, Floats, crossings, hits, text_width, wrapped
 from flows.diagrams.layout import GREY, HEAD, SIZE, STYLE, Loop, quoted, size_of
-from flows.diagrams.plan import Causes, Plan
-from flows.diagrams.route import BENDS, Stop, routes
+from flows.diagrams.plan import RULES, SETTINGS, Causes, Plan
+from flows.diagrams.route import Stop, routes
 from flows.vensim.sketch import Arrow, Record, View, Word
 
 NAME = "Overview"
 HALF_WIDTH = 112.0  # of a frame
 ACROSS, DOWN = 200.0, 120.0  # free pixels between frames
 STOCKS = 6  # named in one frame
-LINKS = 2  # variables that must take information from a sector before an arrow shows it
+PITCH = (2 * HALF_WIDTH + 200.0, 260.0)  # pixels from column to column and from row to row of given places
+LINKS = 3  # variables that must take information from a sector before an arrow shows it
+FEW = 8  # sectors, up to which an arrow shows every link
+CURVES = (0.1, -0.1, 0.16, -0.16, 0.05, -0.05, 0.0, 0.22, -0.22)
 THICK = 4
 
 
@@ -47,7 +51,13 @@ class Frame:
 
 
 def overview(
-    plans: Sequence[Plan], causes: Causes, *, title: str, note: str = "", loops: Sequence[Loop] = ()
+    plans: Sequence[Plan],
+    causes: Causes,
+    *,
+    title: str,
+    note: str = "",
+    loops: Sequence[Loop] = (),
+    places: Mapping[str, tuple[float, float]] | None = None,
 ) -> View | None:
     """Lay out the overview of a model's views, or None for a model of fewer than three sectors.
 
@@ -61,6 +71,8 @@ def overview(
         Heading of the view, and the sentence below it.
     loops : sequence of Loop
         Named below the diagram.
+    places : mapping of str to (float, float), optional
+        Column and row of each sector by group; without one for every sector they are found by annealing.
     """
     sectors: dict[str, list[str]] = defaultdict(list)
     for plan in plans:
@@ -71,7 +83,16 @@ def overview(
     frames = {t: _frame(t, own, causes) for t, own in sectors.items() if t in active}
     if len(frames) < 3:
         return None
-    _place(frames, flows, information)
+    group = {t: causes.model.variables[own[0]].group for t, own in sectors.items()}
+    if places and all(group[t] in places for t in frames):
+        for name, frame in frames.items():
+            column, row = places[group[name]]
+            frame.x, frame.y = column * PITCH[0], row * PITCH[1]
+        left, top = (min(v) for v in zip(*((f.x, f.y - f.h) for f in frames.values()), strict=True))
+        for frame in frames.values():
+            frame.x, frame.y = frame.x - left + HALF_WIDTH + 40, frame.y - top + 110
+    else:
+        _place(frames, flows, information)
     return _view(frames, flows, information, causes, title, note, loops)
 
 
@@ -95,21 +116,28 @@ def _between(
     settings = {
         t for t in set(home.values()) if not any(causes.is_stock(n) for n, h in home.items() if h == t)
     }
-    return dict(flows), {
+    taken = {
         pair: n
         for pair, n in count.items()
-        if n >= LINKS
-        and pair not in flows
-        and not (pair[0] in settings and _is_settings(pair[0], home, causes))
+        if pair not in flows and not (pair[0] in settings and _is_settings(pair[0], home, causes))
     }
+    least = LINKS if len(set(home.values())) > FEW else 1
+    kept = {pair: n for pair, n in taken.items() if n >= least}
+    joined = {t for pair in (*flows, *kept) for t in pair}
+    for sector in sorted(set(home.values()) - joined):  # a sector that would stand alone keeps its strongest
+        mine = [pair for pair in taken if sector in pair and taken[pair] > 1]
+        for pair in sorted(mine, key=lambda p: -taken[p])[:2]:
+            kept[pair] = taken[pair]
+    return dict(flows), kept
 
 
 def _is_settings(title: str, home: dict[str, str], causes: Causes) -> bool:
     """True for a view of levers and constants: nearly everything depends on it."""
     kinds = [causes.model.variables[n].kind for n, t in home.items() if t == title]
-    return 2 * sum(k in ("constant", "lookup") for k in kinds) >= len(kinds) and not any(
-        n in causes.sources or n in causes.targets for n, t in home.items() if t == title
-    )
+    constants = sum(k in ("constant", "lookup") for k in kinds)
+    if not 2 * constants >= len(kinds) > 0 or (len(kinds) - constants > RULES and title != SETTINGS):
+        return False
+    return not any(n in causes.sources or n in causes.targets for n, t in home.items() if t == title)
 
 
 def _frame(title: str, own: Sequence[str], causes: Causes) -> Frame:
@@ -242,12 +270,19 @@ def _view(
     low = 40 + max(
         _arrows(records, frames, ids, flows, information, causes), *(f.y + f.h for f in frames.values())
     )
-    half_way = -(-len(loops) // 2)
-    for column, part in enumerate((loops[:half_way], loops[half_way:])):
-        for row, loop in enumerate(part):
-            text = f"{loop.mark}  {loop.title}"
-            w = text_width(text, SIZE * PIXELS) / 2 + 6
-            comment(40 + column * 640 + w, low + 22 * row, text, f"|{SIZE}||60-60-60", styles=10)
+    if loops:
+        half = text_width("Loops", 11 * PIXELS, bold=True) / 2 + 6
+        comment(40 + half, low + 4, "Loops", "|11|B|0-0-0", styles=26)
+        low += 34
+    count = 3 if len(loops) > 12 else 2
+    long = -(-len(loops) // count)
+    wide = max((text_width(loop.title, SIZE * PIXELS) for loop in loops), default=0.0) + 100
+    for index, loop in enumerate(loops):
+        column, row = divmod(index, long)
+        x, y = 40 + column * wide, low + 24 * row
+        comment(x + 20, y, loop.mark, f"|{SIZE}|B|68-84-106", styles=26, width=20)
+        w = text_width(loop.title, SIZE * PIXELS) / 2 + 6
+        comment(x + 44 + w, y, loop.title, f"|{SIZE}||60-60-60", styles=10, width=w)
     return View(NAME, HEAD.format(name=NAME), tuple(records), STYLE)
 
 
@@ -271,7 +306,9 @@ def _arrows(
         [(names.index(a), names.index(b)) for a, b in pairs],
         none,
         np.zeros(0, dtype=np.intp),
-        bends=[[b for b in BENDS if b > 0.05] if (b, a) in pairs else BENDS for a, b in pairs],
+        bends=[[b for b in CURVES if b > 0.05] if (b, a) in pairs else CURVES for a, b in pairs],
+        rounds=6,
+        through=30.0,
     )
     taken = [tuple(b) for b in boxes.tolist()]
     labels: list[tuple[Floats, list[str]]] = []
@@ -289,9 +326,12 @@ def _arrows(
         if thick:
             labels.append((course.points, [causes.spelling(f) for f in flows[a, b]]))
     lines = np.vstack([np.hstack([c.points[:-1], c.points[1:]]) for c in courses]) if courses else none
+    labels.sort(
+        key=lambda label: float(np.hypot(*np.diff(label[0], axis=0).T).sum())
+    )  # short ones choose first
     for points, flow_names in labels:
         text = flow_names[0] + (f" and {len(flow_names) - 1} more" if len(flow_names) > 1 else "")
-        w, h = size_of(text, wrap=120, size=8)
+        w, h = size_of(text, wrap=110, size=8)
         spot = _label_spot(points, (w, h), np.array(taken), lines)
         taken.append((float(spot[0]), float(spot[1]), w, h))
         records.append(
@@ -305,22 +345,25 @@ def _arrows(
 
 
 def _label_spot(points: Floats, half: tuple[float, float], boxes: Floats, lines: Floats) -> Floats:
-    """A place beside an arrow for its label: near its middle, over no box, over few other lines."""
+    """A place beside an arrow for its label: over no box and no line, near the arrow's middle."""
     best: Floats = points[len(points) // 2]
     least = np.inf
-    for k in range(2, len(points) - 2):
-        way = points[k + 1] - points[k - 1]
+    dense = np.vstack(
+        [p + np.linspace(0, 1, 4, endpoint=False)[:, None] * (q - p) for p, q in pairwise(points)]
+    )
+    for k in range(4, len(dense) - 4):
+        way = dense[k + 1] - dense[k - 1]
         way = way / max(float(np.hypot(*way)), 1e-9)
         across = np.array([-way[1], way[0]])
-        reach = abs(across[0]) * half[0] + abs(across[1]) * half[1] + 5
-        for side in (1, -1):
-            place = points[k] + side * reach * across
-            apart = np.abs(boxes[:, :2] - place) - (boxes[:, 2:] + half + 3.0)
-            box = np.array([[*place, *half]])
-            price = 50.0 * float((apart < 0).all(axis=1).sum()) + 2.0 * float(
-                hits(lines[:, :2], lines[:, 2:], box, 0.0).sum()
-            )
-            price += 0.3 * abs(k - len(points) / 2)
-            if price < least:
-                best, least = place, price
+        reach = abs(across[0]) * half[0] + abs(across[1]) * half[1]
+        for away in (7.0, 12.0, 18.0, 26.0, 36.0):
+            for side in (1, -1):
+                place = dense[k] + side * (reach + away) * across
+                apart = np.abs(boxes[:, :2] - place) - (boxes[:, 2:] + half + 5.0)
+                box = np.array([[*place, *half]])
+                price = 50.0 * float((apart < 0).all(axis=1).sum())
+                price += 10.0 * float(hits(lines[:, :2], lines[:, 2:], box, 3.0).sum())
+                price += 6.0 * abs(k / len(dense) - 0.5) + 0.15 * (away - 7.0)
+                if price < least:
+                    best, least = place, price
     return best

@@ -17,6 +17,8 @@ from flows.diagrams.geometry import Floats, crossings, hits
 GAP = (9.0, 6.0)  # free pixels between two boxes, across and down
 STEP = 5.0  # places are multiples of this
 CROSSING, THROUGH, OVER_PIPE = 1.3, 3.5, 1.6  # costs, in units of 100 pixels of arrow
+THROUGH_BOX = 9.0  # an arrow behind a stock can't be seen
+SHORT = 0.06  # for each pixel that an arrow lacks of 30
 COMFORTABLE = 70.0  # pixels between outlines that cost nothing
 
 
@@ -40,6 +42,10 @@ class Board:
         Level pieces of pipes: x, y of start and end.
     pipe_owner : array of int, shape (p,)
         The valve of each.
+    clear : array, shape (n, 2), optional
+        Free pixels around each word beyond the usual ones.
+    solid : array of bool, shape (n,), optional
+        Boxes that hide an arrow behind them, so that running through them costs more.
     """
 
     places: Floats
@@ -49,6 +55,8 @@ class Board:
     links: NDArray[np.intp]
     pipes: Floats
     pipe_owner: NDArray[np.intp]
+    clear: Floats | None = None
+    solid: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         count = len(self.places)
@@ -64,6 +72,10 @@ class Board:
         self.pipe_boxes = np.hstack([(low + high) / 2, (high - low) / 2])
         self.pipe_boxes[:, 3] += 4
         self._starts, self._ends = self.places[one], self.places[two]
+        self._room_around = self.halves + GAP + (0.0 if self.clear is None else self.clear)
+        self._price = np.full(count, THROUGH)
+        if self.solid is not None:
+            self._price[self.solid] = THROUGH_BOX
 
     def move(self, v: int, place: Floats) -> None:
         """Put a word somewhere else."""
@@ -78,7 +90,7 @@ class Board:
 
     def fits(self, v: int, place: Floats, *, without: int = -1) -> bool:
         """Tell whether a word has room at a place."""
-        clash = (np.abs(self.places - place) < self.halves + self.halves[v] + GAP).all(axis=1)
+        clash = (np.abs(self.places - place) < self._room_around + self.halves[v]).all(axis=1)
         clash[v] = False
         if without >= 0:
             clash[without] = False
@@ -104,7 +116,9 @@ class Board:
             clear = np.maximum(np.abs(span) - self._room[mine], 0.0)
             length = np.hypot(clear[:, 0], clear[:, 1])
             total += float(np.maximum(length - COMFORTABLE, 0.0).sum()) / 100 + float(length.sum()) / 400
-            total += 0.8 * np.count_nonzero(length < 16) + 0.35 * np.count_nonzero(span[:, 0] < -40)
+            total += SHORT * float(np.maximum(30.0 - length, 0.0).sum()) + 0.35 * np.count_nonzero(
+                span[:, 0] < -40
+            )
             if total > most:
                 return total
             total += CROSSING * np.count_nonzero(crossings(p, q, starts, ends) & self._apart[mine])
@@ -113,12 +127,12 @@ class Board:
                 total += OVER_PIPE * np.count_nonzero(over & self._over[mine])
             if total > most:
                 return total
-            total += THROUGH * np.count_nonzero(hits(p, q, self.boxes()) & self._foreign[mine])
+            total += float(((hits(p, q, self.boxes()) & self._foreign[mine]) @ self._price).sum())
             if total > most:
                 return total
         box = np.concatenate([self.places[v], self.halves[v]])[None]
         others = hits(starts, ends, box)[:, 0] & self._foreign[:, v]
-        return total + THROUGH * np.count_nonzero(others)
+        return total + float(self._price[v]) * np.count_nonzero(others)
 
 
 def rough(board: Board) -> None:

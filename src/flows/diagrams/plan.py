@@ -14,8 +14,10 @@ from flows.model.model import CONTROLS, Model, flow_terms
 MOST = 34
 """Variables of its own that a view holds before its sector is split."""
 
+RULES = 4  # variables beside constants that a group of settings may hold
 LONGEST_NAME = 30  # letters of a view's name in Vensim
 TIME = "time"
+SETTINGS = "Levers and contexts"
 
 
 @dataclass(frozen=True)
@@ -158,6 +160,7 @@ def plans(causes: Causes, names: Iterable[str] | None = None, *, most: int = MOS
         if (
             not active
             and constants * 2 >= len(members)
+            and len(members) - constants <= RULES
             and not _sector(notes.get(group, ""))
             and len(groups) > 1
         ):
@@ -172,11 +175,7 @@ def plans(causes: Causes, names: Iterable[str] | None = None, *, most: int = MOS
             subject = _subject(causes, part) if len(parts) > 1 else note
             made.append(Plan(_short(title, suffix), heading, subject or note, tuple(part)))
     if settings:
-        title = (
-            "Levers and contexts"
-            if any(g.lower() == "levers" for g in settings_groups)
-            else settings_groups[0]
-        )
+        title = SETTINGS if any(g.lower() == "levers" for g in settings_groups) else settings_groups[0]
         words = "What can be chosen, when it acts, and what is given: " if len(settings_groups) > 1 else ""
         note = words + ", ".join(g.lower() for g in settings_groups) + "." if words else ""
         made.append(Plan(_short(title, ""), title, note, tuple(settings)))
@@ -194,7 +193,7 @@ def _title(group: str, note: str, model: Model) -> tuple[str, str]:
     number = _sector(note)
     title = f"Sector {number} {group}" if number else group or model.name
     sentence = re.sub(r"^Sector \d+\.\s*", "", note)
-    return title, re.split(r"(?<=[.!?])\s", sentence)[0]
+    return title, re.split(r"(?<=[.!?])\s(?=[A-Z])", sentence)[0]
 
 
 def _subject(causes: Causes, part: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from flows.diagrams.geometry import Floats, Point, arc, crossings, cut, handle_at, hits
 
-BENDS = (0.12, -0.12, 0.22, -0.22, 0.0, 0.34, -0.34, 0.48, -0.48, 0.65, -0.65, 0.85, -0.85)
+BENDS = (0.12, -0.12, 0.22, -0.22, 0.0, 0.34, -0.34, 0.48, -0.48, 0.62, -0.62)
 _STEPS = 14
 
 
@@ -41,6 +41,7 @@ def routes(
     *,
     bends: Sequence[Sequence[float]] | None = None,
     rounds: int = 3,
+    through: float | Floats = 6.0,
 ) -> list[Course]:
     """Choose the course of every arrow.
 
@@ -60,14 +61,17 @@ def routes(
         For each arrow the bends to choose from; `BENDS` by default.
     rounds : int
         How often every arrow is looked at again.
+    through : float or array, shape (n,)
+        What it costs to run through a box; a crossing costs 1.
     """
+    prices = np.broadcast_to(np.asarray(through, dtype=float), len(boxes))
     chosen: list[Course | None] = [None] * len(links)
     choices = [_choices(*link, bends[i] if bends else BENDS) for i, link in enumerate(links)]
     fixed = []
     for options, (a, b) in zip(choices, link_owners, strict=True):
         fixed.append(
             [
-                _fixed(c, bend, boxes, pipes, pipe_owner, (a, b), boxes[[c.start, c.end]])
+                _fixed(c, bend, boxes, pipes, pipe_owner, (a, b), boxes[[c.start, c.end]], prices)
                 for c, bend in options
             ]
         )
@@ -132,13 +136,13 @@ def _fixed(
     pipe_owner: NDArray[np.intp],
     ends: tuple[int, int],
     ends_at: Floats,
+    through: Floats,
 ) -> float:
     """What a course costs for its shape, the boxes it runs through and the pipes it crosses or covers."""
     points = course.points
     length = float(np.hypot(*np.diff(points, axis=0).T).sum())
     price = 0.9 * abs(abs(bend) - 0.12) + length / 2000 + max(0.0, abs(bend) - 0.25) * length / 100
-    if length < 14:
-        price += 0.8
+    price += 0.08 * max(0.0, 24.0 - length)  # its shaft can't be seen
     inner = points[1:-1]
     for x, y, w, h in ends_at:  # a course that comes back to one of its own words
         price += 2.0 * float(((np.abs(inner[:, 0] - x) < w + 1) & (np.abs(inner[:, 1] - y) < h + 1)).any())
@@ -146,7 +150,7 @@ def _fixed(
     if len(boxes):
         met = np.atleast_1d(hits(p, q, boxes, 2.0).any(axis=0))
         met[[course.start, course.end]] = False
-        price += 6.0 * float(met.sum())
+        price += float(through[met].sum())
     if len(pipes):
         own = (pipe_owner == ends[0]) | (pipe_owner == ends[1])
         over = crossings(p, q, pipes[:, :2], pipes[:, 2:]).any(axis=0)

@@ -178,7 +178,7 @@ def _chain(
     column = _columns(stocks, pipes)
     count = max(column.values()) + 1
     order = _order(stocks, pipes, column)
-    rows = _level(pipes, column, order)
+    rows = _balanced(_level(pipes, column, order), column, needs)
     gaps: dict[int, list[tuple[Pipe, str]]] = defaultdict(list)
     for pipe, kind in rows:
         gaps[_gap(pipe, kind, column)].append((pipe, kind))
@@ -202,6 +202,14 @@ def _chain(
         if kind == "between":
             a, b = made.stocks[str(pipe.source)][0], made.stocks[str(pipe.target)][0]
             made.valves[pipe] = ((a + b) / 2, y)
+        elif kind == "in from right":
+            edge = made.stocks[str(pipe.target)][0] + HALF_WIDTH
+            made.valves[pipe] = (edge + REACH, y)
+            made.ends[pipe, "source"] = (edge + REACH + OUTSIDE, y)
+        elif kind == "out to left":
+            edge = made.stocks[str(pipe.source)][0] - HALF_WIDTH
+            made.valves[pipe] = (edge - REACH + 18, y)
+            made.ends[pipe, "target"] = (edge - REACH - OUTSIDE + 18, y)
         elif kind == "out":
             edge = made.stocks[str(pipe.source)][0] + HALF_WIDTH
             made.valves[pipe] = (edge + REACH - 18, y)
@@ -229,15 +237,43 @@ def separated(pipes: Sequence[Pipe], stocks: Sequence[str]) -> list[Pipe]:
     return found + [p for p in pipes if p.source is None and p.target is None]
 
 
+def _balanced(
+    rows: Sequence[tuple[Pipe, str]], column: Mapping[str, int], needs: Mapping[str, float]
+) -> list[tuple[Pipe, str]]:
+    """Let flows from or to the outside run on a stock's other side where that side has much more room."""
+    found = list(rows)
+    load: dict[int, float] = defaultdict(float)
+
+    def need(pipe: Pipe) -> float:
+        return max(58.0, needs.get(pipe.flow, 60.0))
+
+    for pipe, kind in found:
+        load[_gap(pipe, kind, column)] += need(pipe)
+    other = {"in": "in from right", "out": "out to left"}
+    for number in sorted(range(len(found)), key=lambda n: (not found[n][0].shadow, -n)):
+        pipe, kind = found[number]
+        if kind not in other:
+            continue
+        here, there = _gap(pipe, kind, column), _gap(pipe, other[kind], column)
+        if load[here] - load[there] > 2 * need(pipe) + 60.0 and load[here] > 420.0:
+            found[number] = pipe, other[kind]
+            load[here] -= need(pipe)
+            load[there] += need(pipe)
+    return found
+
+
 def _touched(pipe: Pipe, kind: str) -> tuple[str | None, ...]:
-    return {"between": (pipe.source, pipe.target), "out": (pipe.source,), "in": (pipe.target,)}[kind]
+    if kind == "between":
+        return pipe.source, pipe.target
+    return (pipe.source if kind.startswith("out") else pipe.target,)
 
 
 def _gap(pipe: Pipe, kind: str, column: Mapping[str, int]) -> int:
-    if kind == "out":
-        return column[str(pipe.source)] + 1
-    if kind == "in":
-        return column[str(pipe.target)]
+    """Gap where a row runs; gap c lies left of column c."""
+    if kind in ("out", "out to left"):
+        return column[str(pipe.source)] + (kind == "out")
+    if kind in ("in", "in from right"):
+        return column[str(pipe.target)] + (kind != "in")
     return max(column[str(pipe.source)], column[str(pipe.target)])
 
 
@@ -265,7 +301,7 @@ def _order(stocks: Sequence[str], pipes: Sequence[Pipe], column: Mapping[str, in
 def _level(
     pipes: Sequence[Pipe], column: Mapping[str, int], order: Mapping[str, int]
 ) -> list[tuple[Pipe, str]]:
-    """Rows of the pipes that run level: pairs of pipe and ``between``, ``out`` or ``in``."""
+    """Rows of the pipes that run level: pairs of pipe and ``between``, ``out`` (right) or ``in`` (from the left)."""
     rows: list[tuple[Pipe, str]] = []
     used: dict[int, list[tuple[int, int]]] = defaultdict(list)
     for pipe in pipes:
