@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from flows.claims import Claim, Finding, Verdict
     from flows.inputs import Outcome
+    from flows.inspection import Finding as Remark
     from flows.model.model import Model
 
 __all__ = ["app", "main"]
@@ -902,6 +903,45 @@ def conform(
 
 
 @app.command()
+def check(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="Vensim models.", show_default=False)],
+    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on warnings too.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Leave the notes out.")] = False,
+    as_json: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write the findings as JSON too.", show_default=False),
+    ] = None,
+) -> int:
+    """Check models, everything at once: mistakes with their place and a remedy, doubts, and what is missing.
+
+    Exit code 1 if there is an error (with --strict, a warning too), else 0. A clouds.toml beside a file names flows
+    that come from and go to clouds.
+    """
+    from dataclasses import asdict
+
+    from flows.inspection import LEVELS, inspect
+    from flows.provenance import atomic_path
+
+    found: list[Remark] = []
+    for file in files:
+        with _working(f"Checking {file.name}"):
+            findings = inspect(file)
+        found += findings
+        for finding in findings:
+            if finding.level != "note" or not quiet:
+                _print_check(finding)
+        counts = {level: sum(f.level == level for f in findings) for level in LEVELS}
+        print(f"{file}: " + ", ".join(f"{n} {level}{'s' * (n != 1)}" for level, n in counts.items()))
+    if as_json is not None:
+        with atomic_path(as_json) as path:
+            path.write_text(
+                json.dumps([asdict(f) for f in found], ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
+            )
+    bad = {"error", "warning"} if strict else {"error"}
+    return USER if any(f.level in bad for f in found) else FINE
+
+
+@app.command()
 def draw(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A Vensim model with a sketch.")],
     view: Annotated[
@@ -1357,6 +1397,22 @@ def _print_claim(verdict: Verdict) -> None:
         for part in textwrap.wrap(line, console.width - 1, subsequent_indent=" " * (indent + 2)):
             print(part)
     print()
+
+
+def _print_check(finding: Remark) -> None:
+    """Print what a check found: place, sentence, line with caret, remedy."""
+    rule = f" [{finding.rule}]"
+    about = f" {finding.variable}:" if finding.variable else ""
+    print(f"{finding.where}: {finding.level}:{about} {finding.sentence}{rule}")
+    if finding.line:
+        number = f"{finding.line:>6} | "
+        text = finding.text.replace("\t", " ")
+        print(number + text)
+        print(" " * (len(number) - 2) + "| " + " " * (finding.column - 1) + "^" * max(finding.length, 1))
+    if finding.expression and finding.expression not in finding.text:
+        print(f"       = in: {finding.expression}")
+    if finding.advice:
+        print(f"       = {finding.advice}")
 
 
 def _size(values: Any, kind: str) -> float:

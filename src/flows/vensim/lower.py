@@ -51,7 +51,9 @@ _BINARY = {"AND": "and", "OR": "or"}
 
 
 @deep
-def lower(source: ModelText, data: tuple[str | Path, ...] = ()) -> Model:
+def lower(
+    source: ModelText, data: tuple[str | Path, ...] = (), *, errors: list[ModelError] | None = None
+) -> Model:
     """Turn a parsed model file into a model.
 
     Parameters
@@ -60,6 +62,9 @@ def lower(source: ModelText, data: tuple[str | Path, ...] = ()) -> Model:
         The syntax tree.
     data : tuple of paths
         Data sets beside those that the settings name.
+    errors : list of ModelError, optional
+        If given, takes in what is undefined, defined twice or used against its kind, instead of the first being raised;
+        the model then holds `Refused` in these places, and what hasn't even dimensions is left out.
 
     Returns
     -------
@@ -72,11 +77,23 @@ def lower(source: ModelText, data: tuple[str | Path, ...] = ()) -> Model:
     UnsupportedError
         For constructs that are valid Vensim but not supported, by name.
     """
-    return _Lowering(source, data).model()
+    return _Lowering(source, data, errors).model()
 
 
 class _Lowering(Calls):
     """The model as a whole, its variables and their equations."""
+
+    def __init__(
+        self, source: ModelText, data: tuple[str | Path, ...], errors: list[ModelError] | None
+    ) -> None:
+        super().__init__(source, data)
+        self.errors = errors
+
+    def _kept(self, error: ModelError) -> None:
+        """Keep an error for later, or raise it if nobody collects."""
+        if self.errors is None:
+            raise error
+        self.errors.append(error)
 
     def model(self) -> Model:
         self._ranges()
@@ -88,11 +105,19 @@ class _Lowering(Calls):
         for definition in self.source.definitions:
             for extra in self._further_results(definition):
                 self.by_name.setdefault(fold(extra.name), []).append(extra)
-        for name, definitions in self.by_name.items():
-            self.dimensions[name] = self._dimensions(definitions)
+        for name, definitions in list(self.by_name.items()):
+            try:
+                self.dimensions[name] = self._dimensions(definitions)
+            except ModelError as error:
+                self._kept(error)
+                del self.by_name[name]
         variables: dict[str, Variable] = {}
         for name, definitions in self.by_name.items():
-            variables[name] = self._variable(name, definitions)
+            try:
+                variables[name] = self._variable(name, definitions)
+            except ModelError as error:
+                self._kept(error)
+                variables[name] = self._unusable(name, definitions[0], error)
         for name in [n for n in self.tables if n.startswith("#")]:
             owner = variables[name[1:].removesuffix(" DATA")]
             variables[owner.name] = replace(owner, series=name, keyword=self.by_name[owner.name][0].keyword)
@@ -118,8 +143,32 @@ class _Lowering(Calls):
             groups=tuple((g.name, g.comment) for g in self.source.groups),
             method=self._method(),
             synonyms=self._synonyms(),
-            control=self._control(variables),
+            control=self._control_or_none(variables),
         )
+
+    def _unusable(self, name: str, definition: Definition, error: ModelError) -> Variable:
+        """Stands for a variable whose equations make no sense together."""
+        ranges, elements = self.dimensions[name]
+        span = self.source.span(definition.at)
+        refused = Refused(error.what, error.where, span, error.remedy)
+        equation = Equation(tuple((None, e) for e in elements), expr=refused, span=span)
+        return Variable(
+            name=name,
+            spelling=re.sub(r"\s+", " ", definition.name),
+            kind="auxiliary",
+            equations=(equation,),
+            ranges=ranges,
+            elements=elements,
+            units=definition.units,
+            span=span,
+        )
+
+    def _control_or_none(self, variables: dict[str, Variable]) -> Control:
+        try:
+            return self._control(variables)
+        except ModelError as error:
+            self._kept(error)
+            return Control(math.nan, math.nan, math.nan, math.nan)
 
     def _refuse_moving_delays(self, variables: dict[str, Variable]) -> None:
         """Refuse discrete delays whose time changes: the language would want a queue."""
@@ -290,6 +339,12 @@ class _Lowering(Calls):
             return "auxiliary", Equation(
                 axes, expr=Refused(error.what, error.where, span, error.remedy), span=span
             )
+        except ModelError as error:
+            self._kept(error)
+            span = self.source.span(definition.at)
+            return "auxiliary", Equation(
+                axes, expr=Refused(error.what, error.where, span, error.remedy), span=span
+            )
 
     def _equation(self, definition: Definition, axes: Axes, whole: Axes) -> tuple[Kind, Equation]:
         span = self.source.span(definition.at)
@@ -343,6 +398,20 @@ class _Lowering(Calls):
         return "auxiliary", Equation(axes, expr=self._expr(node, scope), span=span)
 
     def _expr(self, node: Node, scope: Scope) -> Expr:
+        if self.errors is None:
+            return self._lowered(node, scope)
+        try:
+            return self._lowered(node, scope)
+        except UnsupportedError:
+            raise
+        except ModelError as error:
+            self._kept(error)
+            if isinstance(node, Apply) and fold(node.name) not in FUNCTIONS:
+                for argument in node.arguments:  # what stands in the call of nothing can be wrong too
+                    self._expr(argument, scope)
+            return Refused(error.what, error.where, self.source.span(node.at), error.remedy)
+
+    def _lowered(self, node: Node, scope: Scope) -> Expr:
         span = self.source.span(node.at)
         match node:
             case Num():

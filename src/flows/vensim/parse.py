@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from flows.errors import ModelError
@@ -69,8 +69,17 @@ def read_text(path: str | Path) -> str:
         return raw.decode("cp1252", errors="replace")
 
 
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A stretch of the text that can't be read, from one offset to another, and why."""
+
+    error: ModelError
+    start: int
+    end: int
+
+
 @deep
-def parse(text: str, path: str = "<text>") -> ModelText:
+def parse(text: str, path: str = "<text>", *, unreadable: list[Unreadable] | None = None) -> ModelText:
     """Parse the text of a Vensim model.
 
     Parameters
@@ -79,6 +88,8 @@ def parse(text: str, path: str = "<text>") -> ModelText:
         The whole file.
     path : str
         Its name, for places in messages.
+    unreadable : list of Unreadable, optional
+        If given, takes in what can't be read instead of the first being raised; reading goes on behind the next ``|``.
 
     Returns
     -------
@@ -102,26 +113,25 @@ def parse(text: str, path: str = "<text>") -> ModelText:
     groups: list[Group] = []
     macros: list[MacroDefinition] = []
     group, at = "", 0
-    while True:
-        at = _skip(source, body, at)
-        if at >= len(body):
-            break
-        if body.startswith("****", at):
-            match = _GROUP.match(body, at)
-            if match is None:
-                raise source.error(
-                    "this group heading can't be read",
-                    at,
-                    expected='asterisks, the name, asterisks, "~", a comment, "|"',
-                )
-            group = match["name"].strip().lstrip(".").strip()
-            groups.append(Group(group, match["comment"].strip(), at))
-            at = match.end()
-            continue
-        if body[at] == ":" and (match := _MACRO.match(body, at)):
-            at = _macro(source, body, match, macros)
-            continue
-        at = _block(source, body, at, group, definitions, ranges)
+    while at < len(body):
+        start = at
+        try:
+            at = start = _skip(source, body, at)
+            if at >= len(body):
+                break
+            if body.startswith("****", at):
+                heading, at = _heading(source, body, at)
+                groups.append(heading)
+                group = heading.name
+            elif body[at] == ":" and (match := _MACRO.match(body, at)):
+                at = _macro(source, body, match, macros)
+            else:
+                at = _block(source, body, at, group, definitions, ranges)
+        except ModelError as error:
+            if unreadable is None:
+                raise
+            at = body.find("|", start) + 1 or len(body)
+            unreadable.append(Unreadable(error, start, at))
     return ModelText(
         path=path,
         text=text,
@@ -133,6 +143,19 @@ def parse(text: str, path: str = "<text>") -> ModelText:
         settings=text[settings_at:],
         lines=source.lines,
     )
+
+
+def _heading(source: Source, body: str, at: int) -> tuple[Group, int]:
+    """Read the heading of a group; returns where it ends too."""
+    match = _GROUP.match(body, at)
+    if match is None:
+        raise source.error(
+            "this group heading can't be read",
+            at,
+            expected='asterisks, the name, asterisks, "~", a comment, "|"',
+        )
+    name = match["name"].strip().lstrip(".").strip()
+    return Group(name, match["comment"].strip(), at), match.end()
 
 
 def _sketch(text: str) -> int:

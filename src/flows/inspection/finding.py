@@ -1,0 +1,228 @@
+"""What a check finds, and where it stands in the file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from flows.errors import FlowsError
+from flows.vensim.tree import Apply, Definition, ModelText, Name, Node, Num, Op
+
+Level = Literal["error", "warning", "note"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "note")
+_PLACE = re.compile(r":(\d+)(?::(\d+))?$")
+_NUMBER = re.compile(r"[-+]?\s*(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_WORD = re.compile(r'"(?:[^"\\]|\\.)*"|[^\W\d][\w$\']*(?:[ \t]+[\w$\']+)*|\S')
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something about a model that its author should know.
+
+    Attributes
+    ----------
+    level : str
+        ``error`` (the model can't run as it stands, or gives no numbers), ``warning`` (likely a mistake) or ``note``.
+    rule : str
+        What was checked, such as ``syntax``, ``undefined`` or ``units``.
+    variable : str
+        Whose equation it is; empty for the file as a whole.
+    what : str
+        What is wrong, without a full stop.
+    file, line, column, length
+        Where; line and column from 1, 0 where there is none; `length` characters of `text` are meant.
+    text : str
+        The line of the file.
+    expression : str
+        The part of the equation that breaks, if it isn't the whole.
+    found, expected, remedy : str
+        What stands there, what should, and how to mend it.
+    """
+
+    level: Level
+    rule: str
+    variable: str
+    what: str
+    file: str
+    line: int = 0
+    column: int = 0
+    length: int = 0
+    text: str = ""
+    expression: str = ""
+    found: str = ""
+    expected: str = ""
+    remedy: str = ""
+
+    @property
+    def where(self) -> str:
+        """``file:line:column``."""
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+
+    @property
+    def sentence(self) -> str:
+        """What, what was found and what was expected, as one sentence."""
+        parts = [self.what]
+        if self.found:
+            parts.append(f"found {self.found}")
+        if self.expected:
+            parts.append(f"expected {self.expected}")
+        return ", ".join(parts).rstrip(".") + "."
+
+    @property
+    def advice(self) -> str:
+        """The remedy as a sentence; empty if there is none."""
+        return self.remedy if not self.remedy or self.remedy[-1] in ".?" else self.remedy + "."
+
+
+class Places:
+    """Makes findings with their place in a file."""
+
+    def __init__(self, source: ModelText) -> None:
+        self.source = source
+
+    def at(
+        self,
+        level: Level,
+        rule: str,
+        variable: str,
+        what: str,
+        at: int,
+        *,
+        whole: bool = False,
+        found: str = "",
+        expected: str = "",
+        remedy: str = "",
+    ) -> Finding:
+        """Make a finding at an offset of the text; `whole` shows the sub-expression that stands there."""
+        source = self.source
+        at = min(max(at, 0), len(source.text))
+        span = source.span(at)
+        line = self.line(span.line)
+        expression = ""
+        start, end = at, at + 1
+        if whole and (definition := self.definition(at)) is not None:
+            node = _node(definition.expression, at)
+            if node is not None:
+                start, end = _extent(source.text, node)
+                expression = _plain(source.text[start:end])
+        if not expression and (match := _WORD.match(source.text, at)):
+            end = match.end()
+        here = source.span(start)
+        if here.line != span.line:
+            start, here = at, span
+        length = max(1, min(end - start, len(line) - here.column + 1))
+        return Finding(
+            level=level,
+            rule=rule,
+            variable=variable,
+            what=what,
+            file=source.path,
+            line=here.line,
+            column=here.column,
+            length=length,
+            text=line,
+            expression=expression,
+            found=found,
+            expected=expected,
+            remedy=remedy,
+        )
+
+    def of_error(self, level: Level, rule: str, error: FlowsError, *, variable: str = "") -> Finding:
+        """Make a finding of a refusal."""
+        at = self.offset(error.where)
+        if at is None:
+            found = Finding(level, rule, variable, error.what, self.source.path)
+            return replace(found, found=error.found, expected=error.expected, remedy=error.remedy)
+        if not variable and (definition := self.definition(at)) is not None:
+            variable = definition.name
+        return self.at(
+            level,
+            rule,
+            variable,
+            error.what,
+            at,
+            found=error.found,
+            expected=error.expected,
+            remedy=error.remedy,
+        )
+
+    def offset(self, where: str) -> int | None:
+        """Offset of ``file:line:column`` or ``file:line`` if it lies in this file."""
+        match = _PLACE.search(where)
+        if match is None or where[: match.start()] != self.source.path:
+            return None
+        line = min(int(match[1]), len(self.source.lines))
+        return self.source.lines[line - 1] + int(match[2] or 1) - 1
+
+    def line(self, number: int) -> str:
+        """A line of the file without its end."""
+        lines = self.source.lines
+        end = lines[number] if number < len(lines) else len(self.source.text)
+        return self.source.text[lines[number - 1] : end].rstrip("\r\n")
+
+    def definition(self, at: int) -> Definition | None:
+        """The equation that an offset lies in."""
+        macros = (d for m in self.source.macros for d in m.definitions)
+        found = (d for d in (*self.source.definitions, *macros) if d.start <= at < d.end)
+        return next(found, None)
+
+
+def walk(node: Node | None) -> list[Node]:
+    """A node and all nodes below it."""
+    found: list[Node] = []
+    stack = [] if node is None else [node]
+    while stack:
+        node = stack.pop()
+        found.append(node)
+        match node:
+            case Op():
+                stack.extend(node.operands)
+            case Apply():
+                stack.extend((*node.arguments, *node.outputs))
+    return found
+
+
+def _node(root: Node | None, at: int) -> Node | None:
+    return next((n for n in walk(root) if n.at == at), None)
+
+
+def _extent(text: str, node: Node) -> tuple[int, int]:
+    """Where the text of a node begins and ends, parentheses included."""
+    ends = [node.at, node.at + 1]
+    for n in walk(node):
+        ends.append(n.at)
+        match n:
+            case Num():
+                number = _NUMBER.match(text, n.at)
+                ends.append(number.end() if number else n.at + 1)
+            case Name():
+                ends.append(_closed(text, n.at + len(n.name), "[]") if n.subscripts else n.at + len(n.name))
+            case Apply():
+                ends.append(_closed(text, n.at + len(n.name), "()"))
+            case _:
+                ends.append(n.at + 1)
+    start, end = min(ends), max(ends)
+    piece = text[start:end]
+    for _ in range(piece.count(")") - piece.count("(")):
+        start = max(text.rfind("(", 0, start), 0)
+    for _ in range(piece.count("(") - piece.count(")")):
+        end = text.find(")", end) + 1 or end
+    return start, end
+
+
+def _closed(text: str, at: int, pair: str) -> int:
+    """Offset behind the bracket that closes the next one to open."""
+    depth = 0
+    for k in range(at, len(text)):
+        if text[k] == pair[0]:
+            depth += 1
+        elif text[k] == pair[1]:
+            depth -= 1
+            if depth <= 0:
+                return k + 1
+    return at
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.replace("\\\n", " ").replace("\\\r\n", " ").split())

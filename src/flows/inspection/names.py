@@ -1,0 +1,230 @@
+"""Checks of the text: what can't be read, names, units and comments that are missing, points out of order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from flows.errors import ModelError
+from flows.inspection.finding import Finding, Places, walk
+from flows.model.model import CONTROLS
+from flows.references import fold
+from flows.vensim.functions import FUNCTIONS
+from flows.vensim.parse import Unreadable
+from flows.vensim.tree import Apply, Array, Definition, ModelText, Name, Num, Points
+
+_HEAD = re.compile(
+    r'^[ \t\ufeff]*(?P<name>"(?:[^"\\]|\\.)*"|[^\W\d][\w$\' \t]*?)[ \t]*(?:\[[^\]\n]*\][ \t]*)?(?=[=(:~]|$)',
+    re.MULTILINE,
+)
+_ITEM = re.compile(r"[^\W\d][\w$' ]*")
+_UNDEFINED = re.compile(r'^"(?P<name>.+?)" is used ')
+_SHORTEST = 5  # letters of a word in which one more or less is seen as a slip
+
+
+def unread_names(source: ModelText, unreadable: Iterable[Unreadable]) -> frozenset[str]:
+    """Folded names that stretches which can't be read seem to define: what uses them is no second mistake."""
+    names: set[str] = set()
+    for stretch in unreadable:
+        text = source.text[stretch.start : stretch.end]
+        for match in _HEAD.finditer(text):
+            names.add(fold(match["name"].strip('"')))
+        head = text.split("~")[0]
+        if ":" in head and "=" not in head:  # a subscript range with its elements
+            names.update(fold(m[0]) for m in _ITEM.finditer(head))
+    return frozenset(names)
+
+
+def syntax(places: Places, unreadable: Iterable[Unreadable]) -> Iterator[Finding]:
+    """Report what can't be read."""
+    for stretch in unreadable:
+        text = places.source.text[stretch.start : stretch.end]
+        match = _HEAD.match(text)
+        name = match["name"].strip('"') if match else ""
+        yield places.of_error("error", "syntax", stretch.error, variable=" ".join(name.split()))
+
+
+def meaning(places: Places, errors: Iterable[ModelError], unread: frozenset[str]) -> Iterator[Finding]:
+    """Report what is undefined, defined twice or used against its kind; not what follows from another mistake."""
+    source = places.source
+    defined = {fold(d.name) for d in source.definitions}
+    seen: set[tuple[str, str]] = set()
+    for error in errors:
+        if (error.where, error.what) in seen:
+            continue
+        seen.add((error.where, error.what))
+        missing = _UNDEFINED.match(error.what)
+        if missing and fold(missing["name"]) in defined | unread:
+            continue
+        if any(error.what == f"the model has no {name.upper()}" and name in unread for name in CONTROLS):
+            continue
+        at = places.offset(error.where)
+        definition = None if at is None else places.definition(at)
+        if missing is None and definition is not None and _mentions(definition) & unread:
+            continue
+        yield places.of_error("error", "undefined" if missing else "meaning", error)
+
+
+def _mentions(definition: Definition) -> set[str]:
+    names = {fold(s.name) for subs in (definition.subscripts, *definition.exceptions) for s in subs}
+    for node in walk(definition.expression):
+        if isinstance(node, Name | Apply):
+            names.add(fold(node.name))
+            names.update(fold(s.name) for s in node.subscripts)
+    return names
+
+
+def unused(places: Places, unreadable: Iterable[Unreadable], others: Iterable[Finding]) -> Iterator[Finding]:
+    """Report variables that nothing uses: numbers are likely left over, auxiliaries may be results.
+
+    What is proposed for a misspelt name is used.
+    """
+    source = places.source
+    used: set[str] = set(CONTROLS)
+    for definition in (*source.definitions, *(d for m in source.macros for d in m.definitions)):
+        used |= {n for n in _mentions(definition) if n != fold(definition.name)}
+    proposed = " ".join(f.remedy for f in others if f.rule == "undefined")
+    rest = " ".join(fold(source.text[u.start : u.end]) for u in unreadable)
+    for definition in _first(source):
+        name = fold(definition.name)
+        if name in used or name in rest or f'"{definition.name}"' in proposed:
+            continue
+        if "supplementary" in definition.flags.lower():
+            continue
+        node = definition.expression
+        if isinstance(node, Apply) and fold(node.name) == "integ":
+            continue  # a stock is a result
+        number = definition.operator == "(" or isinstance(node, Num | Array)
+        yield places.at(
+            "warning" if number else "note",
+            "unused",
+            definition.name,
+            f'nothing uses the {"lookup" if definition.operator == "(" else "constant"} "{definition.name}"'
+            if number
+            else f'nothing uses "{definition.name}"',
+            definition.at,
+            remedy="Use it or remove it" if number else "Mark it :SUPPLEMENTARY if it is a result",
+        )
+
+
+def undocumented(places: Places) -> Iterator[Finding]:
+    """Report missing units and comments."""
+    units: dict[str, bool] = {}
+    comments: dict[str, bool] = {}
+    for definition in places.source.definitions:
+        name = fold(definition.name)
+        units[name] = units.get(name, False) or bool(definition.units) or definition.operator == ":IS:"
+        comments[name] = comments.get(name, False) or bool(definition.comment)
+    for definition in _first(places.source):
+        name = fold(definition.name)
+        if not units[name]:
+            yield places.at(
+                "warning",
+                "missing units",
+                definition.name,
+                f'"{definition.name}" has no units',
+                definition.at,
+                remedy="Write them between the first and the second ~ (Dmnl for a pure number)",
+            )
+        if not comments[name] and name not in CONTROLS:
+            yield places.at(
+                "note",
+                "missing comment",
+                definition.name,
+                f'"{definition.name}" has no comment',
+                definition.at,
+                remedy="Write what it is, and a number's source, behind the second ~",
+            )
+
+
+def unsorted(places: Places) -> Iterator[Finding]:
+    """Report points of lookups that don't rise, and several values at one place."""
+    for definition in (
+        *places.source.definitions,
+        *(d for m in places.source.macros for d in m.definitions),
+    ):
+        for node in walk(definition.expression):
+            if not isinstance(node, Points) or len(node.x) < 2:
+                continue
+            steps = [b - a for a, b in zip(node.x, node.x[1:], strict=False)]
+            if all(s > 0 for s in steps) or all(s < 0 for s in steps):
+                continue
+            k = next((k for k, s in enumerate(steps) if s <= 0), 0)
+            equal = steps[k] == 0
+            if equal and node.y[k] == node.y[k + 1] and all(s >= 0 for s in steps):
+                continue  # the same point twice
+            yield places.at(
+                "warning",
+                "unsorted lookup",
+                definition.name,
+                f'the lookup "{definition.name}" has two values at one x'
+                if equal
+                else f'the points of the lookup "{definition.name}" are out of order',
+                node.at,
+                found=f"x = {node.x[k]:g}, then {node.x[k + 1]:g}",
+                expected="rising x",
+                remedy="Correct the x of these points",
+            )
+
+
+def near_names(places: Places) -> Iterator[Finding]:
+    """Report pairs of names that differ by a letter or by signs only."""
+    definitions = list(_first(places.source))
+    plain: dict[str, Definition] = {}
+    buckets: dict[str, list[Definition]] = {}
+    for definition in definitions:
+        name = fold(definition.name)
+        letters = "".join(c for c in name if c.isalnum())
+        earlier = plain.setdefault(letters, definition)
+        if earlier is not definition:
+            yield _pair(places, definition, earlier)
+        buckets.setdefault(name, []).append(definition)
+        for cut in {name[:k] + name[k + 1 :] for k in range(len(name))}:
+            buckets.setdefault(cut, []).append(definition)
+    seen: set[frozenset[str]] = set()
+    for group in buckets.values():
+        for k, later in enumerate(group):
+            for earlier in group[:k]:
+                a, b = fold(earlier.name), fold(later.name)
+                if a != b and frozenset((a, b)) not in seen and _slip(a, b):
+                    seen.add(frozenset((a, b)))
+                    first, second = sorted((earlier, later), key=lambda d: d.at)
+                    yield _pair(places, second, first)
+
+
+def _slip(a: str, b: str) -> bool:
+    """True if two folded names differ in one word only, by one letter inside it or by two that are exchanged."""
+    ones, others = a.split(), b.split()
+    if len(ones) != len(others):
+        return False
+    different = [(x, y) for x, y in zip(ones, others, strict=True) if x != y]
+    if len(different) != 1:
+        return False
+    x, y = different[0]
+    if min(len(x), len(y)) < _SHORTEST or any(c.isdigit() for c in x + y):
+        return False
+    k = next((k for k, (c, d) in enumerate(zip(x, y, strict=False)) if c != d), min(len(x), len(y)))
+    same = x[k + 1 :] == y[k + 1 :] or x[k:] == y[k + 1 :] or x[k + 1 :] == y[k:]
+    exchanged = x[k : k + 2] == y[k : k + 2][::-1] and x[k + 2 :] == y[k + 2 :]
+    return k > 0 and (same or exchanged)
+
+
+def _pair(places: Places, definition: Definition, earlier: Definition) -> Finding:
+    return places.at(
+        "note",
+        "near names",
+        definition.name,
+        f'"{definition.name}" is spelt almost like "{earlier.name}" on line {places.source.span(earlier.at).line}',
+        definition.at,
+        remedy="Make one of the two, or names that can't be mixed up",
+    )
+
+
+def _first(source: ModelText) -> Iterator[Definition]:
+    """The first equation of each variable, string variables and names of functions left out."""
+    seen: set[str] = set()
+    for definition in source.definitions:
+        name = fold(definition.name)
+        if name not in seen and definition.operator != ":IS:" and name not in FUNCTIONS:
+            seen.add(name)
+            yield definition

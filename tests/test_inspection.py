@@ -1,0 +1,200 @@
+"""`flows check`: each kind of finding on a small model, and none that its clean twin doesn't give."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from flows import cli
+from flows.inspection import Finding, inspect
+
+CLEAN = """{UTF-8}
+Population = INTEG(births - deaths, initial population)
+	~	Person [0,?]
+	~	People. |
+births = Population * birth rate	~	Person/Month	~	Born. |
+birth rate = 0.02	~	1/Month	~	Assumption. |
+deaths = Population / life time * effect of crowding(Population / initial population)
+	~	Person/Month	~	Died. |
+life time = 100	~	Month	~	Assumption. |
+initial population = 100	~	Person [1,1000]	~	Assumption. |
+effect of crowding((0,1),(1,1),(10,3))	~	Dmnl	~	Assumption. |
+INITIAL TIME = 0	~	Month	~	Start. |
+FINAL TIME = 100	~	Month	~	End. |
+TIME STEP = 1	~	Month	~	Step. |
+SAVEPER = TIME STEP	~	Month	~	Saved. |
+"""
+CLOUDS = '[clouds."World"]\nwhy = "All else."\nout = ["births"]\nin = ["deaths"]\n'
+MODELS = Path(__file__).parents[1] / "models"
+
+
+def check(folder: Path, *edits: tuple[str, str], clouds: str = CLOUDS, more: str = "") -> list[Finding]:
+    text = CLEAN
+    for old, new in edits:
+        assert old in text
+        text = text.replace(old, new, 1)
+    path = folder / "model.mdl"
+    path.write_text(text + more, encoding="utf-8")
+    if clouds:
+        (folder / "clouds.toml").write_text(clouds, encoding="utf-8")
+    return list(inspect(path))
+
+
+def test_a_clean_model_has_no_findings(tmp_path: Path) -> None:
+    assert check(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "level", "rule", "variable", "line", "words"),
+    [
+        ("life time *", "life time * (", "error", "syntax", "deaths", 7, "end of the equation"),
+        ("* birth rate\t", "birth rate *\t", "error", "syntax", "births", 5, "a number, a name"),
+        ("* birth rate\t", "* brith rate\t", "error", "undefined", "births", 5, 'Did you mean "birth rate"?'),
+        ("0.02", "1 / life time * births / births", "error", "circle", "birth rate", 6, "birth rate -> births"),
+        ("= 100\t~\tPerson", "= Population\t~\tPerson", "error", "circle", "Population", 2, "initial values"),
+        ("birth rate = 0.02", "birth rate = 0.02 ~~|\nbirth rate = 1", "error", "meaning", "birth rate", 7, "twice"),
+        ("births - deaths,", "births[x] - deaths,", "error", "meaning", "Population", 2, "1 subscript"),
+        ("* birth rate\t", "+ birth rate\t", "warning", "units", "births", 5, "terms of different units"),
+        ("0.02\t~\t1/Month", "0.02\t~\tDmnl", "warning", "units", "births", 5, "Person computed"),
+        ("0.02\t~\t1/Month", "0.02\t~\t", "warning", "missing units", "birth rate", 6, "no units"),
+        ("Month\t~\tBorn.", "Month\t~\t", "note", "missing comment", "births", 5, "no comment"),
+        ("(1,1),(10,3)", "(10,1),(1,3)", "warning", "unsorted lookup", "effect of crowding", 11, "x = 10, then 1"),
+        ("(0,1),(1,1)", "(1.1,1)", "warning", "lookup range", "deaths", 7, "expected 1.1 to 10"),
+        ("TIME STEP = 1", "TIME STEP = 40", "note", "time step", "TIME STEP", 14, "at most 25"),
+        ("TIME STEP = 1", "TIME STEP = 200", "warning", "time step", "TIME STEP", 14, "too long"),
+        ("population = 100", "population = 5000", "warning", "range", "initial population", 10, "[1, 1000]"),
+        ("= 100\t~\tPerson", "= -100\t~\tPerson", "warning", "initial value", "Population", 2, "starts outside"),
+        ("life time = 100", "life time = 0", "error", "initial value", "deaths", 7, "no number at the start"),
+        ("births - deaths", "-deaths", "warning", "conservation", "births", 5, "enters no stocks"),
+    ],
+)  # fmt: skip
+def test_what_is_found(
+    tmp_path: Path, old: str, new: str, level: str, rule: str, variable: str, line: int, words: str
+) -> None:
+    findings = check(tmp_path, (old, new))
+    found = [f for f in findings if f.rule == rule]
+    assert found, findings
+    first = found[0]
+    assert (first.level, first.variable, first.line) == (level, variable, line)
+    assert words in f"{first.sentence} {first.advice}"
+    assert first.text == (tmp_path / "model.mdl").read_text(encoding="utf-8").split("\n")[line - 1]
+    assert 1 <= first.column <= len(first.text) + 1
+
+
+def rules(findings: list[Finding]) -> list[tuple[str, str]]:
+    return [(f.rule, f.variable) for f in findings]
+
+
+def test_reading_goes_on_behind_what_cannot_be_read(tmp_path: Path) -> None:
+    findings = check(
+        tmp_path,
+        ("= Population * birth rate", "= Population ** birth rate"),
+        ("effect of crowding((0,1)", "effect of crowding((0,1"),
+        ("/ initial population)", "/ initial populatoin)"),
+    )
+    assert rules(findings) == [
+        ("syntax", "births"),
+        ("undefined", "deaths"),
+        ("syntax", "effect of crowding"),
+    ]
+
+
+def test_several_misspelt_names_of_one_equation(tmp_path: Path) -> None:
+    findings = check(tmp_path, ("Population * birth rate", "Populatio * birt rate"))
+    assert [f.column for f in findings if f.rule == "undefined"] == [10, 22]
+    assert ("unused", "birth rate") not in rules(findings)
+
+
+def test_the_part_of_an_equation_that_breaks(tmp_path: Path) -> None:
+    findings = check(tmp_path, ("= Population * birth rate", "= birth rate * (Population - life time)"))
+    (found,) = (f for f in findings if f.rule == "units")
+    assert found.expression == "Population - life time"
+    assert found.found == "Person and Month"
+    assert found.text[found.column - 1 :][: found.length] == found.expression
+
+
+def test_each_circle_is_spelt_out(tmp_path: Path) -> None:
+    pairs = ("a = b", "b = a", "c = 1 + d", "d = e", "e = c")
+    more = "".join(f"{pair} ~ Dmnl ~ Part of a circle. |\n" for pair in pairs)
+    found = [f.what for f in check(tmp_path, more=more) if f.rule == "circle"]
+    assert [w.rsplit(": ", 1)[1] for w in found] == ["a -> b -> a", "c -> e -> d -> c"]
+
+
+def test_an_outflow_that_does_not_know_what_is_left(tmp_path: Path) -> None:
+    drain = "deaths = birth rate * initial population ~ Person/Month ~ Died. |\nold "
+    findings = check(tmp_path, ("deaths = ", drain))
+    assert ("no control", "Population") in rules(findings)
+    (found,) = (f for f in findings if f.rule == "no control")
+    assert 'the outflow "deaths" of "Population"' in found.what
+    delayed = "deaths = DELAY FIXED(births, life time, 0) ~ Person/Month ~ Died. |\nold "
+    assert ("no control", "Population") not in rules(check(tmp_path, ("deaths = ", delayed)))
+    below = check(tmp_path, ("deaths = ", drain), ("Person [0,?]", "Person [-100,?]"))
+    assert ("no control", "Population") not in rules(below)
+
+
+def test_what_nothing_uses(tmp_path: Path) -> None:
+    more = "left over = 3 ~ Dmnl ~ Assumption. |\nper head = births / Population ~ 1/Month ~ A result. |\n"
+    findings = check(tmp_path, more=more)
+    assert [(f.level, f.variable) for f in findings] == [("warning", "left over"), ("note", "per head")]
+    marked = more.replace("result. |", "result.\n~ :SUPPLEMENTARY\n|")
+    assert rules(check(tmp_path, more=marked)) == [("unused", "left over")]
+
+
+def test_names_that_differ_by_a_letter(tmp_path: Path) -> None:
+    more = "births rate = birth rate * 2 ~ 1/Month ~ Twice. |\n"
+    found = [f for f in check(tmp_path, more=more) if f.rule == "near names"]
+    assert [(f.variable, f.level) for f in found] == [("births rate", "note")]
+    assert '"birth rate" on line 6' in found[0].what
+
+
+def test_flows_from_nowhere_without_clouds(tmp_path: Path) -> None:
+    findings = check(tmp_path, clouds="")
+    assert [(f.rule, f.level, f.variable) for f in findings] == [("conservation", "note", "births")]
+    sketch = """\\\\\\---/// Sketch information - do not modify anything except names
+V300  Do not put anything below this section - it will be ignored
+*View 1
+$192-192-192,0,Times New Roman|12||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|72,72,100,0
+10,1,Population,400,200,40,20,3,3,0,0,0,0,0,0
+12,2,48,200,200,10,8,0,3,0,0,-1,0,0,0
+1,3,5,1,4,0,0,22,0,0,0,-1--1--1,,1|(300,200)|
+1,4,5,2,100,0,0,22,0,0,0,-1--1--1,,1|(250,200)|
+11,5,48,275,200,6,8,34,3,0,0,1,0,0,0
+10,6,births,275,220,30,11,40,3,0,0,-1,0,0,0
+///---\\\\\\
+"""
+    assert check(tmp_path, clouds="", more=sketch) == []
+    forgotten = check(tmp_path, ("births - deaths", "- deaths"), clouds="", more=sketch)
+    assert ("conservation", "Population") in rules(forgotten)
+    assert any('"births" is drawn at "Population"' in f.what for f in forgotten)
+
+
+@pytest.mark.parametrize("name", ["migration", "demography"])
+def test_shipped_models_have_no_errors(name: str) -> None:
+    findings = inspect(MODELS / f"{name}.mdl")
+    assert [f for f in findings if f.level == "error" or f.rule in ("units", "missing units", "no run")] == []
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    check(tmp_path)
+    path = str(tmp_path / "model.mdl")
+    assert cli.main(["check", path, "--strict"]) == 0
+    assert capsys.readouterr().out == f"{path}: 0 errors, 0 warnings, 0 notes\n"
+    check(tmp_path, ("0.02\t~\t1/Month", "0.02\t~\t"))
+    assert cli.main(["check", path]) == 0
+    assert cli.main(["check", path, "--strict"]) == 1
+    capsys.readouterr()
+    check(tmp_path, ("= Population * birth rate", "= Population * brith rate"))
+    assert cli.main(["check", path, "--json", str(tmp_path / "found.json")]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith(f'{path}:5:23: error: births: "brith rate" is used')
+    assert lines[1].index("brith rate") == lines[2].index("^^^^^^^^^^")
+    assert lines[3].strip() == '= Did you mean "birth rate"?'
+    assert lines[-1] == f"{path}: 1 error, 0 warnings, 0 notes"
+    (found,) = json.loads((tmp_path / "found.json").read_text(encoding="utf-8"))
+    assert (found["level"], found["rule"], found["variable"], found["line"]) == (
+        *("error", "undefined", "births"),
+        5,
+    )
+    assert cli.main(["check", str(tmp_path / "none.mdl")]) == 1
