@@ -115,6 +115,13 @@ def test_the_part_of_an_equation_that_breaks(tmp_path: Path) -> None:
     assert found.text[found.column - 1 :][: found.length] == found.expression
 
 
+def test_the_size_of_what_is_no_range(tmp_path: Path) -> None:
+    more = "R : a, b ~~|\nm[R] = 1, 2 ~ Dmnl ~ M. |\n"
+    more += "o[R] = ALLOCATE BY PRIORITY(m[R], m[R], ELMCOUNT(life time), 1, 1) ~ Dmnl ~ O. |\n"
+    found = [f for f in check(tmp_path, more=more) if f.level != "note"]
+    assert [(f.rule, f.variable) for f in found] == [("not supported", "o")]
+
+
 def test_each_circle_is_spelt_out(tmp_path: Path) -> None:
     pairs = ("a = b", "b = a", "c = 1 + d", "d = e", "e = c")
     more = "".join(f"{pair} ~ Dmnl ~ Part of a circle. |\n" for pair in pairs)

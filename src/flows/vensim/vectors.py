@@ -73,8 +73,9 @@ class Vectors(Ranges, Known):
 
     def _size(self, node: Apply, size: Node, n: int) -> None:
         """Refuse a size that isn't the number of elements."""
-        if isinstance(size, Apply) and fold(size.name) == "elmcount" and isinstance(size.arguments[0], Name):
-            given: float | None = len(self.ranges[fold(size.arguments[0].name)].elements)
+        counted = size.arguments[:1] if isinstance(size, Apply) and fold(size.name) == "elmcount" else ()
+        if counted and isinstance(counted[0], Name) and fold(counted[0].name) in self.ranges:
+            given: float | None = len(self.ranges[fold(counted[0].name)].elements)
         else:
             given = self._at_start(size)
         if given != n:
