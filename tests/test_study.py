@@ -444,6 +444,16 @@ def test_an_extended_study_is_the_larger_study(
     assert bits(tiny.out) == bits(whole)
 
 
+def test_results_with_more_samples_are_not_lost(tiny: SimpleNamespace) -> None:
+    study.run(tiny.file, out=tiny.out, **tiny.keys)
+    study.run(tiny.file, out=tiny.out, extend=True, **tiny.keys)
+    with pytest.raises(InputError, match="with more samples stand there, found n = 128"):
+        study.run(tiny.file, out=tiny.out, **tiny.keys)
+    assert study.read(tiny.out).study.n == 128
+    study.run(tiny.file, out=tiny.out, resume=False, **tiny.keys)
+    assert study.read(tiny.out).study.n == 64
+
+
 def test_nothing_to_extend(tiny: SimpleNamespace) -> None:
     with pytest.raises(InputError, match="nothing to extend"):
         study.run(tiny.file, out=tiny.out, extend=True, **tiny.keys)

@@ -253,6 +253,8 @@ def run(
         _say(CAVEAT)
     else:
         _print_stocks(title, _stock_rows(dataset, built), dataset)
+        if chosen:
+            _say(CAVEAT)
     _written(folder, older)
 
 
@@ -741,7 +743,6 @@ def claims(
     """
     from flows.claims import evaluate, read_claims, read_draws
     from flows.compare import CAVEAT
-    from flows.provenance import atomic_write
 
     values = None if draws is None else read_draws(draws)
     chosen = _chosen_claims(read_claims(), ids or (), section or (), scenario, status or (), central)
@@ -754,8 +755,7 @@ def claims(
     if results:
         verdicts = tuple(v for v in verdicts if v.result in results)
     if json_file is not None:
-        text = json.dumps([v.as_dict() for v in verdicts], indent=1, ensure_ascii=False)
-        atomic_write(json_file, text + "\n")
+        _write_json(json_file, [v.as_dict() for v in verdicts])
     _print_claims(verdicts, in_full=bool(ids))
     _say(CAVEAT)
     if strict and any(not f.holds for v in verdicts for f in v.findings):
@@ -875,7 +875,6 @@ def conform(
     """Run models with canonical output and compare; exit code 1 if the compiled engine differs from one."""
     from flows.conform import WIDER
     from flows.conform import conform as verdicts_of
-    from flows.provenance import atomic_write
 
     with _progress("Conformance") as progress:
         engines: tuple[Any, ...] = ("compiled", "pysd") if reference else ("compiled",)
@@ -896,8 +895,7 @@ def conform(
         if any(v.model.endswith(name) for v in verdicts):
             print(f"wider tolerance {tolerance:g} for {name}: {why}")
     if json_file is not None:
-        text = json.dumps([v.as_dict() for v in verdicts], indent=1, ensure_ascii=False)
-        atomic_write(json_file, text + "\n")
+        _write_json(json_file, [v.as_dict() for v in verdicts])
     if any(v.status == "differs" and v.engine == "compiled" for v in verdicts):
         raise typer.Exit(1)
 
@@ -920,7 +918,6 @@ def check(
     from dataclasses import asdict
 
     from flows.inspection import LEVELS, inspect
-    from flows.provenance import atomic_path
 
     found: list[Remark] = []
     for file in files:
@@ -933,10 +930,7 @@ def check(
         counts = {level: sum(f.level == level for f in findings) for level in LEVELS}
         print(f"{file}: " + ", ".join(f"{n} {level}{'s' * (n != 1)}" for level, n in counts.items()))
     if as_json is not None:
-        with atomic_path(as_json) as path:
-            path.write_text(
-                json.dumps([asdict(f) for f in found], ensure_ascii=False, indent=1) + "\n", encoding="utf-8"
-            )
+        _write_json(as_json, [asdict(f) for f in found])
     bad = {"error", "warning"} if strict else {"error"}
     return USER if any(f.level in bad for f in found) else FINE
 
@@ -1144,6 +1138,23 @@ def _print_outcomes(
 RULE = "rates are means of the twelve months to then, all else is at the end of the month."
 
 
+def _write_json(path: Path, rows: list[dict[str, Any]]) -> None:
+    """Write rows to the file that ``--json`` names; nobody's other file is replaced."""
+    from flows.provenance import atomic_write
+
+    where = f"--json {path}"
+    if path.exists() and path.suffix.lower() != ".json":
+        raise InputError(
+            "a file or folder that isn't JSON stands there",
+            where=where,
+            remedy="Choose a name that ends in .json",
+        )
+    if not path.absolute().parent.is_dir():
+        raise InputError("there is no such folder", where=where, remedy="Make it first")
+    atomic_write(path, json.dumps(rows, indent=1, ensure_ascii=False) + "\n")
+    _console(stderr=True).print(f"Written to {_shown(path)}.", style="dim")
+
+
 def _print_stocks(title: str, rows: pd.DataFrame, dataset: xr.Dataset) -> None:
     from flows.calendar import label
 
@@ -1155,7 +1166,10 @@ def _print_stocks(title: str, rows: pd.DataFrame, dataset: xr.Dataset) -> None:
             f"end of {_short_month(label(times[-1] - 1e-6))}",
         )
     else:
-        first, last = (f"at {time:g} {unit}".rstrip() for time in (times[0], times[-1]))
+        years = unit.lower().rstrip("s") == "year"
+        first, last = (
+            f"in {time:g}" if years else f"at {time:g} {unit}".rstrip() for time in (times[0], times[-1])
+        )
     table = _table("stock", "unit", ">" + first, ">" + last, ">least", ">most", title=title)
     for row in rows.head(60).to_dict("records"):
         size = max(abs(float(row["least"])), abs(float(row["most"])))
@@ -1340,11 +1354,15 @@ def _print_claims(verdicts: Sequence[Verdict], *, in_full: bool) -> None:
 
 
 def _result_words(verdict: Verdict) -> str:
+    from flows.claims import Figure
+
     share = "" if verdict.share is None else f"\nin {100 * verdict.share:.0f} % of draws"
     status = verdict.claim.status
-    held = [finding.margin for finding in verdict.findings if finding.holds]
-    if held and len(held) == len(verdict.findings):
-        share = f"\nby {min(map(abs, held)):.1f} %" + share
+    held = [finding for finding in verdict.findings if finding.holds]
+    if held and len(held) == len(verdict.findings) and status != "put in":
+        figures = all(any(isinstance(s.source, Figure) for s in f.statement.sides) for f in held)
+        margins = [abs(f.margin) for f in held]
+        share = (f"\noff by {max(margins):.1f} %" if figures else f"\nby {min(margins):.1f} %") + share
     return verdict.result + ("" if verdict.result in (status, "outside") else f"\n({status})") + share
 
 

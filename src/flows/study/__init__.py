@@ -114,6 +114,8 @@ def run(
     work = None if target is None else WorkFolder.open(target, plan, resume=resume)
     if work:
         _take_back(kept, work, target if extend else None, plan)
+    if target is not None and resume and not extend:
+        _refuse_to_lose(target, plan)
     if extend and not kept.taken:
         raise InputError(
             "the results here are of another study, model or version, and can't be extended",
@@ -231,6 +233,22 @@ def _samples_of(target: Path | None, n: int | None) -> int:
             "the study has as many samples already", found=f"n = {n}", expected=f"more than {before}"
         )
     return n
+
+
+def _refuse_to_lose(target: Path, plan: Plan) -> None:
+    """Refuse to replace results of the same study that have more samples."""
+    done = provenance.read_record(target)
+    if done is None or done.get("plan") != plan.digest() or plan.study.method != "sobol":
+        return
+    before = int(done["study"]["n"])
+    if before > plan.study.n:
+        raise InputError(
+            "results of the same study with more samples stand there",
+            where=str(target),
+            found=f"n = {before:,}",
+            expected=f"n = {plan.study.n:,} or less",
+            remedy="Extend them with --extend, choose another folder with --out, or run it anew with --no-resume",
+        )
 
 
 def _take_back(kept: methods.Collector, work: WorkFolder, finished: Path | None, plan: Plan) -> None:
