@@ -71,7 +71,7 @@ Array = NDArray[np.float64]
 BATCHES = 64
 """Batches of sample groups, the units of the bootstrap. The last bits of all results depend on it: it is no option."""
 
-_COLUMNS = 128
+_COLUMNS = 256
 """Quantities that are worked on at one time, so that they stay in cache; no effect on results."""
 
 _HALF_STEP = 2.0**-31

@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from tests.benchmarks import synthetic
+from tests.benchmarks import sobol_sums, synthetic
 from tests.benchmarks.emit_c import CKernel
 
 import flows
@@ -386,7 +386,9 @@ def main() -> None:
     )
     parser.add_argument("--json", type=Path, default=Path("outputs/bench.json"), help="where the numbers go")
     parser.add_argument("--runs", type=int, default=512, help="runs of an ensemble")
-    parser.add_argument("--only", nargs="*", help="parts: single ensembles kernels growth memory study")
+    parser.add_argument(
+        "--only", nargs="*", help="parts: single ensembles kernels growth memory study estimator analysis"
+    )
     options = parser.parse_args()
     machine = {
         "flows": flows.__version__,
@@ -406,6 +408,8 @@ def main() -> None:
         "growth": lambda: growth(table, (100, 300, 1000, 3000)),
         "memory": lambda: memory(table, (10_000, 100_000, 1_000_000)),
         "study": lambda: study(table),
+        "estimator": lambda: sobol_sums.estimator(table),
+        "analysis": lambda: sobol_sums.memory(table, process),
     }
     start = time.perf_counter()
     for name in options.only or parts:

@@ -257,7 +257,7 @@ class Study(Table):
     non_finite: Literal["stop", "leave out"] = "stop"
     outcomes: Annotated[tuple[Text, ...], Field(strict=False, min_length=1)]
     uncertainties: tuple[Uncertainty, ...]
-    resamples: Annotated[int, Field(ge=0)] = 200
+    resamples: Annotated[int, Field(ge=20)] = 200
     file: str = Field(default="", repr=False)
     path: Path | None = Field(default=None, repr=False)
 

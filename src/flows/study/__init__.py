@@ -26,7 +26,7 @@ from flows import provenance
 from flows.errors import InputError
 from flows.inputs import Study
 from flows.study import methods, results
-from flows.study.methods import LEVEL, QUANTILES, RESAMPLES
+from flows.study.methods import LEVEL, QUANTILES
 from flows.study.plan import Plan, Simulate, make_plan
 from flows.study.results import StudyResult, read
 from flows.study.work import STATE, WorkFolder, read_state, write_state
@@ -34,7 +34,7 @@ from flows.study.work import STATE, WorkFolder, read_state, write_state
 if TYPE_CHECKING:
     from flows.study.cluster import Pool
 
-__all__ = ["LEVEL", "QUANTILES", "RESAMPLES", "StudyResult", "read", "run"]
+__all__ = ["LEVEL", "QUANTILES", "StudyResult", "read", "run"]
 
 
 def run(

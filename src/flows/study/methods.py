@@ -18,9 +18,6 @@ from scipy import stats
 from flows import screening, sobol
 from flows.study.plan import Array, Plan
 
-RESAMPLES = 200
-"""Of the bootstrap."""
-
 LEVEL = 0.95
 """Of the confidence intervals."""
 
@@ -84,7 +81,7 @@ class SobolCollector:
             (plan.layout.quantities,),
             factors=len(plan.sample.factors),
             second_order=plan.study.second_order,
-            resamples=RESAMPLES,
+            resamples=plan.study.resamples,
             seed=plan.study.seed,
         )
         self._plain = np.empty((min(plan.sample.units, PLAIN_GROUPS), 2, plan.layout.quantities))
@@ -201,7 +198,7 @@ def effects(kept: RunsCollector) -> screening.Effects:
         walk.names, walk.factors, walk.levels, walk.points[groups], walk.moved[groups], walk.up[groups]
     )
     return screening.elementary_effects(
-        part, kept.values(), resamples=RESAMPLES, seed=kept.plan.study.seed, level=LEVEL
+        part, kept.values(), resamples=kept.plan.study.resamples, seed=kept.plan.study.seed, level=LEVEL
     )
 
 

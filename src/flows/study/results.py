@@ -163,7 +163,7 @@ def _attrs(plan: Plan) -> dict[str, Any]:
         "seed": study.seed,
         "model": study.model,
         "level": methods.LEVEL,
-        "resamples": methods.RESAMPLES,
+        "resamples": study.resamples,
     }
 
 
