@@ -122,6 +122,17 @@ def test_the_size_of_what_is_no_range(tmp_path: Path) -> None:
     assert [(f.rule, f.variable) for f in found] == [("not supported", "o")]
 
 
+def test_equations_of_one_variable_with_different_units(tmp_path: Path) -> None:
+    more = "R : a, b ~~|\nheight[a] = 1 ~ Person ~ A. |\nheight[b] = 2 ~ Month ~ B. |\n"
+    (found,) = (f for f in check(tmp_path, more=more) if f.rule == "units")
+    assert (found.variable, found.line, found.found, found.expected) == (
+        "height",
+        18,
+        "Month",
+        "Person as on line 17",
+    )
+
+
 def test_each_circle_is_spelt_out(tmp_path: Path) -> None:
     pairs = ("a = b", "b = a", "c = 1 + d", "d = e", "e = c")
     more = "".join(f"{pair} ~ Dmnl ~ Part of a circle. |\n" for pair in pairs)

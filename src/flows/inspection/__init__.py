@@ -62,6 +62,7 @@ def inspect(path: str | Path, *, run: bool = True) -> tuple[Finding, ...]:
         circles = list(structure.circles(places, model))
         found += circles
         found += structure.units(places, model)
+        found += structure.uneven_units(places, model)
         found += structure.control(places, model)
         if not (errors or unreadable):
             found += structure.conservation(places, model)

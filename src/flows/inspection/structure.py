@@ -10,12 +10,13 @@ from flows.errors import ModelError
 from flows.inputs.tables import read_toml
 from flows.inspection.finding import Finding, Places
 from flows.model.check import conservation_findings, unit_findings
-from flows.model.ir import Binary, Expr, Number, Past, Ref, Refused, Unary, Variable, walk
+from flows.model.ir import Binary, Expr, Number, Past, Reduce, Ref, Refused, Unary, Variable, walk
 from flows.model.model import Model
 from flows.model.order import plan
 from flows.references import fold
 from flows.units import Units
 from flows.vensim.sketch import Sketch, View, Word, parse_sketch
+from flows.vensim.tree import Definition
 
 _MOST_CIRCLES = 20
 
@@ -56,6 +57,31 @@ def units(places: Places, model: Model) -> Iterator[Finding]:
             expected=found.expected,
             remedy=found.remedy,
         )
+
+
+def uneven_units(places: Places, model: Model) -> Iterator[Finding]:
+    """Report equations of one variable that declare different units."""
+    read = Units(model.synonyms)
+    first: dict[str, Definition] = {}
+    for definition in places.source.definitions:
+        if not definition.units:
+            continue
+        earlier = first.setdefault(fold(definition.name), definition)
+        try:
+            same = read.read(earlier.units) == read.read(definition.units)
+        except ValueError:
+            continue  # reported with the units themselves
+        if not same:
+            yield places.at(
+                "warning",
+                "units",
+                definition.name,
+                f'two equations of "{definition.name}" declare different units',
+                definition.at,
+                found=definition.units,
+                expected=f"{earlier.units} as on line {places.source.span(earlier.at).line}",
+                remedy="Correct one of them",
+            )
 
 
 def terms(expr: Expr, sign: int = 1) -> list[tuple[int, Expr]]:
@@ -236,10 +262,11 @@ def _drawn(
             if stock is None or stock.kind != "stock" or stock.name in touched:
                 continue
             net = [eq.expr for eq in stock.equations if eq.expr is not None]
-            if not any(flow in _reached(model.variables, expr) for expr in net):
+            if not any(flow in _summed(model.variables, expr) for expr in net):
                 stock_at = places.offset(f"{places.source.path}:{stock.span.line}:{stock.span.column}") or 0
+                indirect = any(flow in _reached(model.variables, expr) for expr in net)
                 yield places.at(
-                    "warning",
+                    "note" if indirect else "warning",
                     "conservation",
                     stock.spelling,
                     f'the flow "{variable.spelling}" is drawn at "{stock.spelling}" but does not stand in its equation',
@@ -259,6 +286,22 @@ def _drawn(
             at,
             remedy="Subtract it from the stock that it leaves, draw a cloud at its start, or name one in clouds.toml",
         )
+
+
+def _summed(variables: Mapping[str, Variable], expr: Expr) -> set[str]:
+    """Variables that a net flow adds up, at once or through sums of their own."""
+    found: set[str] = set()
+    queue = [expr]
+    while queue:
+        for _, term in terms(queue.pop()):
+            if isinstance(term, Reduce):
+                queue.append(term.body)
+            elif isinstance(term, Ref) and term.name not in found:
+                found.add(term.name)
+                variable = variables.get(term.name)
+                if variable is not None and variable.kind == "auxiliary":
+                    queue.extend(eq.expr for eq in variable.equations if eq.expr is not None)
+    return found
 
 
 def _adjusts(flow: Variable, stock: Variable) -> bool:
