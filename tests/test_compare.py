@@ -220,3 +220,31 @@ def test_what_makes_no_sense_is_named(model: Model) -> None:
         ResultError, match=r'with labour demand=1e[+]15.*"people waiting in Mexico" leaves all'
     ):
         compare.compare(model, ["current-course"], settings={"labour demand": 1e15})
+
+
+def test_odds_and_regret_are_those_of_the_draws(model: Model) -> None:
+    draws = {"waiting time": np.linspace(5, 20, 9), "labour demand": np.linspace(0.5, 1.5, 9)}
+    found = compare.compare(model, ["faster", "boom"], draws=draws, dates=["2016-12"])
+    name = "people waiting in Mexico"
+    rows = found.at(name, "2016-12")
+    runs = []
+    for scenario in ("current-course", "faster", "boom"):
+        own = scenario_inputs(read_scenario(scenario), model)
+        free = {key: xr.DataArray(values, dims="draw") for key, values in draws.items()}
+        run = flows.simulate(model, {**own, **free}, outcomes=[name], save_every=1)
+        runs.append(run[name].sel(time=time_at_end("2016-12")).values)
+    values = np.stack(runs)
+    behind = values - values.min(axis=0)
+    for position, scenario in enumerate(rows):
+        row = rows[scenario]
+        assert row["probability_lower"] == np.mean(values[position] < values[0])
+        assert row["probability_higher"] == np.mean(values[position] > values[0])
+        assert row["share_best"] == np.mean(behind[position] == 0)
+        np.testing.assert_allclose(row["regret"], behind[position].mean(), atol=1e-9)
+        np.testing.assert_allclose(row["regret_high"], np.quantile(behind[position], 0.95), atol=1e-9)
+    assert rows["faster"]["share_best"] == 1 and rows["boom"]["probability_higher"] == 1
+    arrivals = found.at("arrivals", "2016-12")["boom"]
+    assert np.isnan(arrivals["regret"]) and np.isnan(arrivals["share_best"])
+    assert arrivals["probability_higher"] == 1
+    alone = compare.compare(model, ["boom"], dates=["2016-12"]).at(name, "2016-12")["boom"]
+    assert np.isnan(alone["regret"]) and np.isnan(alone["probability_lower"])

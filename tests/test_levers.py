@@ -47,7 +47,7 @@ def test_effects_are_differences_on_the_same_draws(model: Model) -> None:
     assert (effect < 0).all()
     np.testing.assert_allclose(row["median"], np.median(effect), rtol=1e-9)
     np.testing.assert_allclose([row["low"], row["high"]], np.quantile(effect, [0.05, 0.95]), rtol=1e-9)
-    assert row["probability_lower"] == 1.0
+    assert (row["probability_lower"], row["probability_higher"]) == (1.0, 0.0)
     assert (row["value_before"], row["value_after"], row["basis"]) == (1.0, 2.0, "data")
     assert found.draws == 7 and found.runs == 14
 
@@ -72,7 +72,9 @@ def test_a_backwards_lever_is_a_side_effect(model: Model) -> None:
     outcome = [resolve_outcome("arrivals", compare.outcomes_of(model))]
     found = levers.rank(model, draws=drawn(4), changes=[change], outcomes=outcome, date=DATE)
     row = found.table.iloc[0]
-    assert row["median"] == 0 and row["probability_lower"] == 0  # nobody arrives for that
+    assert (
+        row["median"] == row["probability_lower"] == row["probability_higher"] == 0
+    )  # nobody arrives for that
     assert row["side_effects"].split("; ") == [
         "exposure index",
         "people waiting in Mexico",

@@ -258,6 +258,11 @@ def run(
     _written(folder, older)
 
 
+Draws = Annotated[
+    int, typer.Option("--draws", min=0, help="Draws of the uncertain inputs; 0 for the model's own values.")
+]
+
+
 @app.command()
 def compare(
     scenarios: Annotated[list[str], typer.Argument(help="Scenarios; each can be several joined by +.")],
@@ -272,12 +277,14 @@ def compare(
     ] = None,
     settings: Settings = None,
     until: Until = None,
+    draws: Draws = 64,
     out: Out = None,
 ) -> None:
     """Compare scenarios with current-course: table, CSV, figure.
 
     With --set, every scenario is run with the settings too; with --model, in that model. So
-    flows compare current-course --set 'filing delay=3' shows what this one number does.
+    flows compare current-course --set 'filing delay=3' shows what this one number does. All scenarios meet the same
+    draws of the uncertain inputs of the report's study.
     """
     from flows import compare as comparing
     from flows import provenance
@@ -304,6 +311,7 @@ def compare(
 
         end = time_at_end(last) if isinstance(last, str) else last
         at = month_of(end - 1)
+    values, plan = _drawn(draws)
     with _working("Running the scenarios"):
         comparison = comparing.compare(
             built,
@@ -312,21 +320,25 @@ def compare(
             settings=changed,
             edited=edited,
             until=last,
+            draws=values,
             dates=sorted({*comparing.DATES, at}),
         )
     read = [built.path, find("outcomes"), *(path for s in comparison.scenarios for path in s.paths)]
     read += [edited.path] if edited is not None else []
-    with provenance.results_folder(folder, inputs=read, extra={"settings": changed}) as place:
+    read += [plan.path] if values and plan.path else []
+    with provenance.results_folder(
+        folder,
+        inputs=read,
+        seed=plan.seed if values else None,
+        extra={"settings": changed, "draws": comparison.draws},
+    ) as place:
         comparing.write(comparison, place)
         comparison_figures(comparison, place)
     _print_comparison(comparison, at)
+    if comparison.draws:
+        _print_odds(comparison, at)
     _say(comparing.CAVEAT)
     _written(folder, older)
-
-
-Draws = Annotated[
-    int, typer.Option("--draws", min=0, help="Draws of the uncertain inputs; 0 for the model's own values.")
-]
 
 
 @app.command()
@@ -1225,6 +1237,48 @@ def _print_comparison(comparison: Any, at: str) -> None:
         _console().print(table)
         title = None
     _say(f"{RULE[0].upper()}{RULE[1:]}")
+
+
+def _print_odds(comparison: Any, at: str) -> None:
+    """Print how surely each scenario is better than the baseline, and what choosing it may cost."""
+    from flows.compare import HUMAN_COST, words
+    from flows.levers import BACKLOGS
+
+    dates = list(comparison.table["date"])
+    date = at if at in dates else dates[-1]
+    title = f"{words(date)}, over {comparison.draws} draws: change, and how surely"
+    table = _table(
+        "outcome",
+        "scenario",
+        ">median",
+        ">90 % interval",
+        ">P(better)",
+        ">best of all",
+        ">mean regret",
+        title=title,
+    )
+    judged = {outcome.name: outcome for outcome in comparison.outcomes if outcome.better != "neither"}
+    for key in [name for name in (*HUMAN_COST, *BACKLOGS) if name in judged] or list(judged):
+        outcome = judged[key]
+        size = _size(comparison.values[key].values, outcome.kind)
+        said = outcome.title or key
+        for name, row in comparison.at(key, date).items():
+            if row["regret"] != row["regret"]:
+                continue
+            cells = ["", "", ""]
+            if name != comparison.baseline:
+                percent = row["median_percent"] == row["median_percent"]
+                ends = [row[k + "_percent" if percent else k] for k in ("median", "low", "high")]
+                shown = [_signed(x) + " %" if percent else _number(x, size) for x in ends]
+                cells = [shown[0], f"{shown[1]} to {shown[2]}", f"{row[f'probability_{outcome.better}']:.2f}"]
+            table.add_row(said, name, *cells, f"{row['share_best']:.2f}", _number(row["regret"], size))
+            said = ""
+    _console().print(table)
+    _say(
+        "P(better): share of draws in which the scenario does better than the baseline. Best of all: in which none "
+        "does better. Mean regret: how far it stays behind the best on the same draw, in the outcome's unit. All outcomes: "
+        "comparison.csv."
+    )
 
 
 def _print_levers(found: Any, most: int = 10) -> None:

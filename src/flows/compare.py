@@ -9,7 +9,7 @@ differences then speaks of the scenarios and not of the sample.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -89,7 +89,11 @@ class Comparison:
         One row for each scenario, outcome, date and measure: ``scenario, title, outcome, outcome_title, unit,
         date`` (``YYYY-MM``), ``measure``, ``value, baseline, difference, difference_percent``, ``median, low,
         high`` and ``median_percent, low_percent, high_percent`` (of the difference across draws, in per cent of
-        the baseline on the same draw; NaN without draws), ``human_cost`` (whether the outcome is one), ``better``,
+        the baseline on the same draw), ``probability_lower, probability_higher`` (shares of draws in which the value
+        lies below, above that of the baseline), ``share_best`` (of draws in which no scenario does better), ``regret,
+        regret_high`` (mean and 95th percentile of how far it stays behind the best on the same draw, in the outcome's
+        unit; what is neither better lower nor higher has neither), all NaN without draws;
+        ``human_cost`` (whether the outcome is one), ``better``,
         ``caveat``.
     start : str
         First month in which levers act, ``YYYY-MM``.
@@ -212,19 +216,24 @@ def compare(
     spreads: dict[tuple[str, str, str], _Spread] = {}
     count = 0
     if draws:
-        count = len(next(iter(draws.values())))
-        free = free_draws(draws, [key for g in groups for key in g.inputs()])
+        own = [key for g in groups for case in g.cases for key in (*case.changes, *g.settings)]
+        free = free_draws(draws, own)
+        if all(_within(free, g.model) for g in groups):
+            count = len(next(iter(draws.values())))
+    if count:
         many = _joined(
             [
                 _over_scenarios(
-                    simulate(g.model, {**g.inputs(), **free}, outcomes=needed, **options), g.names
+                    simulate(g.model, {**g.inputs(), **_within(free, g.model)}, outcomes=needed, **options),
+                    g.names,
                 )
                 for g in groups
             ]
         )
         many_values = outcome_values(measured, many.assign_coords(scenario=names))
         measures = _measures(many_values, start=start, dates=kept)
-        spreads = {key: _spread(array) for key, array in measures.items()}
+        wishes = {outcome.name: outcome.better for outcome in measured}
+        spreads = {key: _spread(array, wishes[key[0]]) for key, array in measures.items()}
     table = _table(chosen, measured, _measures(values, start=start, dates=kept), spreads, starts)
     return Comparison(chosen, measured, dataset, values, table, month_of(start), count)
 
@@ -670,9 +679,19 @@ class _Spread:
     median_percent: NDArray[np.float64]
     low_percent: NDArray[np.float64]
     high_percent: NDArray[np.float64]
+    probability_lower: NDArray[np.float64]
+    probability_higher: NDArray[np.float64]
+    share_best: NDArray[np.float64]
+    regret: NDArray[np.float64]
+    regret_high: NDArray[np.float64]
 
 
-def _spread(array: xr.DataArray) -> _Spread:
+def _within(free: Mapping[str, xr.DataArray], model: Any) -> dict[str, xr.DataArray]:
+    """Leave out draws of constants that a model lacks."""
+    return {key: draws for key, draws in free.items() if parse_reference(key).name in model.constants}
+
+
+def _spread(array: xr.DataArray, better: str) -> _Spread:
     """Compare every draw with the baseline's run on the same draw; each end over (scenario,)."""
     values = array.transpose("scenario", "draw").values
     difference = values - values[0]
@@ -680,7 +699,28 @@ def _spread(array: xr.DataArray) -> _Spread:
     some = bool((base > _NOTHING * np.abs(values).max()).all())
     relative = 100 * difference / base if some else np.full_like(difference, np.nan)
     places = [0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2]
-    return _Spread(*np.quantile(difference, places, axis=1), *np.quantile(relative, places, axis=1))
+    behind = np.full_like(values, np.nan)
+    if better == "lower":
+        behind = values - values.min(axis=0)
+    elif better == "higher":
+        behind = values.max(axis=0) - values
+    tiny = 1e-9 * np.abs(values).max(initial=0.0)  # rounding makes no winner
+    best = (behind <= tiny).mean(axis=1) if better != "neither" else behind.mean(axis=1)
+    middle, low, high = np.quantile(difference, places, axis=1)
+    middle_percent, low_percent, high_percent = np.quantile(relative, places, axis=1)
+    return _Spread(
+        median=middle,
+        low=low,
+        high=high,
+        median_percent=middle_percent,
+        low_percent=low_percent,
+        high_percent=high_percent,
+        probability_lower=(difference < -tiny).mean(axis=1),
+        probability_higher=(difference > tiny).mean(axis=1),
+        share_best=best,
+        regret=behind.mean(axis=1),
+        regret_high=np.quantile(behind, places[2], axis=1),
+    )
 
 
 def _table(
@@ -726,7 +766,7 @@ def _table(
 
 
 def _ends(spread: _Spread | None, position: int) -> dict[str, float]:
-    names = ("median", "low", "high", "median_percent", "low_percent", "high_percent")
+    names = [field.name for field in fields(_Spread)]
     return {name: float(getattr(spread, name)[position]) if spread else float("nan") for name in names}
 
 

@@ -79,7 +79,8 @@ class Ranking:
         the baseline allows): ``outcome, outcome_title, unit, date, rank, lever,
         lever_unit, value_before, value_after, basis`` (``data`` or ``assumption``), ``baseline, median, low, high``
         (of the difference, in the outcome's unit), ``median_percent, low_percent, high_percent`` (of the baseline on
-        the same draw), ``probability_lower`` (share of draws in which the outcome falls), ``human_cost, better,
+        the same draw), ``probability_lower, probability_higher`` (shares of draws in which the outcome falls,
+        rises), ``human_cost, better,
         side_effects`` (names of outcomes that get worse, joined by ``; ``), ``why, caveat``.
     """
 
@@ -224,7 +225,7 @@ def write(ranking: Ranking, folder: Path) -> Path:
 _COLUMNS = (
     "outcome", "outcome_title", "unit", "date", "rank", "lever", "lever_unit", "value_before", "value_after", "basis",
     "baseline", "median", "low", "high", "median_percent", "low_percent", "high_percent", "probability_lower",
-    "human_cost", "better", "side_effects", "why", "caveat",
+    "probability_higher", "human_cost", "better", "side_effects", "why", "caveat",
 )  # fmt: skip
 
 
@@ -295,7 +296,7 @@ def _rows(
         relative = np.full_like(effect, np.nan)
     percents = np.quantile(relative, places, axis=1)
     tiny = 1e-9 * float(size.max(initial=0.0))  # rounding is no effect
-    lower = (effect < -tiny).mean(axis=1)
+    lower, higher = (effect < -tiny).mean(axis=1), (effect > tiny).mean(axis=1)
     shown = middle if np.isnan(percents[0]).any() else percents[0]
     order = np.argsort(-np.abs(shown), kind="stable")
     return [
@@ -314,6 +315,7 @@ def _rows(
             "low_percent": float(percents[1][k]),
             "high_percent": float(percents[2][k]),
             "probability_lower": float(lower[k]),
+            "probability_higher": float(higher[k]),
             "human_cost": outcome.name in HUMAN_COST,
             "better": outcome.better,
         }

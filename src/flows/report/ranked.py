@@ -20,7 +20,7 @@ __all__ = ["levers_figure", "response_figure"]
 
 _MOST = 10
 _LOWER, _HIGHER = PALETTE[0], PALETTE[1]
-_UNSURE = 0.95  # share of draws of one sign below which a dot is grey
+_SURE = 0.95  # share of draws that have to fall, or to rise, for a colour
 
 
 def levers_figure(ranking: Ranking, *, source: str, most: int = _MOST) -> Figure:
@@ -122,8 +122,8 @@ def _panel(axis: Axes, rows: pd.DataFrame, heading: str, unit: str) -> None:
     places = np.arange(len(rows))[::-1]
     for place, row in zip(places, rows.to_dict("records"), strict=True):
         middle, low, high = (float(row[name + kind]) for name in ("median", "low", "high"))
-        lower = float(row["probability_lower"])
-        colour = _LOWER if lower >= _UNSURE else _HIGHER if lower <= 1 - _UNSURE and middle > 0 else GREY
+        falls, rises = (float(row[f"probability_{way}"]) >= _SURE for way in ("lower", "higher"))
+        colour = _LOWER if falls else _HIGHER if rises else GREY
         axis.plot([low, high], [place, place], color=colour, linewidth=2.2, alpha=0.55, zorder=2)
         axis.plot(
             middle, place, marker="o" if row["basis"] == "data" else "D", markersize=6.5, color=colour,
