@@ -97,9 +97,7 @@ def test_people_of_every_origin_are_conserved_in_every_scenario(
         chosen = scenarios[first : first + 6]
         names = [s.name for s in chosen]
         inputs = stacked_inputs([scenario_inputs(s, model) for s in chosen], names, model)
-        ds = flows.simulate(
-            model, inputs, outcomes=[*stocks, *enter, *leave], save_every=step, threads=2
-        )
+        ds = flows.simulate(model, inputs, outcomes=[*stocks, *enter, *leave], save_every=step, threads=2)
         people = added(ds, stocks)
         came = added(ds, enter).isel(time=slice(None, -1)).sum("time") * step
         left = added(ds, leave).isel(time=slice(None, -1)).sum("time") * step
@@ -200,14 +198,3 @@ def test_hypotheses_without_support_are_off_and_other_loops_on(model: Model) -> 
     switches = {c.name: float(c.value) for c in model.constants if c.group.lstrip(".") == "Switches"}
     assert {name for name, value in switches.items() if value == 0.0} == HYPOTHESES
     assert set(switches.values()) == {0.0, 1.0}
-
-
-def test_every_constant_has_a_range_and_every_variable_a_source(model: Model) -> None:
-    for item in (*model.stocks, *model.flows, *model.auxiliaries, *model.constants, *model.lookups):
-        if item.group.lstrip(".") == "Control":
-            continue
-        assert "Source" in item.comment or "assumption" in item.comment or "Sum" in item.comment, item.name
-        assert item.units, item.name
-    for constant in model.constants:
-        if constant.group.lstrip(".") != "Control":
-            assert constant.range is not None, constant.name

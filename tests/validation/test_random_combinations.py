@@ -1,7 +1,7 @@
 """No negative stock, no negative flow of people or files, no runaway value, whatever the levers and the uncertainties.
 
-A draw sets every lever (with its own start, phase-in and end), policy start and freeze, contexts, switches and every other
-scalar constant of the model within the range that the file declares for it.
+A draw sets every lever (with its own start, phase-in and end), policy start and freeze, contexts, switches and every
+other scalar constant of the model within the range that the file declares for it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from flows.model.model import Model
 QUICK, FULL, PIECE = 500, 10_000, 50
 ROUNDING = 1e-9  # of the largest value of the run
 
-# Highest plausible value, in the unit of the stock. People and files of an origin are held against the people of working
-# age there instead.
+# Highest plausible value, in the unit of the stock. People and files of an origin are held against the people of
+# working age there instead.
 HIGHEST = {
     "development capital": 12.0,  # relative to 2013, with full investment and eight times the remittances
     "share at home": 1.2,  # relative to the population series: more may come back than went

@@ -25,9 +25,7 @@ def _years(model: Model, step: float) -> dict[str, tuple[bool, np.ndarray]]:
     )
     outcomes = outcomes_of(model, OUTCOMES)
     variables = sorted({name for outcome in outcomes for name in outcome.variables})
-    ds = flows.simulate(
-        model, {**inputs, "TIME STEP": step}, outcomes=variables, save_every=step, threads=2
-    )
+    ds = flows.simulate(model, {**inputs, "TIME STEP": step}, outcomes=variables, save_every=step, threads=2)
     year = round(12 / step)
     found = {}
     for outcome in outcomes:
