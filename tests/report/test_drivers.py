@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import xarray as xr
 from matplotlib.figure import Figure
 
+from flows import study
 from flows.calendar import to_date
 from flows.errors import InputError
 from flows.report import drivers, figures
+from flows.report.results import study_figures, study_source
 
 OUTCOMES, INPUTS = ["waiting", "programme"], ["growth", "delay", "share[Haiti]"]
 TIME = np.arange(1.0, 25.0)
@@ -71,7 +75,7 @@ def test_tornado_shows_the_strongest_first_and_both_ends() -> None:
         "5% quantile",
         "95% quantile",
         "a study.",
-        "1 others",
+        "1 other moves",
     ):
         assert part in said
 
@@ -152,3 +156,43 @@ def test_results_without_dates_or_time() -> None:
     assert "0.70 ±0.10" in words(numbers)
     with pytest.raises(InputError, match="no outcome"):
         drivers.second_order(found, "waitin", at="2014-06")
+
+
+MODEL = """{UTF-8}
+settling time = 4 ~ Month ~|
+arrivals = 10 ~ Person/Month ~|
+Waiting = INTEG(arrivals - Waiting / settling time, 20) ~ Person ~|
+INITIAL TIME = 0 ~ Month ~|
+FINAL TIME = 12 ~ Month ~|
+TIME STEP = 0.25 ~ Month ~|
+SAVEPER = 1 ~ Month ~|
+"""
+PICTURES = {
+    'method = "sobol"\nn = 32\nsecond_order = true': {
+        "bands", "convergence", "indices_over_time", "numbers_second_order-highest-waiting", "numbers_total_order",
+        "second_order-waiting", "total_order",
+    },
+    'method = "morris"\nn = 4': {"screening", "numbers_screening"},
+    'method = "tornado"': {"tornado", "numbers_tornado"},
+    'method = "latin-hypercube"\nn = 40': {"bands", "rank_correlations", "numbers_rank_correlations"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", PICTURES)
+def test_each_method_has_its_pictures(tmp_path: Path, method: str) -> None:
+    (tmp_path / "m.mdl").write_text(MODEL, encoding="utf-8")
+    file = tmp_path / "s.toml"
+    head = f'model = "{(tmp_path / "m.mdl").as_posix()}"\n{method}\nseed = 1\n'
+    head += 'outcomes = ["Waiting", "highest Waiting"]\n'
+    rows = (
+        f'[[uncertainty]]\nname = "{name}"\ndistribution = "uniform"\nmin = 2.0\nmax = 20.0\n'
+        for name in ("settling time", "arrivals")
+    )
+    file.write_text(head + "".join(rows), encoding="utf-8")
+    found = study.run(file)
+    written = study_figures(found, tmp_path)
+    assert {path.stem for path in written} == PICTURES[method]
+    assert {path.suffix for path in written} == {".png", ".svg"}
+    assert all(path.stat().st_size > 1000 for path in written)
+    assert "m.mdl" in study_source(found)
+    assert "Not a forecast" not in study_source(found)  # another model has its own limits

@@ -93,7 +93,11 @@ def tornado(
             axis.text(0.5, 0.5, "nothing moves it", transform=axis.transAxes, ha="center", color=GREY)
         _across(axis, str(row["unit"].values))
     rest = one.sizes["uncertainty"] - shown
-    note = f"The {shown} inputs that move each outcome most; {rest} others move it less." if rest else ""
+    note = (
+        f"The {shown} inputs that move each outcome most; {rest} other{'s move' if rest > 1 else ' moves'} it less."
+        if rest
+        else ""
+    )
     return _headed(
         figure,
         title or f"How far each input alone moves the outcomes{words}",
