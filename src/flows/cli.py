@@ -1276,8 +1276,8 @@ def _print_odds(comparison: Any, at: str) -> None:
     _console().print(table)
     _say(
         "P(better): share of draws in which the scenario does better than the baseline. Best of all: in which none "
-        "does better. Mean regret: how far it stays behind the best on the same draw, in the outcome's unit. All outcomes: "
-        "comparison.csv."
+        "does better. Mean regret: how far it stays behind the best on the same draw, in the outcome's unit. "
+        "All outcomes: comparison.csv."
     )
 
 
