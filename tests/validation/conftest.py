@@ -23,6 +23,16 @@ def migration() -> Model:
     return flows.read_vensim(MODEL, units="error")
 
 
+def side_by_side(model: Model, runs: dict[str, dict[str, float]], outcomes: list[str]) -> xr.Dataset:
+    """Named runs (constants that differ from the file) as one ensemble over ``draw``."""
+    names = sorted({name for run in runs.values() for name in run})
+    inputs = {
+        name: ("draw", np.array([run.get(name, float(model.constants[name].value)) for run in runs.values()]))
+        for name in names
+    }
+    return flows.simulate(model, xr.Dataset(inputs), outcomes=outcomes).assign_coords(draw=list(runs))
+
+
 @pytest.fixture(scope="session")
 def cases(migration: Model) -> Cases:
     """One run for each case (constants that differ from the file), by draw; outcomes are summed over origins."""

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from tests.validation.conftest import side_by_side
 
-import flows
 from flows.model.model import Model
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -55,19 +55,13 @@ RUNS: dict[str, dict[str, float]] = {
 
 
 @pytest.fixture(scope="module")
-def model() -> Model:
-    return flows.read_vensim(MODELS / "migration.mdl", units="error")
+def model(migration: Model) -> Model:
+    return migration
 
 
 @pytest.fixture(scope="module")
 def runs(model: Model) -> xr.Dataset:
-    names = sorted({name for run in RUNS.values() for name in run})
-    inputs = {
-        name: ("draw", np.array([run.get(name, float(model.constants[name].value)) for run in RUNS.values()]))
-        for name in names
-    }
-    ds = flows.simulate(model, xr.Dataset(inputs), outcomes=OUTCOMES)
-    return ds.assign_coords(draw=list(RUNS))
+    return side_by_side(model, RUNS, OUTCOMES)
 
 
 def _at(ds: xr.Dataset, name: str, run: str, year: int) -> float:
