@@ -746,6 +746,17 @@ NEEDED = {
 }
 
 
+def test_one_broken_scenario_does_not_hide_the_others(tmp_path: Path) -> None:
+    head = 'title = "{}"\nkind = "package"\nsource = "none"\nclaims = []\n'
+    (tmp_path / "good.toml").write_text(head.format("Good"), encoding="utf-8")
+    (tmp_path / "bad.toml").write_text(head.format("Bad") + "phasein = 3\n", encoding="utf-8")
+    said: list[InputError] = []
+    assert [s.name for s in list_scenarios(tmp_path, broken=said.append)] == ["good"]
+    assert 'unknown key "phasein"' in str(said[0])
+    with pytest.raises(InputError, match="phasein"):
+        list_scenarios(tmp_path)
+
+
 def test_shipped_scenarios_read_and_say_why() -> None:
     scenarios = list_scenarios()
     assert {s.name for s in scenarios} >= NEEDED

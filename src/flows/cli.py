@@ -1054,7 +1054,7 @@ def _scenarios() -> Table:
     from flows.inputs import list_scenarios
 
     table = _table("scenario", "kind", "title", "source")
-    for scenario in list_scenarios():
+    for scenario in list_scenarios(broken=lambda error: _say(f"Left out: {error}", stderr=True)):
         table.add_row(scenario.name, scenario.kind, scenario.title, scenario.source)
     return table
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -439,9 +439,31 @@ def _settable(name: str, model: Any, where: str) -> Any:
     )
 
 
-def list_scenarios(folder: Path | None = None) -> tuple[Scenario, ...]:
-    """Read every shipped scenario (or those of a folder), base courses first, then by name."""
+def list_scenarios(
+    folder: Path | None = None, *, broken: Callable[[InputError], None] | None = None
+) -> tuple[Scenario, ...]:
+    """Read every shipped scenario (or those of a folder), base courses first, then by name.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        In place of the shipped folder.
+    broken : callable, optional
+        Is told what is wrong with a file that can't be read, which is then left out.
+
+    Raises
+    ------
+    InputError
+        If a file can't be read and nobody is to be told.
+    """
     shelf = folder if folder is not None else resources.root() / PLACES["scenario"][0]
-    scenarios = [read_scenario(path) for path in sorted(shelf.glob("*.toml"))]
+    scenarios = []
+    for path in sorted(shelf.glob("*.toml")):
+        try:
+            scenarios.append(read_scenario(path))
+        except InputError as error:
+            if broken is None:
+                raise
+            broken(error)
     order = get_args(Kind)
     return tuple(sorted(scenarios, key=lambda s: (order.index(s.kind), s.name != "current-course", s.name)))
