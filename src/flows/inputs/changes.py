@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from flows.errors import InputError, near
 from flows.inputs.bounds import refuse_outside
-from flows.inputs.tables import Table, Text, find, read_rows, read_toml, shown_path
+from flows.inputs.tables import Table, Text, read_file_of
 from flows.references import fold
 
 
@@ -75,18 +75,7 @@ def read_changes(path: str | Path | None = None) -> tuple[Change, ...]:
     InputError
         If no such file exists, something in it doesn't fit the schema, or a lever stands twice.
     """
-    found = find("lever-changes", path)
-    shown = shown_path(found)
-    data = read_toml(found, shown)
-    for key in data:
-        if key != "change":
-            raise InputError(
-                f'unknown key "{key}"',
-                where=shown,
-                expected="[[change]] tables",
-                remedy=near(key, ["change"]),
-            )
-    changes = read_rows(Change, data, "change", shown)
+    changes = read_file_of(Change, "lever-changes", "change", path)
     seen: dict[str, Change] = {}
     for change in changes:
         first = seen.setdefault(fold(change.lever), change)

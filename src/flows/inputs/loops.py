@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from flows.errors import InputError, near
-from flows.inputs.tables import Table, Text, Texts, find, read_rows, read_toml, shown_path
+from flows.errors import InputError
+from flows.inputs.tables import Table, Text, Texts, read_file_of
 
 
 class NamedLoop(Table):
@@ -56,15 +56,7 @@ def read_loops(path: str | Path | None = None) -> tuple[NamedLoop, ...]:
     InputError
         If no such file exists, something in it doesn't fit the schema, or an id stands twice.
     """
-    found = find("loops", path)
-    shown = shown_path(found)
-    data = read_toml(found, shown)
-    for key in data:
-        if key != "loop":
-            raise InputError(
-                f'unknown key "{key}"', where=shown, expected="[[loop]] tables", remedy=near(key, ["loop"])
-            )
-    loops = read_rows(NamedLoop, data, "loop", shown)
+    loops = read_file_of(NamedLoop, "loops", "loop", path)
     seen: set[str] = set()
     for loop in loops:
         if loop.id in seen:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from flows.errors import InputError, near
-from flows.inputs.tables import Table, Text, find, read_rows, read_toml, shown_path
+from flows.inputs.tables import Table, Text, read_file_of
 from flows.references import Expression, Reference, fold, parse_reference, take
 
 
@@ -100,18 +100,7 @@ def read_outcomes(path: str | Path | None = None) -> tuple[Outcome, ...]:
     InputError
         If no such file exists, or something in it doesn't fit the schema.
     """
-    found = find("outcomes", path)
-    shown = shown_path(found)
-    data = read_toml(found, shown)
-    for key in data:
-        if key != "outcome":
-            raise InputError(
-                f'unknown key "{key}"',
-                where=shown,
-                expected="[[outcome]] tables",
-                remedy=near(key, ["outcome"]),
-            )
-    outcomes = read_rows(Outcome, data, "outcome", shown)
+    outcomes = read_file_of(Outcome, "outcomes", "outcome", path)
     seen: dict[str, Outcome] = {}
     for outcome in outcomes:
         first = seen.setdefault(fold(outcome.name), outcome)

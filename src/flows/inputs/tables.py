@@ -145,6 +145,25 @@ def read_rows(table: type[_T], data: Mapping[str, Any], key: str, shown: str) ->
     return tuple(made)
 
 
+def read_file_of(table: type[_T], kind: str, key: str, path: str | Path | None) -> tuple[_T, ...]:
+    """Read a file that holds ``[[key]]`` tables and nothing else, the shipped one by default.
+
+    Raises
+    ------
+    InputError
+        If no such file exists, another key stands in it, or something doesn't fit the schema.
+    """
+    found = find(kind, path)
+    shown = shown_path(found)
+    data = read_toml(found, shown)
+    for other in data:
+        if other != key:
+            raise InputError(
+                f'unknown key "{other}"', where=shown, expected=f"[[{key}]] tables", remedy=near(other, [key])
+            )
+    return read_rows(table, data, key, shown)
+
+
 def read_table(
     table: type[_T],
     data: Mapping[str, Any],

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from flows.errors import ModelError
 from flows.model.ir import (
     STEP_START,
-    Binary,
     Call,
     Element,
     Equation,
@@ -25,11 +24,9 @@ from flows.model.ir import (
     Past,
     Position,
     Previous,
-    Reduce,
     Ref,
-    Unary,
     Variable,
-    Vector,
+    rebuilt,
     references,
     walk,
 )
@@ -309,27 +306,12 @@ def substitute(expr: Expr, at: Mapping[str, int]) -> Expr:
             return replace(expr, subscripts=subscripts)
         case Position():
             return Number(float(expr.positions[at[expr.index]]), expr.span) if expr.index in at else expr
-        case Unary():
-            return replace(expr, operand=substitute(expr.operand, at))
-        case Binary():
-            return replace(expr, left=substitute(expr.left, at), right=substitute(expr.right, at))
-        case Call():
-            return replace(expr, arguments=tuple(substitute(a, at) for a in expr.arguments))
         case LookupCall():
             table = substitute(expr.table, at)
             assert isinstance(table, Ref)
             return replace(expr, table=table, argument=substitute(expr.argument, at))
-        case Reduce():
-            return replace(expr, body=substitute(expr.body, at))
         case Element():
             return replace(expr, position=substitute(expr.position, at))
-        case Vector():
-            return replace(
-                expr,
-                groups=tuple((over, substitute(body, at)) for over, body in expr.groups),
-                scalars=tuple(substitute(a, at) for a in expr.scalars),
-                position=substitute(expr.position, at),
-            )
         case Past():
             subscripts = tuple(
                 Fixed(s.elements[at[s.index]]) if isinstance(s, Loop) and s.index in at else s
@@ -338,4 +320,4 @@ def substitute(expr: Expr, at: Mapping[str, int]) -> Expr:
             lag, otherwise = substitute(expr.lag, at), substitute(expr.otherwise, at)
             return replace(expr, subscripts=subscripts, lag=lag, otherwise=otherwise)
         case _:
-            return expr
+            return rebuilt(expr, lambda child: substitute(child, at))
