@@ -23,7 +23,7 @@ from flows.model.model import CONTROLS, Model
 
 Polarity = Literal["reinforcing", "balancing", "both", "at rest"]
 
-_HELD = "#held "
+_HELD = "#HELD "
 _STEP = 1e-5  # relative change of a cause: well above rounding, well below the distance between points of a lookup
 
 
@@ -150,7 +150,7 @@ def _over_time(array: xr.DataArray, times: int) -> NDArray[np.float64]:
 
 
 def _source(name: str, model: Model) -> str:
-    return f"#now {name}" if model.variables[name].kind == "history" else name
+    return f"#NOW {name}" if model.variables[name].kind == "history" else name
 
 
 def _revealed(model: Model) -> Model:
@@ -160,7 +160,7 @@ def _revealed(model: Model) -> Model:
         shown = v.hidden and v.kind != "history"
         variables[v.name] = replace(v, hidden=False, spelling=v.name) if shown else v
         if v.kind == "history":
-            now = f"#now {v.name}"
+            now = f"#NOW {v.name}"
             variables[now] = replace(v, name=now, spelling=now, kind="auxiliary", hidden=False)
     return replace(model, variables=MappingProxyType(variables))
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from flows.model.ir import Expr, references
+from flows.model.ir import STEP_START, Expr, references
 from flows.model.model import CONTROLS, Model, flow_terms
 
 MOST = 34
@@ -108,7 +108,7 @@ def causes_of(model: Model) -> Causes:
 
 
 def _names(expr: Expr) -> list[str]:
-    return ["time" if r.name.startswith("#time") else r.name for r in references(expr)]
+    return ["time" if r.name == STEP_START else r.name for r in references(expr)]
 
 
 def _seen(name: str, direct: Mapping[str, Mapping[str, bool]], model: Model) -> dict[str, bool]:

@@ -168,7 +168,7 @@ def _replace(
             key = (expr, axes)
             if key not in made:
                 made[key] = Variable(
-                    name=f"#hoisted {len(made)}",
+                    name=f"#HOISTED {len(made)}",
                     spelling=f"part of {user.spelling}",
                     kind="auxiliary",
                     equations=(Equation(axes, expr=expr),),

@@ -204,7 +204,7 @@ def _watching(k: int, argument: Expr, loops: Loops) -> tuple[Variable, Variable]
     made = []
     for function in ("vmin", "vmax"):
         expr = Reduce(function, loops, argument) if loops else argument
-        name = f"#{function} {k}"
+        name = f"#{function.upper()} {k}"
         made.append(Variable(name, name, "auxiliary", (Equation((), expr=expr),)))
     return made[0], made[1]
 

@@ -45,7 +45,7 @@ class Loop:
 Subscript = Fixed | Loop
 
 
-STEP_START = "#time"
+STEP_START = "#TIME"  # capitals: no folded name
 """Name under which model time at the start of a step is referred to: data are held over the step."""
 
 

@@ -173,8 +173,8 @@ class _Lowering(Calls):
     def _refuse_moving_delays(self, variables: dict[str, Variable]) -> None:
         """Refuse discrete delays whose time changes: the language would want a queue."""
         probes = {
-            f"#probe {k}": Variable(
-                name=f"#probe {k}", spelling="", kind="auxiliary", equations=(Equation((), expr=time),)
+            f"#PROBE {k}": Variable(
+                name=f"#PROBE {k}", spelling="", kind="auxiliary", equations=(Equation((), expr=time),)
             )
             for k, (time, _, _) in enumerate(self.discrete)
         }

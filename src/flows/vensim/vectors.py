@@ -96,7 +96,7 @@ class Vectors(Ranges, Known):
             else:
                 raise self._error(f"{node.name} takes an array with subscripts", node.at)
         self.vectors += 1
-        over = tuple((f"#vector {self.vectors}.{d}", e) for d, e in enumerate(elements))
+        over = tuple((f"#VECTOR {self.vectors}.{d}", e) for d, e in enumerate(elements))
         outer = scope.vector
         if first is argument:
             scope.vector = {id(sub): Loop(*loop) for sub, loop in zip(lasts, over, strict=True)}
@@ -126,8 +126,8 @@ class Vectors(Ranges, Known):
         rows = self.ranges[sub].elements if sub in self.ranges else own
         self.vectors += 1
         over = (
-            (f"#vector {self.vectors}.0", rows),
-            (f"#vector {self.vectors}.1", elements[first : first + 4]),
+            (f"#VECTOR {self.vectors}.0", rows),
+            (f"#VECTOR {self.vectors}.1", elements[first : first + 4]),
         )
         outer = scope.vector
         scope.vector = {id(s): Loop(*o) for s, o in zip(argument.subscripts[-2:], over, strict=True)}
@@ -182,7 +182,7 @@ class Vectors(Ranges, Known):
             place = Binary("+", base, place, span)
             stride *= len(elements[d])
         self.vectors += 1
-        whole = tuple(Loop(f"#vector {self.vectors}.{d}", e) for d, e in enumerate(elements))
+        whole = tuple(Loop(f"#VECTOR {self.vectors}.{d}", e) for d, e in enumerate(elements))
         return Element(Ref(key, whole, span), place, span)
 
     def _select(self, node: Apply, scope: Scope, span: Span) -> Expr:
