@@ -50,7 +50,7 @@ def test_wheel_holds_the_shipped_files(wheel: Path) -> None:
         shipped = {
             "flows/_data/" + path.relative_to(ROOT).as_posix()
             for path in (ROOT / folder).rglob("*")
-            if path.is_file() and path.suffix in {".mdl", ".toml", ".csv"}
+            if path.is_file() and path.suffix in {".mdl", ".toml", ".csv", ".parquet"}
         }
         assert shipped
         assert shipped - names == set()
