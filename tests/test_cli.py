@@ -16,6 +16,7 @@ import xarray as xr
 
 import flows
 from flows import cli
+from flows.cli import numbers, options, run, terminal
 from flows.compare import CAVEAT
 from flows.errors import ResultError
 from flows.report import results
@@ -262,7 +263,7 @@ def test_list_of_nothing_known(here: Path, capsys: pytest.CaptureFixture[str]) -
 def test_a_mistake_of_ours(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(cli, "_read_model", lambda *_: 1 / 0)
+    monkeypatch.setattr(run, "read_model", lambda *_: 1 / 0)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     assert cli.main(["run", "--model", "x.mdl"]) == 2
@@ -280,7 +281,7 @@ def test_interrupted(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(cli, "_read_model", interrupt)
+    monkeypatch.setattr(run, "read_model", interrupt)
     assert cli.main(["run", "--model", "x.mdl"]) == 130
     assert capsys.readouterr().err.strip() == "Interrupted."
 
@@ -439,7 +440,7 @@ def test_compare_alone_is_refused_before_any_run(
 
 
 def test_folders_of_settings_differ() -> None:
-    names = {cli._folder_name(f"x with {'a long name ' * 9}={value}") for value in (1, 2)}
+    names = {options.folder_name(f"x with {'a long name ' * 9}={value}") for value in (1, 2)}
     assert len(names) == 2
     assert all(len(name) <= 80 for name in names)
 
@@ -498,7 +499,7 @@ def test_a_year_is_no_month_and_a_folder_no_model(
 def test_the_slow_reference_says_so(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cli, "_PULSE", 0.01)
+    monkeypatch.setattr(terminal, "_PULSE", 0.01)
     teacup(here)
     assert cli.main(["run", "--model", "teacup.mdl", "--engine", "pysd"]) == 0
     error = capsys.readouterr().err
@@ -556,12 +557,12 @@ def test_an_index_above_one_is_explained(
 def test_only_whole_blank_elements_of_the_reference_pass() -> None:
     time = {"time": [0.0, 1.0]}
     blank = xr.Dataset({"x": (("place", "time"), [[1.0, 2.0], [float("nan")] * 2])}, coords=time)
-    cli._refuse_non_finite(blank, cli.Engine.pysd)
+    run._refuse_non_finite(blank, options.Engine.pysd)
     with pytest.raises(ResultError, match=r'time 0: "x" is not a finite number'):
-        cli._refuse_non_finite(blank, cli.Engine.auto)
+        run._refuse_non_finite(blank, options.Engine.auto)
     hole = xr.Dataset({"x": ("time", [1.0, float("inf")])}, coords=time)
     with pytest.raises(ResultError, match=r'time 1: "x" is not a finite number'):
-        cli._refuse_non_finite(hole, cli.Engine.pysd)
+        run._refuse_non_finite(hole, options.Engine.pysd)
 
 
 @pytest.mark.parametrize("columns", ["80", "150"])
@@ -586,12 +587,12 @@ def test_heads_of_tables_keep_their_words(
 
 
 def test_numbers_as_people_write_them() -> None:
-    assert cli._number(14370.0) == "14,370"
-    assert cli._number(0.002763, cli._size([0.0, 100.0], "person")) == "0"
-    assert cli._number(0.002763, cli._size([0.0, 0.01], "index")) == "0.002763"
+    assert numbers.number_text(14370.0) == "14,370"
+    assert numbers.number_text(0.002763, numbers.size_of([0.0, 100.0], "person")) == "0"
+    assert numbers.number_text(0.002763, numbers.size_of([0.0, 0.01], "index")) == "0.002763"
     row = {"difference_percent": float("nan"), "difference": 14370.0, "value": 14370.0}
-    assert cli._change(row, 0.05) == "(+14,370)"
-    assert cli._change({**row, "difference": 0.002, "value": 0.002}, 0.05) == "(0.0 %)"
+    assert numbers.change_text(row, 0.05) == "(+14,370)"
+    assert numbers.change_text({**row, "difference": 0.002, "value": 0.002}, 0.05) == "(0.0 %)"
 
 
 # As a process ----------------------------------------------------------------------------------------

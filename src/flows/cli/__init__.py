@@ -1,0 +1,28 @@
+"""The command line: one module for each family of commands over the library.
+
+``app`` makes the program; ``terminal`` is where printing happens, ``options`` where arguments are read that
+commands share, ``numbers`` how numbers look. The other modules hold the commands, which are put together here
+in the order in which ``flows --help`` lists them.
+"""
+
+from flows.cli import check, claims, compare, diagrams, levers, listing, report, run, study
+from flows.cli.app import app, main
+
+__all__ = ["app", "main"]
+
+for _command in (
+    run.run,
+    compare.compare,
+    levers.levers,
+    levers.solve,
+    study.study,
+    claims.claims,
+    report.report,
+    report.docs,
+    listing.list_,
+    check.conform,
+    check.check,
+    diagrams.draw,
+    diagrams.layout,
+):
+    app.command(name=_command.__name__.rstrip("_"))(_command)

@@ -1,0 +1,146 @@
+"""Arguments that commands share, and how they are read."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import re
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.errors import InputError
+
+if TYPE_CHECKING:
+    from flows.model.model import Model
+
+
+FINE, USER, OURS, INTERRUPTED = 0, 1, 2, 130
+USAGE: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+"""Base of typer's usage errors, whichever copy of click it brings."""
+OUTPUTS = Path("outputs")
+_LONGEST = 80  # letters of a folder's name
+
+
+class Engine(StrEnum):
+    """Which engine runs the model."""
+
+    auto = "auto"
+    compiled = "compiled"
+    pysd = "pysd"
+
+
+class Units(StrEnum):
+    """What to do about units that don't match."""
+
+    error = "error"
+    warn = "warn"
+    off = "off"
+
+
+Out = Annotated[
+    Path | None,
+    typer.Option("--out", metavar="DIR", help="Results folder; default outputs/NAME.", show_default=False),
+]
+ModelFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--model", metavar="FILE", help="A Vensim model in place of the shipped one.", show_default=False
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="'VARIABLE=VALUE'",
+        help="Change a constant, an initial value or a control variable; repeatable.",
+    ),
+]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="MONTH", help="Last month of the run, such as 2030-12.")
+]
+Draws = Annotated[
+    int, typer.Option("--draws", min=0, help="Draws of the uncertain inputs; 0 for the model's own values.")
+]
+
+
+def draw_inputs(count: int) -> tuple[dict[str, Any], Any]:
+    """Draw the uncertain inputs of the report's study; none for a count of zero."""
+    from flows.inputs import read_study
+    from flows.report.build import STUDY, sample
+
+    plan = read_study(STUDY)
+    return (sample(plan, count) if count else {}), plan
+
+
+def read_model(path: Path | None, units: Units | None, name: str = "") -> Model:
+    """Read the model of a path, or the shipped one of a name."""
+    from flows.inputs import find
+    from flows.inputs.tables import shown_path
+    from flows.vensim.read import read_vensim
+
+    if path is None:
+        source = find("model", name or "migration")
+        return read_vensim(_relative(source, shown_path(source)), units=(units or Units.error).value)
+    if path.is_dir():
+        raise InputError(
+            "is a folder",
+            where=f"--model {path}",
+            expected="a Vensim model file",
+            remedy="Name its .mdl file",
+        )
+    return read_vensim(find("model", path), units=(units or Units.warn).value)
+
+
+def is_familiar(model: Model) -> bool:
+    """Whether a model counts in months and has most outcomes of the shipped one; say which it lacks."""
+    from flows.compare import outcomes_of
+    from flows.inputs import read_outcomes
+
+    if model.variables["time step"].units.lower().rstrip("s") != "month":
+        return False
+    every, own = read_outcomes(), {outcome.name for outcome in outcomes_of(model)}
+    if 2 * len(own) < len(every) or not own:
+        return False
+    lacking = [outcome.name for outcome in every if outcome.name not in own]
+    if lacking:
+        print(f"{model.path.name} lacks the outcomes: {', '.join(lacking)}", file=sys.stderr)
+    return True
+
+
+def is_set(changed: Mapping[str, float], name: str) -> bool:
+    """Whether ``--set`` changes the variable of a name, in whatever case."""
+    return any(key.lower() == name for key in changed)
+
+
+def _relative(path: Path, shown: str) -> Path:
+    """Name the shipped model as people see it, where that leads to it from here."""
+    return Path(shown) if Path(shown).is_file() else path
+
+
+def read_until(text: str | None, model: Model) -> float | str | None:
+    """Read ``--until``: a month, or a number in the model's own time."""
+    from flows.calendar import month_index
+
+    if text is None:
+        return None
+    months = model.variables["time step"].units.lower().rstrip("s") == "month"
+    if months and re.fullmatch(r"\s*(19|20)\d\d\s*", text) and float(text) > model.control.final_time:
+        raise InputError("not a month", where="--until", found=f'"{text}"', remedy=f"Write {text.strip()}-12")
+    with contextlib.suppress(ValueError):
+        return float(text)
+    if months:
+        month_index(text, where="--until")
+    return text
+
+
+def folder_name(name: str) -> str:
+    """Make a folder's name that every system takes; of a long one, the end becomes a digest."""
+    safe = "".join(letter if letter.isalnum() or letter in "+-_." else "-" for letter in name).strip(".- ")
+    if len(safe) > _LONGEST:
+        safe = safe[: _LONGEST - 9].rstrip(".- ") + "-" + hashlib.sha256(name.encode("utf-8")).hexdigest()[:8]
+    return safe or "run"

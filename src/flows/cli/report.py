@@ -1,0 +1,42 @@
+"""``flows report`` and ``flows docs``: pages to read."""
+
+from __future__ import annotations
+
+import time as clock
+from typing import Annotated
+
+import typer
+
+from flows.cli.options import OUTPUTS, ModelFile, Out, read_model
+from flows.cli.terminal import has_older, make_console, say, say_stage, short_path, show_progress, working_on
+
+
+def report(
+    out: Out = None,
+    quick: Annotated[
+        bool,
+        typer.Option("--quick", help="Few samples, so that it takes seconds; indices have wide intervals."),
+    ] = False,
+) -> None:
+    """Run, compare and probe the shipped model; write one self-contained HTML page."""
+    from flows.report.build import build
+
+    folder = out or OUTPUTS / "report"
+    older = has_older(folder)
+    began = clock.monotonic()
+    with show_progress("Report") as progress:
+        page = build(folder, quick=quick, runs=progress, stage=say_stage)
+    make_console(stderr=True).print(f"Done in {clock.monotonic() - began:.0f} s.", style="dim")
+    if older:
+        say("It replaces the older report.", stderr=True)
+    print(short_path(page))
+
+
+def docs(model: ModelFile = None, out: Out = None) -> None:
+    """Write the model book: a page for each sector with every equation, the feedback loops, the boundary."""
+    from flows.report.book import make
+
+    built = read_model(model, None)
+    with working_on("Writing the pages"):
+        page = make(built, out or OUTPUTS / "book" / built.name, shipped=model is None)
+    print(short_path(page))

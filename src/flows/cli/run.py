@@ -1,0 +1,271 @@
+"""``flows run``: one run of one scenario."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from flows.cli.numbers import RULE, number_text, short_month, signed_text, size_of
+from flows.cli.options import (
+    OUTPUTS,
+    Engine,
+    ModelFile,
+    Out,
+    Settings,
+    Units,
+    Until,
+    folder_name,
+    is_familiar,
+    is_set,
+    read_model,
+    read_until,
+)
+from flows.cli.terminal import (
+    NARROW,
+    has_older,
+    make_console,
+    make_table,
+    patience,
+    say,
+    say_written,
+    screen_width,
+)
+from flows.errors import ResultError
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import xarray as xr
+
+    from flows.inputs import Outcome
+    from flows.model.model import Model
+
+
+def run(
+    scenario: Annotated[
+        str | None,
+        typer.Argument(
+            help="A scenario, or several joined by +. [default: current-course]", show_default=False
+        ),
+    ] = None,
+    model: ModelFile = None,
+    settings: Settings = None,
+    until: Until = None,
+    engine: Annotated[
+        Engine,
+        typer.Option(
+            help="Flows' own engine, or PySD: the slow reference, minutes for each year of the shipped model."
+        ),
+    ] = Engine.auto,
+    units: Annotated[
+        Units | None,
+        typer.Option(
+            help="What to do about units that don't match. [default: error; warn with --model]",
+            show_default=False,
+        ),
+    ] = None,
+    out: Out = None,
+    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Whether to draw.")] = True,
+) -> None:
+    """Run the model once: trajectories, a figure, and a table against what was observed.
+
+    A model file with the outcomes of the shipped model is treated as that one is; of any other, the stocks are
+    shown.
+    """
+    from flows import observations, provenance
+    from flows.compare import BASELINE, CAVEAT, outcomes_of, settings_words
+    from flows.ensemble import NonFiniteWarning, simulate
+    from flows.inputs import find, read_scenario, scenario_inputs, settings_inputs
+    from flows.report.results import write_run
+    from flows.report.tables import fit_summary, observed_rows
+
+    shipped = model is None
+    chosen = None
+    if scenario is not None or shipped:
+        chosen = read_scenario(BASELINE if scenario is None else scenario)
+    built = read_model(model, units, chosen.model if chosen else "")
+    outcomes = outcomes_of(built) if shipped or is_familiar(built) else ()
+    inputs = scenario_inputs(chosen, built) if chosen is not None else {}
+    changed = settings_inputs(settings or (), built)
+    name = "+".join(filter(None, (None if shipped else built.name, chosen.name if chosen else None)))
+    words = f" with {settings_words(changed)}" if changed else ""
+    folder = out or OUTPUTS / folder_name(name + words)
+    last = read_until(until, built)
+    older = has_older(folder)
+    with patience(engine), warnings.catch_warnings():
+        warnings.simplefilter("ignore", NonFiniteWarning)  # refused below
+        dataset = simulate(
+            built,
+            {**inputs, **changed},
+            engine=engine.value,
+            save_every=1 if outcomes and not is_set(changed, "saveper") else None,
+            until=last,
+        )
+    _refuse_non_finite(dataset, engine)
+    _refuse_absurd(dataset, built)
+    rows = observed_rows(outcomes, dataset) if outcomes else None
+    title = (chosen.title if chosen else built.name) + words
+    if chosen and not shipped:
+        title += f" in {built.name}"
+    read = [built.path, *(chosen.paths if chosen else ())]
+    if outcomes:
+        read += [find("outcomes"), *observations.files()]
+    with provenance.results_folder(
+        folder, inputs=read, extra={"settings": changed, "scenario": name}
+    ) as place:
+        write_run(dataset, place, model=built, outcomes=outcomes, observed=rows, title=title, figure=figures)
+    if rows is not None:
+        _print_outcomes(title, outcomes, dataset, fit_summary(rows))
+        say(CAVEAT)
+    else:
+        _print_stocks(title, _stock_rows(dataset, built), dataset)
+        if chosen:
+            say(CAVEAT)
+    say_written(folder, older)
+
+
+def _print_outcomes(
+    title: str, outcomes: Sequence[Outcome], dataset: xr.Dataset, summary: pd.DataFrame
+) -> None:
+    from flows.calendar import label
+    from flows.compare import HUMAN_COST, level
+
+    last = float(dataset["time"].values[-1])
+    by_outcome = {str(row["outcome"]): row for row in summary.to_dict("records")}
+    narrow = screen_width() < NARROW
+    heads = ["outcome", ">model, " + (short_month(label(last - 1)) if last >= 1 else "start")]
+    if narrow:
+        heads += [">last observed", ">model then", ">error % then, overall"]
+    else:
+        heads[1:1] = ["unit"]
+        heads += ["last observed", ">observed", ">model then", ">error % then", ">error % overall"]
+    table = make_table(*heads, title=title)
+    for outcome in sorted(outcomes, key=lambda o: o.name not in HUMAN_COST):
+        values = outcome.values(dataset)
+        shown = number_text(float(level(values, outcome.unit, last)), size_of(values.values, outcome.kind))
+        name = (outcome.title or outcome.name) + (" (human cost)" if outcome.name in HUMAN_COST else "")
+        row = by_outcome.get(outcome.name)
+        blank = ["none"] + [""] * (2 if narrow else 4)
+        if row is not None:
+            observed, model = number_text(row["latest_observed"]), number_text(row["latest_model"])
+            latest = short_month(row["latest"])
+            error, overall = signed_text(row["latest_error"]), f"{row['error']:,.0f} ({row['number']})"
+            if narrow:
+                blank = [f"{observed}\n{latest}", model, f"{error}\n{overall}"]
+            else:
+                blank = [latest, observed, model, error, overall]
+        table.add_row(*([f"{name}, {outcome.unit}"] if narrow else [name, outcome.unit]), shown, *blank)
+    make_console().print(table)
+    say(f"Model, {label(last - 1) if last >= 1 else 'start'}: {RULE}")
+    if by_outcome:
+        say(
+            "Observed values of a month or a year are totals, and so is the model then. error % then: how far the "
+            "model lies from the last observed value. error % overall, such as 21 (12): all absolute differences "
+            "together are 21 % of all that was observed, over 12 periods."
+        )
+
+
+def _print_stocks(title: str, rows: pd.DataFrame, dataset: xr.Dataset) -> None:
+    from flows.calendar import label
+
+    times = dataset["time"].values
+    unit = str(dataset["time"].attrs.get("units", ""))
+    if "date" in dataset.coords:
+        first, last = (
+            f"start of {short_month(label(times[0]))}",
+            f"end of {short_month(label(times[-1] - 1e-6))}",
+        )
+    else:
+        years = unit.lower().rstrip("s") == "year"
+        first, last = (
+            f"in {time:g}" if years else f"at {time:g} {unit}".rstrip() for time in (times[0], times[-1])
+        )
+    table = make_table("stock", "unit", ">" + first, ">" + last, ">least", ">most", title=title)
+    for row in rows.head(60).to_dict("records"):
+        size = max(abs(float(row["least"])), abs(float(row["most"])))
+        numbers = [number_text(float(row[key]), 1e-9 * size) for key in ("first", "last", "least", "most")]
+        table.add_row(str(row["name"]), str(row["unit"]), *numbers)
+    make_console().print(table)
+    if any(str(name).endswith(_SUM) for name in rows["name"]):
+        say("A stock with subscripts is shown as the sum of its elements; trajectories.csv has each.")
+    if len(rows) > 60:
+        say(f"… and {len(rows) - 60} more in trajectories.csv")
+
+
+_SUM = " (sum)"
+
+
+def _stock_rows(dataset: xr.Dataset, model: Model) -> pd.DataFrame:
+    """Tabulate the stocks, the elements of each added up."""
+    from flows.report.results import stocks_table
+
+    many = {str(n): f"{n}{_SUM}" for n, a in dataset.data_vars.items() if any(d != "time" for d in a.dims)}
+    whole = dataset.map(
+        lambda array: array.sum([dim for dim in array.dims if dim != "time"]), keep_attrs=True
+    )
+    rows = stocks_table(whole, model)
+    return rows.assign(name=[many.get(str(name), str(name)) for name in rows["name"]])
+
+
+def _refuse_non_finite(dataset: xr.Dataset, engine: Engine) -> None:
+    """Name the variable and date of the first value that is no number; nothing is written then."""
+    import numpy as np
+
+    from flows.calendar import label
+
+    first: tuple[int, str] | None = None
+    for name in dataset.data_vars:
+        array = dataset.variables[name]
+        if "time" not in array.dims or np.isfinite(array.values).all():
+            continue
+        bad = ~np.isfinite(array.transpose(..., "time").values).reshape(-1, dataset.sizes["time"])
+        if engine is Engine.pysd:  # which leaves out whole elements that it has no column for
+            bad = bad[~bad.all(axis=1)]
+        if not bad.any():
+            continue
+        at = int(np.argmax(bad.any(axis=0)))
+        if first is None or at < first[0]:
+            first = at, str(name)
+    if first is None:
+        return
+    time = float(dataset["time"].values[first[0]])
+    where = label(time) if "date" in dataset.coords else f"time {time:g}"
+    raise ResultError(
+        f'"{first[1]}" is not a finite number',
+        where=where,
+        remedy="Nothing was written; look at the equation, and at constants set outside their range",
+    )
+
+
+def _refuse_absurd(dataset: xr.Dataset, model: Model) -> None:
+    """Refuse stocks of people or files beyond all measure; warn of those that fall below zero."""
+    import numpy as np
+
+    from flows.calendar import label
+    from flows.compare import MOST
+
+    for item in model.stocks:
+        if item.name not in dataset or item.units not in ("Person", "People", "Case"):
+            continue
+        values = dataset[item.name].transpose(..., "time").values.reshape(-1, dataset.sizes["time"])
+        values = np.where(np.isfinite(values), values, 0.0)
+        low, largest = values.min(axis=0), np.abs(values).max(axis=0)
+        absurd = bool((largest > MOST).any())
+        at = int(np.argmax(largest > MOST if absurd else low < -max(1.0, 1e-6 * float(largest.max()))))
+        time = float(dataset["time"].values[at])
+        when = label(time) if "date" in dataset.coords else f"time {time:g}"
+        if absurd:
+            raise ResultError(
+                f'"{item.name}" leaves all measure',
+                where=when,
+                found=f"{float(values[np.argmax(np.abs(values[:, at])), at]):.3g} {item.units}",
+                remedy="Nothing was written; look at the equations, and at constants set outside their range",
+            )
+        if low.min() < -max(1.0, 1e-6 * float(largest.max())):
+            warnings.warn(
+                f'"{item.name}" falls below zero from {when} on, to {number_text(float(low.min()))} {item.units}: '
+                "this run makes no sense; look at the settings and equations.",
+                stacklevel=1,
+            )
