@@ -15,7 +15,7 @@ from __future__ import annotations
 import time as clock
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,10 @@ from flows.study.work import STATE, WorkFolder, read_state, write_state
 if TYPE_CHECKING:
     from flows.study.cluster import Pool
 
-__all__ = ["LEVEL", "QUANTILES", "StudyResult", "read", "run"]
+PARTS = ("runs", "analysis", "files")
+"""What a study spends its time on: the model, the estimators, and keeping finished work on the disk."""
+
+__all__ = ["LEVEL", "PARTS", "QUANTILES", "StudyResult", "read", "run"]
 
 
 def run(
@@ -142,11 +145,15 @@ def run(
 
             stage("Starting the workers" if cluster is None else "Finding the cluster")
             pool = stack.enter_context(Pool(plan, workers=workers, address=cluster))
-        _run_chunks(plan, kept, work, pool, stage, progress)
-    result = results.result(plan, kept, seconds=clock.monotonic() - began)
+        spent = _spent_before(work, target if extend else None)
+        _run_chunks(plan, kept, work, pool, stage, progress, spent)
+    with _timed(spent, "analysis"):
+        result = results.result(plan, kept, spent=spent)
+    result = replace(result, seconds=clock.monotonic() - began)
     if target is None or work is None:
         return result
-    with provenance.results_folder(target, entry={**(entry or {}), "seconds": result.seconds}) as folder:
+    times = {"seconds": result.seconds, "seconds_by_part": dict(result.spent)}
+    with provenance.results_folder(target, entry={**(entry or {}), **times}) as folder:
         results.write(result, folder)
         state = kept.state() if keep else None
         if state is not None:
@@ -164,6 +171,7 @@ def _run_chunks(
     pool: Pool | None,
     stage: Callable[[str], None],
     progress: Callable[[int, int], None] | None,
+    spent: dict[str, float],
 ) -> None:
     """Run what isn't done yet, chunk by chunk, and give everything to the collector."""
     width = plan.sample.width
@@ -175,30 +183,55 @@ def _run_chunks(
     if progress:
         progress(there * width, plan.sample.runs)
     for start, stop, future in _under_way(plan, kept.taken, work, pool):
-        values = work.load(start, stop) if work and future is None else None
+        with _timed(spent, "files"):
+            values = work.load(start, stop) if work and future is None else None
         if values is None:
-            values = (
-                plan.values(start, stop)
-                if pool is None or future is None
-                else pool.result(future, start, stop)
-            )
+            with _timed(spent, "runs"):
+                values = (
+                    plan.values(start, stop)
+                    if pool is None or future is None
+                    else pool.result(future, start, stop)
+                )
             if work and (plan.study.non_finite == "leave out" or np.isfinite(values).all()):
-                work.save(start, values)
-        faults = plan.faults(values, start)
+                with _timed(spent, "files"):
+                    work.save(start, values)
+        with _timed(spent, "analysis"):
+            faults = plan.faults(values, start)
         if faults and plan.study.non_finite == "stop":
             if work:
                 work.remove()
             raise plan.refusal(faults[0])
         groups = np.setdiff1d(np.arange(start, stop), [row["group"] for row in faults])
         kept.left_out.extend(faults)
-        kept.update(values[groups - start], groups)
+        with _timed(spent, "analysis"):
+            kept.update(values if not faults else values[groups - start], groups)
         kept.taken = stop
-        if work and work.due:
-            state = kept.state()
-            if state is not None:
-                work.snapshot(state)
+        if work:
+            with _timed(spent, "files"):
+                state = kept.state() if work.due else None
+                if state is not None:
+                    work.snapshot(state)
+                work.note_spent(spent)
         if progress:
             progress(max(there, stop) * width, plan.sample.runs)
+
+
+@contextmanager
+def _timed(spent: dict[str, float], what: str) -> Iterator[None]:
+    """Add the seconds that a block takes."""
+    began = clock.monotonic()
+    try:
+        yield
+    finally:
+        spent[what] += clock.monotonic() - began
+
+
+def _spent_before(work: WorkFolder | None, finished: Path | None) -> dict[str, float]:
+    """Seconds that earlier attempts, or the results that are extended, took for each part."""
+    spent = dict.fromkeys(PARTS, 0.0)
+    done = provenance.read_record(finished) if finished is not None else None
+    earlier = (work.spent() if work else {}) or (done or {}).get("seconds_by_part") or {}
+    return {what: seconds + float(earlier.get(what, 0.0)) for what, seconds in spent.items()}
 
 
 def _under_way(

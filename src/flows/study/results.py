@@ -63,6 +63,9 @@ class StudyResult:
         Number of model runs.
     seconds : float
         From start to end; of a resumed study, of its last part.
+    spent : mapping of str to float
+        Seconds that went into ``runs``, their ``analysis`` and the ``files`` of unfinished work (`flows.study.PARTS`);
+        of a resumed or extended study, of all its parts.
     folder : Path or None
         Where the results lie.
     """
@@ -78,11 +81,12 @@ class StudyResult:
     left_out: pd.DataFrame
     runs: int
     seconds: float
+    spent: Mapping[str, float]
     folder: Path | None = None
 
 
-def result(plan: Plan, kept: Collector, *, seconds: float) -> StudyResult:
-    """Make the result of a study of what its collector kept."""
+def result(plan: Plan, kept: Collector, *, spent: Mapping[str, float]) -> StudyResult:
+    """Make the result of a study of what its collector kept; the caller fills in its seconds."""
     looks = None
     bands: tuple[xr.Dataset | None, xr.Dataset | None] = (None, None)
     worst = None
@@ -123,7 +127,8 @@ def result(plan: Plan, kept: Collector, *, seconds: float) -> StudyResult:
         verdict=tuple(verdict),
         left_out=left_out,
         runs=plan.sample.runs,
-        seconds=seconds,
+        seconds=0.0,
+        spent=spent,
     )
 
 
@@ -434,6 +439,7 @@ def read(folder: str | Path) -> StudyResult:
             left_out=pd.read_csv(left_out, encoding="utf-8") if left_out.exists() else pd.DataFrame(),
             runs=int(entry["runs"]),
             seconds=float(entry["seconds"]),
+            spent=entry.get("seconds_by_part") or {},
             folder=folder,
         )
     except (OSError, ValueError, KeyError) as error:

@@ -18,6 +18,7 @@ from flows.errors import ResultError
 from flows.study.plan import Array, Plan
 
 STATE = "state.npz"
+_SPENT = "seconds.json"
 SNAPSHOT_BYTES = 256 * 2**20
 """Of chunks, after which the sums are written and the chunks removed."""
 
@@ -106,6 +107,19 @@ class WorkFolder:
         for chunk in self.path.glob("groups-*.npy"):
             chunk.unlink(missing_ok=True)
         self.loose = 0
+
+    def spent(self) -> dict[str, float]:
+        """Read the seconds that earlier attempts spent, by what they went into; none if there were none."""
+        try:
+            found = json.loads((self.path / _SPENT).read_text(encoding="utf-8"))
+            return {str(what): float(seconds) for what, seconds in found.items()}
+        except (OSError, ValueError, AttributeError):
+            return {}
+
+    def note_spent(self, spent: Mapping[str, float]) -> None:
+        """Keep the seconds spent so far, for an attempt that goes on from here."""
+        if self.path.is_dir():
+            provenance.atomic_write(self.path / _SPENT, json.dumps(dict(spent)) + "\n")
 
     def remove(self) -> None:
         """Forget the work: the results stand, or can't be had."""
