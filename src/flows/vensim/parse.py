@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import threading
+from codecs import BOM_UTF8
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -63,10 +64,22 @@ def read_text(path: str | Path) -> str:
         raise ModelError("this is a folder", where=str(path), expected="a Vensim .mdl file") from None
     except OSError as error:
         raise ModelError(f"the model file can't be read ({error.strerror})", where=str(path)) from None
+    return decoded(raw)[0]
+
+
+def decoded(raw: bytes) -> tuple[str, str, int]:
+    """Decode a model file: UTF-8 if it fits, else Windows-1252.
+
+    Returns
+    -------
+    tuple of (str, str, int)
+        The text without a byte order mark; ``utf-8`` or ``cp1252``; how many bytes the mark takes.
+    """
+    mark = len(BOM_UTF8) if raw.startswith(BOM_UTF8) else 0
     try:
-        return raw.decode("utf-8-sig")
+        return raw[mark:].decode("utf-8"), "utf-8", mark
     except UnicodeDecodeError:
-        return raw.decode("cp1252", errors="replace")
+        return raw.decode("cp1252", errors="replace"), "cp1252", 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +226,7 @@ def _skip(source: Source, body: str, at: int) -> int:
     return at
 
 
-def _part_end(source: Source, body: str, at: int) -> int:
+def part_end(source: Source, body: str, at: int) -> int:
     """Offset of the ``~`` or ``|`` that ends an expression, outside quotes and comments."""
     start, at = at, at
     while True:
@@ -243,7 +256,7 @@ def _block(
     ranges: list[RangeDefinition],
 ) -> int:
     """Read a block, or take it from an earlier reading of the same text; returns where it ends."""
-    expression_end = _part_end(source, body, start)
+    expression_end = part_end(source, body, start)
     end = body.find("|", expression_end) + 1
     if not end:
         raise source.error("this block is never ended", start, expected='"|" after the comment')

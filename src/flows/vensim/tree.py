@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from flows.model.ir import Span
+from flows.references import fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,3 +220,29 @@ def _moved(node: Node, by: int) -> Node:
             return Apply(node.name, _subs(node.subscripts, by), arguments, at, outputs, node.picked)
         case _:
             return replace(node, at=at)
+
+
+def bare(node: Node | None) -> tuple[object, ...]:
+    """What a node says without its place or the spelling of its names: equal for equal equations."""
+    match node:
+        case None:
+            return ()
+        case Num():
+            return ("number", node.value)
+        case Name():
+            return ("name", fold(node.name), _bare_subs(node.subscripts))
+        case Text():
+            return ("text", node.value)
+        case Op():
+            return ("op", node.operator, *map(bare, node.operands))
+        case Apply():
+            inner = (*map(bare, node.arguments), "outputs", *map(bare, node.outputs), node.picked)
+            return ("apply", fold(node.name), _bare_subs(node.subscripts), *inner)
+        case Points():
+            return ("points", node.x, node.y)
+        case Array():
+            return ("array", node.rows)
+
+
+def _bare_subs(subs: tuple[Sub, ...]) -> tuple[str, ...]:
+    return tuple(fold(s.name) + ("!" if s.bang else "") for s in subs)
