@@ -63,6 +63,9 @@ def test_a_row_becomes_a_claim(tmp_path: Path) -> None:
             'c.csv: unknown column "statment". Did you mean "statement"?',
         ),
         (f"{HEADER}\n{ROW}\n{ROW}\n", 'c.csv, row 2: the id "A-1" stands twice.'),
+        (f"{HEADER}\n{ROW},\n", "c.csv, row 1: not as many cells as columns, found 18, expected 17."),
+        (f"{HEADER}\nA-1,D,1\n", "c.csv, row 1: not as many cells as columns, found 3, expected 17."),
+        (f"{HEADER}\n{'x' * 200_000}\n", "c.csv: can't be read as a table, found field larger than"),
         (
             f"{HEADER}\n{ROW.replace('direction', 'directon')}\n",
             'c.csv, row 1, column "kind": not a kind of claim, found "directon", expected direction, figure, scenario, '

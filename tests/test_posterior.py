@@ -117,6 +117,10 @@ def test_what_is_no_sample_is_refused_in_words(tmp_path: Path) -> None:
     pq.write_table(pa.table({"a": [1.0]}), tmp_path / "plain.parquet")
     with pytest.raises(InputError, match="is no posterior sample"):
         read_posterior(tmp_path / "plain.parquet")
+    spoilt = pa.table({"level": [1.0]}, metadata={b"flows": b"{"})
+    pq.write_table(spoilt, tmp_path / "spoilt.parquet")
+    with pytest.raises(InputError, match="can't be read as a Parquet file"):
+        read_posterior(tmp_path / "spoilt.parquet")
     with pytest.raises(InputError, match=r"lacks metadata.*seed"):
         write_posterior(
             tmp_path / "p.parquet", Posterior(("level",), np.ones((1, 1)), {"model": "small.mdl"})

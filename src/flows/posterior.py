@@ -249,16 +249,17 @@ def read_posterior(path: str | Path) -> Posterior:
     shown = shown_path(path)
     try:
         table = pq.read_table(path)
+        kept = json.loads((table.schema.metadata or {}).get(_KEY, "null"))
+        names = tuple(table.column_names)
     except FileNotFoundError:
         raise InputError(
             "there is no posterior sample", where=shown, remedy="Make one with flows calibrate"
         ) from None
-    except (OSError, pa.ArrowException) as error:
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError(
             "can't be read as a Parquet file", where=shown, found=str(error).split("\n")[0]
         ) from None
-    kept = (table.schema.metadata or {}).get(_KEY)
-    if kept is None or any(not pa.types.is_floating(kind) for kind in table.schema.types):
+    if not isinstance(kept, dict) or any(not pa.types.is_floating(kind) for kind in table.schema.types):
         raise InputError(
             "this Parquet file is no posterior sample",
             where=shown,
@@ -266,7 +267,7 @@ def read_posterior(path: str | Path) -> Posterior:
         )
     columns = [np.asarray(column, dtype=np.float64) for column in table.columns]
     values = np.column_stack(columns) if columns else np.empty((0, 0))
-    return Posterior(tuple(table.column_names), values, json.loads(kept), shown)
+    return Posterior(names, values, kept, shown)
 
 
 def write_posterior(path: str | Path, posterior: Posterior) -> Path:

@@ -97,6 +97,7 @@ def test_files_without_sketch() -> None:
         ("10,1,a,162,192,40", "the record of a variable in the sketch is cut short"),
         ("1,1,2,3,0,0,0,0", "the record of an arrow in the sketch is cut short"),
         ("10,1,a,here,192,40,20,8,3,0,0,0,0,0,0", 'found "here"'),
+        ("10,1,a,1e999,192,40,20,8,3,0,0,0,0,0,0", 'found "1e999"'),
     ],
 )
 def test_refusals_name_the_line(line: str, words: str) -> None:

@@ -118,6 +118,8 @@ def read_claims(path: str | Path | None = None) -> tuple[Claim, ...]:
             rows = list(reader)
     except UnicodeDecodeError as error:
         raise InputError("not a text file in UTF-8", where=shown, found=f"byte {error.start}") from None
+    except csv.Error as error:
+        raise InputError("can't be read as a table", where=shown, found=str(error)) from None
     for column in columns:
         if column not in header:
             raise InputError(f'the column "{column}" is missing', where=shown, found=", ".join(header))
@@ -126,7 +128,13 @@ def read_claims(path: str | Path | None = None) -> tuple[Claim, ...]:
             raise InputError(f'unknown column "{column}"', where=shown, remedy=near(column, columns))
     claims: dict[str, Claim] = {}
     for number, row in enumerate(rows, 1):
-        claim = _claim(row, f"{shown}, row {number}")
+        where = f"{shown}, row {number}"
+        if None in row or None in row.values():
+            cells = sum(value is not None for key, value in row.items() if key) + len(row.get(None) or ())
+            raise InputError(
+                "not as many cells as columns", where=where, found=str(cells), expected=str(len(columns))
+            )
+        claim = _claim(row, where)
         if claim.id in claims:
             raise InputError(f'the id "{claim.id}" stands twice', where=f"{shown}, row {number}")
         claims[claim.id] = claim
@@ -198,6 +206,8 @@ def read_draws(path: str | Path) -> dict[str, NDArray[np.float64]]:
             header, *rows = [row for row in csv.reader(file) if row] or [[]]
     except UnicodeDecodeError as error:
         raise InputError("not a text file in UTF-8", where=shown, found=f"byte {error.start}") from None
+    except csv.Error as error:
+        raise InputError("can't be read as a table", where=shown, found=str(error)) from None
     except OSError as error:
         raise InputError("can't be read", where=shown, found=str(error.strerror or error)) from None
     if not rows:

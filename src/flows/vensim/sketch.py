@@ -490,7 +490,7 @@ def _number(text: str, where: str, what: str) -> int:
     except ValueError:
         try:
             return round(float(text))
-        except ValueError:
+        except (ValueError, OverflowError):
             raise ModelError(
                 f"the record of {what} in the sketch has a field that is no number",
                 where=where,
