@@ -163,7 +163,8 @@ def place(
     for column, (name, position) in enumerate(places):
         if name not in arrays:
             arrays[name] = np.repeat(_own(model, name)[None], draws, axis=0)
-        arrays[name][(slice(None), *position)] = values[:, column]
+        at: tuple[Any, ...] = (slice(None), *position)
+        arrays[name][at] = values[:, column]
     for name, array in arrays.items():
         if name in model.lookups:
             x = np.asarray(model.lookups[name].value[0], dtype=float)
