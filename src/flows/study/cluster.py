@@ -74,7 +74,7 @@ class Pool:
                         threads_per_worker=1,
                         processes=True,
                         memory_limit=None,
-                        dashboard_address=":0",
+                        dashboard_address=None,
                         local_directory=folder,
                         silence_logs=logging.CRITICAL,
                     )
