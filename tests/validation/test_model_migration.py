@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,9 @@ import xarray as xr
 import flows
 from flows.compare import stacked_inputs
 from flows.inputs import list_scenarios, scenario_inputs
-from flows.model.check import conservation_findings
+from flows.inputs.boundary import read_boundary
 from flows.model.model import Model
+from flows.validation.structure import imbalance, misplaced_flows
 
 ROOT = Path(__file__).parents[2]
 MODELS = ROOT / "models"
@@ -28,7 +28,6 @@ ORIGINS = (
     "Nicaragua",
     "Other",
 )
-OF_MEXICANS = {"internally displaced people", "people newly displaced", "displaced people settling"}
 
 
 @pytest.fixture(scope="module")
@@ -36,73 +35,20 @@ def model() -> Model:
     return flows.read_vensim(MODELS / "migration.mdl", units="error")
 
 
-@pytest.fixture(scope="module")
-def clouds() -> dict[str, dict[str, list[str]]]:
-    text = (MODELS / "clouds.toml").read_text(encoding="utf-8")
-    table: dict[str, dict[str, list[str]]] = tomllib.loads(text)["clouds"]
-    return table
+def test_every_flow_of_people_and_files_leaves_one_stock_or_cloud_and_enters_one(model: Model) -> None:
+    assert misplaced_flows(model, read_boundary()) == []
 
 
-def _boundary(clouds: dict[str, dict[str, list[str]]], *, files: bool) -> dict[str, list[str]]:
-    chosen = [cloud for name, cloud in clouds.items() if (name == "Files") == files]
-    return {
-        "in": [flow for cloud in chosen for flow in cloud.get("out", [])],
-        "out": [flow for cloud in chosen for flow in cloud.get("in", [])],
-    }
-
-
-def test_every_flow_of_people_leaves_one_stock_or_cloud_and_enters_one(
-    model: Model, clouds: dict[str, dict[str, list[str]]]
-) -> None:
-    findings = conservation_findings(model, unit="Person", boundary=_boundary(clouds, files=False))
-    assert findings == []
-
-
-def test_every_flow_of_files_leaves_one_stock_or_cloud_and_enters_one(
-    model: Model, clouds: dict[str, dict[str, list[str]]]
-) -> None:
-    assert conservation_findings(model, unit="Case", boundary=_boundary(clouds, files=True)) == []
-
-
-def _by_origin(values: xr.DataArray) -> xr.DataArray:
-    """Values of all nine origins, zero where the variable concerns some of them only."""
-    for dim in ("origin", "transit origin", "NCA origin", "farther origin", "worker origin"):
-        if dim in values.dims:
-            return values.rename({dim: "who"}).reindex(who=list(ORIGINS), fill_value=0.0)
-    if values.name in OF_MEXICANS:
-        return values.expand_dims(who=["Mexico"]).reindex(who=list(ORIGINS), fill_value=0.0)
-    raise AssertionError(f"{values.name} has no origin")
-
-
-def test_people_of_every_origin_are_conserved_in_every_scenario(
-    model: Model, clouds: dict[str, dict[str, list[str]]]
-) -> None:
+def test_people_of_every_origin_are_conserved_in_every_scenario(model: Model) -> None:
     """What came less what left is the change of all stocks, origin by origin, to a billionth of what came."""
-    stocks = [s.name for s in model.stocks if s.units == "Person" and (s.subscripts or s.name in OF_MEXICANS)]
-    edge = _boundary(clouds, files=False)
-    scalar = {f.name for f in model.flows if not f.subscripts} - OF_MEXICANS
-    enter = [f for f in edge["in"] if f not in scalar]
-    leave = [f for f in edge["out"] if f not in scalar]
-    step = model.control.time_step
     scenarios = [s for s in list_scenarios() if not s.model]
     assert len(scenarios) > 40
-
-    def added(ds: xr.Dataset, names: list[str]) -> xr.DataArray:
-        total = _by_origin(ds[names[0]]) * 0.0
-        for name in names:
-            total = total + _by_origin(ds[name])
-        return total
-
     for first in range(0, len(scenarios), 6):  # some at a time: every step of every flow is kept
         chosen = scenarios[first : first + 6]
         names = [s.name for s in chosen]
         inputs = stacked_inputs([scenario_inputs(s, model) for s in chosen], names, model)
-        ds = flows.simulate(model, inputs, outcomes=[*stocks, *enter, *leave], save_every=step, threads=2)
-        people = added(ds, stocks)
-        came = added(ds, enter).isel(time=slice(None, -1)).sum("time") * step
-        left = added(ds, leave).isel(time=slice(None, -1)).sum("time") * step
-        change = people.isel(time=-1) - people.isel(time=0)
-        relative = np.abs(came - left - change) / came
+        relative = imbalance(model, read_boundary(), inputs, threads=2)
+        assert set(relative["who"].values) == set(ORIGINS)
         assert float(relative.max()) < 1e-9, str(relative.max("who").to_series())
 
 

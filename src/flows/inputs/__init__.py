@@ -5,6 +5,7 @@ reads a model file or runs a model; a model is used through its public attribute
 """
 
 from flows.inputs.changes import Change, changed_values, read_changes
+from flows.inputs.extremes import Condition, Follows, parse_follows, read_conditions
 from flows.inputs.labels import Label, Labels, read_labels
 from flows.inputs.outcomes import Outcome, read_outcomes, resolve_outcome
 from flows.inputs.scenarios import (
@@ -23,8 +24,10 @@ from flows.references import Expression, Reference, parse_number, parse_referenc
 
 __all__ = [
     "Change",
+    "Condition",
     "ConstantChange",
     "Expression",
+    "Follows",
     "Label",
     "Labels",
     "LeverChange",
@@ -40,10 +43,12 @@ __all__ = [
     "find",
     "list_scenarios",
     "list_studies",
+    "parse_follows",
     "parse_number",
     "parse_reference",
     "parse_setting",
     "read_changes",
+    "read_conditions",
     "read_labels",
     "read_outcomes",
     "read_scenario",

@@ -20,11 +20,14 @@ class Cloud(Table):
     why : str
         Why it is no stock.
     out : tuple of str
-        Flows that leave it into a stock; the key ``in`` names flows that end in it.
+        Flows that leave it into a stock.
+    into : tuple of str
+        Flows that end in it: the key ``in`` of the file.
     """
 
     why: Text
     out: Texts = ()
+    into: Texts = ()
 
 
 class Excluded(Table):
@@ -57,7 +60,9 @@ def read_boundary() -> Boundary:
     if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
         raise InputError('not a list of [clouds."name"] tables', where=shown)
     clouds = {
-        name: read_table(Cloud, table, f'{shown}, cloud "{name}"', {}, arrays=("in",))
+        name: read_table(
+            Cloud, table, f'{shown}, cloud "{name}"', {"into": table.get("in", [])}, arrays=("in",)
+        )
         for name, table in tables.items()
     }
     path = find("boundary")

@@ -35,6 +35,8 @@ PLACES = {
     "loops": ("models/loops.toml", ""),
     "clouds": ("models/clouds.toml", ""),
     "boundary": ("models/boundary.toml", ""),
+    "extreme-conditions": ("models/extreme-conditions.toml", ""),
+    "projections": ("models/projections.toml", ""),
     "claims": ("models/claims.csv", ""),
     "observations": ("models/data/observations.csv", ""),
     "sources": ("models/data/sources.csv", ""),
@@ -50,7 +52,8 @@ def find(kind: str, name: str | Path | None = None, *, folder: Path | None = Non
     ----------
     kind : str
         ``scenario``, ``study``, ``model``, or one of the tables ``outcomes``, ``lever-changes``, ``loops``, ``clouds``,
-        ``boundary``, ``claims``, ``observations``, ``sources``, ``seed-figures``, ``series``.
+        ``boundary``, ``extreme-conditions``, ``projections``, ``claims``, ``observations``, ``sources``,
+        ``seed-figures``, ``series``.
     name : str or Path, optional
         The name without its ending, or a path; needed for the first three kinds.
     folder : Path, optional
