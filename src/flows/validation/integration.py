@@ -54,8 +54,8 @@ def step_changes(
     Returns
     -------
     pandas.DataFrame
-        One row an outcome: ``outcome``, ``title``, ``largest`` (relative change of any run and year), ``mean`` (over runs
-        and years) and ``year`` (first year of the model's time in which the largest falls, counted from 0).
+        One row an outcome: ``outcome``, ``title``, ``largest`` (relative change of any run and year), ``mean`` (over
+        runs and years) and ``year`` (in which the largest falls, counted from 0).
     """
     own = model.control.time_step
     other = step or own
