@@ -599,19 +599,62 @@ def _outcomes(model: Model, outcomes: Literal["all"] | Sequence[str]) -> list[_W
     return result
 
 
-def _by_kernel(
+def prepared(
+    model: Model,
+    inputs: Inputs | None = None,
+    *,
+    outcomes: Sequence[str],
+    method: str | None = None,
+    save_every: float | None = None,
+    until: float | str | None = None,
+) -> tuple[kernel.Program, kernel.Job, tuple[NDArray[np.int64], ...]]:
+    """One run made ready without running it: for engines elsewhere, such as a page's.
+
+    Parameters
+    ----------
+    model, inputs, outcomes, method, save_every, until
+        As for `simulate`; inputs without further dimensions.
+
+    Returns
+    -------
+    program : flows.engine.kernel.Program
+    job : flows.engine.kernel.Job
+        Its `slots` are those of all outcomes, one after the other.
+    slots : tuple of array
+        The slots of each outcome, by element (row order).
+
+    Raises
+    ------
+    InputError
+        As `simulate`, and if the inputs ask for more than one run.
+    UnsupportedError
+        For what the compiled engine lacks.
+    """
+    job = _Job(model, inputs)
+    if job.runs != 1:
+        raise InputError(
+            "one run takes one value of each input",
+            where="inputs",
+            found=f"the dimensions {', '.join(job.sizes)}",
+            remedy="Select one element of each",
+        )
+    wanted = _outcomes(model, outcomes)
+    own = _clock(job, save_every, until)
+    return _task(job, own, wanted, method or model.method, names=frozenset(w.variable.name for w in wanted))
+
+
+def _task(
     job: _Job,
     own: Clock,
-    wanted: list[_Wanted],
+    wanted: Sequence[_Wanted],
     method: str,
-    threads: int | None,
     *,
-    plain: bool,
-    fast: bool,
-) -> dict[str, NDArray[np.float64]]:
+    names: frozenset[str] | None,
+    fast: bool = False,
+) -> tuple[kernel.Program, kernel.Job, tuple[NDArray[np.int64], ...]]:
+    """The program, what it is asked to run, and the slots of each wanted variable."""
     model = with_controls(_with_tables(job), job.controls)
     control = own.control
-    names = None if len(wanted) == len(model.variables) else frozenset(w.variable.name for w in wanted)
     program = kernel.prepare(model, method=method, own_tables=_varying(job), wanted=names, fast=fast)
     places = program.layout
     index: list[int] = []
@@ -630,9 +673,8 @@ def _by_kernel(
             index.append(places.base[name])
             columns.append(np.full((job.runs, 1), value))
     values = np.ascontiguousarray(np.concatenate(columns, axis=1)) if columns else np.zeros((job.runs, 0))
-    variables = [w for w in wanted if w.variable.kind != "constant"]
-    slots = [places.base[w.variable.name] + _flat(w.variable, w.elements) for w in variables]
-    late = [np.full(len(s), _is_late(w.variable)) for w, s in zip(variables, slots, strict=True)]
+    slots = tuple(places.base[w.variable.name] + _flat(w.variable, w.elements) for w in wanted)
+    late = [np.full(len(s), _is_late(w.variable)) for w, s in zip(wanted, slots, strict=True)]
     extra = [places.unmet] if program.method.automatic else []
     task = kernel.Job(
         values=values,
@@ -642,6 +684,22 @@ def _by_kernel(
         slots=np.concatenate([*slots, extra]).astype(np.int64),
         late=np.concatenate([*late, np.zeros(len(extra), bool)]),
     )
+    return program, task, slots
+
+
+def _by_kernel(
+    job: _Job,
+    own: Clock,
+    wanted: list[_Wanted],
+    method: str,
+    threads: int | None,
+    *,
+    plain: bool,
+    fast: bool,
+) -> dict[str, NDArray[np.float64]]:
+    names = None if len(wanted) == len(job.model.variables) else frozenset(w.variable.name for w in wanted)
+    variables = [w for w in wanted if w.variable.kind != "constant"]
+    program, task, slots = _task(job, own, variables, method, names=names, fast=fast)
     if plain:
         out = kernel.interpret(program, task)
     else:

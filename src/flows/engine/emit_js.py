@@ -1,0 +1,220 @@
+"""JavaScript as target language: one run on typed arrays, for a page that needs no server.
+
+The text stands inside a function beside ``runtime.js``, which holds what it calls and how stocks are integrated. It is
+cut into functions of a size that a browser's compiler still takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from flows.engine.emit import Address, Body
+from flows.engine.layout import Layout
+from flows.engine.runtime import LOOKUP_NAMES
+from flows.engine.schedule import STATEMENTS, Group, groups
+from flows.model.model import Model
+from flows.model.order import Node, Plan
+
+_ARGUMENTS = "n, start, t, dt"
+_COMPARE = {"==": "===", "!=": "!=="}
+_LOGICAL = {"and": "&&", "or": "||"}
+_DEEPEST = 60  # parentheses within each other
+
+
+@dataclass
+class Script:
+    """A script under construction.
+
+    Attributes
+    ----------
+    model : Model
+    places : Layout
+    tables : dict of tuple to str
+        Lists of positions, and the names of the arrays that hold them.
+    lookups : int
+        Places at which a lookup is interpolated, each of which remembers its last segment.
+    """
+
+    model: Model
+    places: Layout
+    tables: dict[tuple[int, ...], str] = field(default_factory=dict)
+    lookups: int = 0
+
+    def phases(self, plan: Plan) -> str:
+        """The functions ``initialize``, ``auxiliaries``, ``net_flows`` and ``record``, and the arrays they read."""
+        texts = [
+            self._phase("initialize", plan.initial, initial=True),
+            self._phase("auxiliaries", plan.dynamic),
+            self._phase("net_flows", plan.stocks, net=True),
+            self._phase("record", plan.histories, net=True),
+        ]
+        arrays = [
+            f"const {name} = new Int32Array([{', '.join(map(str, values))}]);"
+            for values, name in self.tables.items()
+        ]
+        return "\n".join([*arrays, f"const near = new Int32Array({self.lookups});", *texts])
+
+    def _phase(self, name: str, nodes: tuple[Node, ...], *, initial: bool = False, net: bool = False) -> str:
+        pieces: list[list[str]] = []
+        for group in groups(nodes, {}, unordered=net):
+            lines = self._group(group, initial=initial, net=net)
+            if not pieces or len(pieces[-1]) + len(lines) > 4 * STATEMENTS:
+                pieces.append([])
+            pieces[-1].extend(lines)
+        texts = [
+            f"function {name}_{i}({_ARGUMENTS}) {{\n" + "".join(f"{line}\n" for line in lines) + "}"
+            for i, lines in enumerate(pieces)
+        ]
+        calls = "".join(f"{name}_{i}({_ARGUMENTS});\n" for i in range(len(pieces)))
+        return "\n".join([*texts, f"function {name}({_ARGUMENTS}) {{\n{calls}}}"])
+
+    def _group(self, group: Group, *, initial: bool, net: bool) -> list[str]:
+        body = JsBody(self, group.loops)
+        for node in group.nodes:
+            body.assign(node, initial=initial, net=net)
+        heads = [
+            f"for (let i{depth} = 0; i{depth} < {len(elements)}; i{depth}++) {{"
+            for depth, (_, elements) in enumerate(group.loops)
+        ]
+        return [*(heads or ["{"]), *body.lines, "}" * max(len(heads), 1)]
+
+
+class JsBody(Body):
+    """Values are JavaScript expressions; a choice evaluates one side only."""
+
+    def __init__(self, script: Script, loops: Sequence[tuple[str, tuple[str, ...]]]) -> None:
+        super().__init__(script.model, script.places)
+        self.script = script
+        self.names = {index: f"i{depth}" for depth, (index, _) in enumerate(loops)}
+        self.sizes = [len(elements) for _, elements in loops]
+        self.lines: list[str] = []
+
+    def number(self, value: float) -> str:
+        """A literal."""
+        text = repr(float(value))
+        return f"({text})" if text.startswith("-") else text
+
+    def time(self) -> str:
+        """Model time."""
+        return "t"
+
+    def step_start(self) -> str:
+        """Model time at the start of the step."""
+        return "start"
+
+    def half_step(self) -> str:
+        """Half a time step."""
+        return "(0.5 * dt)"
+
+    def keep(self, value: str) -> str:
+        """A name for a value."""
+        if value.isidentifier() or value.replace(".", "").isdigit():
+            return value
+        return self.named(value)
+
+    def named(self, value: str) -> str:
+        """A fresh name for a value."""
+        name = f"x{len(self.lines)}"
+        self.lines.append(f"const {name} = {value};")
+        return name
+
+    def shallow(self, value: str) -> str:
+        """A name for a value with many parentheses, which a parser may not take."""
+        return self.keep(value) if value.count("(") > _DEEPEST else value
+
+    def index_text(self, address: Address) -> str:
+        """An address as an index expression."""
+        parts = [str(address.constant)] if address.constant or not address.terms else []
+        for stride, index, positions in address.terms:
+            name = self.names[index]
+            if positions is not None:
+                name = f"{self.position_table(positions)}[{name}]"
+            parts.append(f"{stride} * {name}" if stride > 1 else name)
+        return " + ".join(parts)
+
+    def position_table(self, values: tuple[int, ...]) -> str:
+        """The name of an array of whole numbers."""
+        return self.script.tables.setdefault(values, f"P{len(self.script.tables)}")
+
+    def read(self, address: Address) -> str:
+        """Load a slot."""
+        return self.named(f"w[{self.index_text(address)}]")
+
+    def write(self, address: Address, value: str) -> str:
+        """Store a slot."""
+        return self.named(f"w[{self.index_text(address)}] = {value}")
+
+    def history(self, row: str, address: Address) -> str:
+        """A column of the history in a row."""
+        return f"past[{row} * {self.places.n_histories} + {self.index_text(address)}]"
+
+    def record(self, address: Address, value: str) -> None:
+        """Keep a value in a column of the history."""
+        self.lines.append(f"{self.history('n', address)} = {value};")
+
+    def recall(self, address: Address, lag: str, otherwise: str) -> str:
+        """A column of the history some steps ago."""
+        lag = self.keep(lag)
+        return f"(n >= {lag} ? {self.history(f'(n - Math.trunc({lag}))', address)} : {otherwise})"
+
+    def counter(self, address: Address) -> str:
+        """A position that moves with a loop."""
+        return f"({self.index_text(address)})"
+
+    def arithmetic(self, operator: str, left: str, right: str) -> str:
+        """``+ - * /``."""
+        return f"({self.shallow(left)} {operator} {self.shallow(right)})"
+
+    def negative(self, value: str) -> str:
+        """Change the sign."""
+        return f"(-{value})"
+
+    def compare(self, operator: str, left: str, right: str) -> str:
+        """A condition from two values."""
+        return f"({left} {_COMPARE.get(operator, operator)} {right})"
+
+    def both(self, operator: str, left: str, right: str) -> str:
+        """A condition from two conditions."""
+        return f"({left} {_LOGICAL[operator]} {right})"
+
+    def negation(self, condition: str) -> str:
+        """The opposite condition."""
+        return f"(!{condition})"
+
+    def choose(self, condition: str, yes: str, no: str) -> str:
+        """One of two values."""
+        return f"({condition} ? {yes} : {no})"
+
+    def function(self, name: str, *arguments: str) -> str:
+        """A function of the mathematical library."""
+        if name == "power":  # as the C library: 1 to any power is 1
+            base = self.keep(arguments[0])
+            return f"({base} === 1 ? 1 : Math.pow({base}, {arguments[1]}))"
+        return f"Math.{name}({', '.join(arguments)})"
+
+    def interpolate(
+        self, entry: tuple[int, int] | tuple[Address, int, tuple[int, ...]], argument: str, mode: str
+    ) -> str:
+        """Interpolation in the table array from the segment that this place found last, or another way to read it."""
+        if len(entry) == 2:
+            start, points = str(entry[0]), entry[1]
+        else:
+            at, points, starts = entry
+            start = f"{self.position_table(starts)}[{self.index_text(at)}]"
+        if mode:
+            return f"{LOOKUP_NAMES[mode]}({start}, {points}, {argument})"
+        place, count = str(self.script.lookups), 1
+        for depth in reversed(range(len(self.sizes))):
+            place += f" + {count} * i{depth}"
+            count *= self.sizes[depth]
+        self.script.lookups += count
+        return f"lookup({start}, {points}, {argument}, {place})"
+
+    def element(self, base: int, size: int, position: str) -> str:
+        """The slot at a position that is worked out."""
+        return self.named(f"element({base}, {size}, {position})")
+
+    def vector(self, name: str, values: list[str]) -> str:
+        """A function of vectors, from an array of all its values."""
+        return self.named(f"{name}([{', '.join(values)}])")
