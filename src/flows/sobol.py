@@ -514,10 +514,11 @@ class SobolSums:
         rng = np.random.default_rng(np.random.SeedSequence(self.seed))
         weights = rng.multinomial(len(present), np.full(len(present), 1 / len(present)), size=self.resamples)
         total = weights @ counts[present]
+        needed = self._statistics if pairs else 3 * self.factors + 4
         for start in range(0, self._quantities, _COLUMNS) if self.resamples else ():
             part = slice(start, min(start + _COLUMNS, self._quantities))
-            columns = _on_grid(batches[present, :, part].reshape(len(present), -1))
-            again = (weights.astype(np.float64) @ columns).reshape(self.resamples, self._statistics, -1)
+            columns = _on_grid(batches[present, :needed, part].reshape(len(present), -1))
+            again = (weights.astype(np.float64) @ columns).reshape(self.resamples, needed, -1)
             draws = np.empty((self.resamples, *estimates[:, part].shape))
             for row, statistics in enumerate(again):
                 statistics /= total[row]
@@ -564,9 +565,9 @@ class SobolSums:
         if pairs:
             at = 3 * k + 4
             ba, ab = means[at : at + k], means[:k] + a
-            for position, (j, m) in enumerate(self._pairs, at + k):
-                closed = _ratio(means[position] - centre * (ba[j] + ab[m]) - product, variance)
-                parts.append((closed - first[j] - first[m])[None])
+            j, m = np.array(self._pairs, np.intp).reshape(-1, 2).T
+            closed = _ratio(means[at + k :] - centre * (ba[j] + ab[m]) - product, variance)
+            parts.append(closed - first[j] - first[m])
         return np.concatenate(parts)
 
     def _square(self, pairs: Array) -> Array:

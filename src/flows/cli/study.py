@@ -12,6 +12,7 @@ import flows
 from flows.cli.options import OUTPUTS, Out, folder_name
 from flows.cli.terminal import has_older, make_console, make_table, say, say_stage, say_written, show_progress
 from flows.errors import InputError
+from flows.pace import Pace, spoken
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -117,7 +118,8 @@ def study(
         study_figures(result, place)
 
     try:
-        with show_progress(plan.title or plan.name) as show:
+        pace = Pace()
+        with show_progress(plan.title or plan.name, pace) as show:
 
             def progress(finished: int, of: int) -> None:
                 nonlocal done, total
@@ -134,6 +136,7 @@ def study(
                 cluster=cluster,
                 progress=progress,
                 stage=say_stage,
+                pace=pace,
                 finish=draw,
             )
     except KeyboardInterrupt:
@@ -143,8 +146,19 @@ def study(
     for sentence in result.verdict:
         say(sentence)
     say(CAVEAT)
-    make_console(stderr=True).print(f"{result.runs:,} runs in {result.seconds:.0f} s.", style="dim")
+    make_console(stderr=True).print(_took(result), style="dim")
     say_written(folder, older)
+
+
+def _took(result: Any) -> str:
+    """Say how long a study took, and what for."""
+    parts = result.spent
+    return (
+        f"{result.runs:,} runs in {spoken(result.seconds)}: {spoken(parts['runs'])} for the runs, "
+        f"{spoken(parts['analysis'])} for their analysis, {spoken(parts['files'])} for keeping unfinished work."
+        if result.seconds >= 0.9 * sum(parts.values())
+        else f"{result.runs:,} runs, of which some were made earlier; this part took {spoken(result.seconds)}."
+    )
 
 
 def _read_study(file: str, model: Path | None, savelist: Path | None) -> Any:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import flows
 from flows.cli.options import INTERRUPTED, Engine
 from flows.errors import InputError
+from flows.pace import Pace, spoken
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 WIDTH = 150
 """Columns of a table where there is no terminal to fit it to."""
+
+_EVERY = 10  # seconds between lines of progress where there is no terminal
 NARROW = 120
 """Columns below which tables stack two numbers in one cell."""
 SLOW = (
@@ -156,51 +159,72 @@ def _head_lines(head: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def show_progress(words: str) -> Iterator[Callable[[int, int], None]]:
-    """Show runs done, runs in all and the time that remains, on stderr; a line now and then without a terminal."""
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+def show_progress(words: str, pace: Pace | None = None) -> Iterator[Callable[[int, int], None]]:
+    """Show runs done, runs in all and the time that remains, on stderr; a line now and then without a terminal.
 
+    The time comes from the pace, which whoever does the work keeps; without one, from the steps shown.
+    """
+    kept = pace or Pace()
+    steps = None if pace else _Steps(kept)
     console = make_console(stderr=True)
     if not console.is_terminal:
-        yield _plain_progress(words)
+        plain = _plain_progress(words, kept)
+
+        def tell(done: int, total: int) -> None:
+            if steps:
+                steps.update(done, total)
+            plain(done, total)
+
+        yield tell
         return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.text import Text
+
+    class Remaining(TextColumn):
+        def render(self, task: Any) -> Text:
+            left = kept.seconds_left()
+            return Text("" if left is None else f"about {spoken(left)} remain")
+
     columns = (
         TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("runs"),
-        TimeElapsedColumn(), TextColumn("remaining"), TimeRemainingColumn(),
+        TimeElapsedColumn(), Remaining(""),
     )  # fmt: skip
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(words, total=None, visible=False)
 
         def update(done: int, total: int) -> None:
+            if steps:
+                steps.update(done, total)
             bar.update(task, completed=done, total=total, visible=done < total)
 
         yield update
 
 
-def _plain_progress(words: str) -> Callable[[int, int], None]:
-    first: list[
-        tuple[float, int]
-    ] = []  # when the first runs were done: what was compiled before says nothing
-    said = [0.0]
+class _Steps:
+    """Keeps the pace of work of which only the steps are known."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._last: tuple[float, int] | None = None
+
+    def update(self, done: int, total: int) -> None:
+        now = clock.monotonic()
+        if self._last:
+            self._pace.note("steps", done - self._last[1], now - self._last[0])
+        self._last = now, done
+        self._pace.expect({"steps": total - done})
+
+
+def _plain_progress(words: str, pace: Pace) -> Callable[[int, int], None]:
+    said: list[float] = []  # when the last line was written
 
     def update(done: int, total: int) -> None:
         now = clock.monotonic()
-        if done and not first:
-            first.append((now, done))
-        if done == 0 or done == total or now - said[0] >= 10:
-            left = ""
-            if first and first[0][1] < done < total:
-                seconds = (now - first[0][0]) * (total - done) / (done - first[0][1])
-                left = f", about {seconds:.0f} s remain"
-            print(f"{words}: {done:,} of {total:,} runs{left}", file=sys.stderr, flush=True)
-            said[0] = now
+        if done == 0 or done == total or not said or now - said[0] >= _EVERY:
+            left = pace.seconds_left() if done < total else None
+            more = "" if left is None else f", about {spoken(left)} remain"
+            print(f"{words}: {done:,} of {total:,} runs{more}", file=sys.stderr, flush=True)
+            said[:] = [now]
 
     return update
 

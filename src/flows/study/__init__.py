@@ -25,6 +25,7 @@ import numpy as np
 from flows import provenance
 from flows.errors import InputError
 from flows.inputs import Study
+from flows.pace import Pace
 from flows.study import methods, results
 from flows.study.methods import LEVEL, QUANTILES
 from flows.study.plan import Plan, Simulate, make_plan
@@ -53,6 +54,7 @@ def run(
     cluster: str | None = None,
     progress: Callable[[int, int], None] | None = None,
     stage: Callable[[str], None] | None = None,
+    pace: Pace | None = None,
     finish: Callable[[StudyResult, Path], None] | None = None,
     simulate: Simulate | None = None,
     command: str | Sequence[str] | None = None,
@@ -84,6 +86,8 @@ def run(
         Called with (runs done, runs in all) at the start and after every chunk.
     stage : callable, optional
         Called with words for what begins.
+    pace : flows.pace.Pace, optional
+        Told how long runs and analysis take, so that it can say how long the rest of both will.
     finish : callable, optional
         Called with the result and the folder in which it is being written, before that folder takes its
         place: for figures, so that they appear together with the numbers.
@@ -146,12 +150,13 @@ def run(
             stage("Starting the workers" if cluster is None else "Finding the cluster")
             pool = stack.enter_context(Pool(plan, workers=workers, address=cluster))
         spent = _spent_before(work, target if extend else None)
-        _run_chunks(plan, kept, work, pool, stage, progress, spent)
+        _run_chunks(plan, kept, work, pool, stage, progress, spent, pace or Pace())
     with _timed(spent, "analysis"):
         result = results.result(plan, kept, spent=spent)
     result = replace(result, seconds=clock.monotonic() - began)
     if target is None or work is None:
         return result
+    stage("Tables")
     times = {"seconds": result.seconds, "seconds_by_part": dict(result.spent)}
     with provenance.results_folder(target, entry={**(entry or {}), **times}) as folder:
         results.write(result, folder)
@@ -172,6 +177,7 @@ def _run_chunks(
     stage: Callable[[str], None],
     progress: Callable[[int, int], None] | None,
     spent: dict[str, float],
+    pace: Pace,
 ) -> None:
     """Run what isn't done yet, chunk by chunk, and give everything to the collector."""
     width = plan.sample.width
@@ -182,9 +188,12 @@ def _run_chunks(
         stage(f"Going on from {there * width:,} of {plan.sample.runs:,} runs")
     if progress:
         progress(there * width, plan.sample.runs)
+    began = clock.monotonic()
     for start, stop, future in _under_way(plan, kept.taken, work, pool):
+        looks, looking = kept.looked, kept.seconds_looking
         with _timed(spent, "files"):
             values = work.load(start, stop) if work and future is None else None
+        made = values is None
         if values is None:
             with _timed(spent, "runs"):
                 values = (
@@ -212,6 +221,13 @@ def _run_chunks(
                 if state is not None:
                     work.snapshot(state)
                 work.note_spent(spent)
+        now = clock.monotonic()
+        looking = kept.seconds_looking - looking
+        pace.note("looks", kept.looked - looks, looking)
+        if made:
+            pace.note("runs", (stop - start) * width, now - began - looking)
+        began = now
+        pace.expect({"runs": plan.sample.runs - max(there, stop) * width, "looks": kept.looks_left()})
         if progress:
             progress(max(there, stop) * width, plan.sample.runs)
 

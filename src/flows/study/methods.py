@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -39,6 +40,11 @@ class Collector(Protocol):
 
     taken: int
     left_out: list[dict[str, Any]]
+    looked: int
+    seconds_looking: float
+
+    def looks_left(self) -> float:
+        """How many more times the results are looked at on the way, the end among them, in units of one look."""
 
     def update(self, values: Array, groups: NDArray[np.intp]) -> None:
         """Take in finite outcomes, shape (groups, width, quantities), and the numbers of their groups."""
@@ -77,6 +83,8 @@ class SobolCollector:
         self.taken = 0
         self.left_out: list[dict[str, Any]] = []
         self.looks: list[Look] = []
+        self.looked = 0
+        self.seconds_looking = 0.0
         self.sums = sobol.SobolSums(
             (plan.layout.quantities,),
             factors=len(plan.sample.factors),
@@ -103,8 +111,18 @@ class SobolCollector:
         self._groups.extend(groups[:room].tolist())
 
     def _look(self) -> None:
+        began = time.monotonic()
         found = self.sums.indices(level=LEVEL, pairs=False)
         self.looks.append(Look(self.sums.n, found.S1, found.S1_conf, found.ST, found.ST_conf))
+        self.looked += 1
+        self.seconds_looking += time.monotonic() - began
+
+    def looks_left(self) -> float:
+        """How many more times the results are looked at on the way, the end among them, in units of one look."""
+        doublings = self.plan.sample.units.bit_length() - max(self.sums.n, FIRST_LOOK - 1).bit_length()
+        k = len(self.plan.sample.factors)
+        pairs = k * (k - 1) / 2 if self.plan.study.second_order else 0
+        return max(doublings, 0) + 1 + pairs / (2 * k + 1)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """Sums, plain runs, looks and what was left out."""
@@ -154,6 +172,8 @@ class RunsCollector:
         self.plan = plan
         self.taken = 0
         self.left_out: list[dict[str, Any]] = []
+        self.looked = 0
+        self.seconds_looking = 0.0
         shape = (plan.sample.units, plan.sample.width, plan.layout.quantities)
         if 8 * np.prod(shape, dtype=np.int64) > MEMORY_BYTES:
             with tempfile.TemporaryFile() as file:  # the mapping keeps it
@@ -174,6 +194,10 @@ class RunsCollector:
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
         """There is nothing to take back."""
+
+    def looks_left(self) -> float:
+        """None: all is made of the runs at the end."""
+        return 0.0
 
     def values(self) -> Array:
         """Outcomes, shape (groups, width, quantities)."""

@@ -41,7 +41,10 @@ CHUNK_BYTES = 64 * 2**20
 """At most, of the outcomes of one chunk."""
 
 CHUNK_RUNS = 512
-"""About so many runs in a chunk: the cost of a call doesn't show, progress does, and little is lost."""
+"""At most so many runs in a chunk: the cost of a call doesn't show, progress does, and little is lost."""
+
+_CHUNKS = 40  # of a small study, so that the time that remains can be told early
+_FEW_RUNS = 64  # below which a chunk isn't cut any smaller
 
 _EDGE = 2.0**-31  # plain points keep this distance from the cube's edges
 
@@ -338,6 +341,7 @@ def make_plan(
     shown = run_model(model, inputs, outcomes=variables(measures), save_every=1)
     layout = _layout(study, measures, shown)
     size = drawn.width * layout.quantities * 8
+    runs = min(CHUNK_RUNS, max(drawn.runs // _CHUNKS, _FEW_RUNS))
     return Plan(
         study=study,
         model=model,
@@ -348,7 +352,7 @@ def make_plan(
         layout=layout,
         simulate=run_model,
         files=tuple(dict.fromkeys(path.resolve() for path in files)),
-        chunk=max(1, min(-(-CHUNK_RUNS // drawn.width), CHUNK_BYTES // size)),
+        chunk=max(1, min(-(-runs // drawn.width), CHUNK_BYTES // size)),
     )
 
 
