@@ -5,7 +5,7 @@ commands share, ``numbers`` how numbers look. The other modules hold the command
 in the order in which ``flows --help`` lists them.
 """
 
-from flows.cli import check, claims, compare, diagrams, levers, listing, report, run, study
+from flows.cli import check, claims, compare, diagrams, levers, listing, project, report, run, study
 from flows.cli.app import app, main
 
 __all__ = ["app", "main"]
@@ -17,6 +17,7 @@ for _command in (
     levers.solve,
     study.study,
     claims.claims,
+    project.project,
     report.report,
     report.docs,
     listing.list_,
