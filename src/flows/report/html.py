@@ -169,6 +169,18 @@ class Picture:
     note: str = ""
 
 
+def template_of(name: str) -> jinja2.Template:
+    """Load one of the templates of this folder."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(name)
+
+
 def render(data: ReportData) -> str:
     """Write the page.
 
@@ -182,14 +194,7 @@ def render(data: ReportData) -> str:
     str
         HTML, complete in itself: pictures inline, no scripts, nothing to fetch.
     """
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    template = environment.get_template(TEMPLATE)
+    template = template_of(TEMPLATE)
     study = data.study
     month = study_month(study, data.date) if study is not None else data.date
     past = _past_pictures(data)
