@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 MARGIN = 24.0  # pixels around a picture
 SCALE = 2  # dots of a PNG for one pixel of the sketch
+_ROUND = 60.0  # pixels around an arrow's head in which its mark may stand
 INK, PIPE, FAINT = "#000000", "#44546a", "#8a8a8a"
 
 
@@ -76,28 +77,43 @@ def picture(view: View) -> Picture:
     words = {w.id: w for w in view.words if not w.hide}
     arrows = [a for a in view.arrows if not a.hide and a.start in words and a.end in words]
     items: list[Line | Text] = []
+    boxes = {n: _box(word, view.style) for n, word in words.items()}
+    lines = {a.id: pipe_course(a, words) if a.pipe else _course(a, boxes) for a in arrows}
     for arrow in arrows:
         if arrow.pipe:
-            items += _pipe(arrow, words)
+            items += _pipe(arrow, lines[arrow.id])
     for arrow in arrows:
         if not arrow.pipe:
-            items += _arrow(arrow, words, view.style)
-    items += _signs(arrows, words, view.style)
+            items += _arrow(arrow, lines[arrow.id], view.style)
+    items += _signs(arrows, lines, boxes, view.style)
     for word in words.values():
         items += _word(word, view.style)
     return Picture(view.name, tuple(items), _bounds(items))
 
 
-def svg(drawn: Picture) -> str:
-    """Write a picture as SVG."""
+def svg(drawn: Picture, *, links: Sequence[tuple[str, str, tuple[float, float, float, float]]] = ()) -> str:
+    """Write a picture as SVG.
+
+    Parameters
+    ----------
+    drawn : Picture
+    links : sequence of (address, words, box)
+        Areas that lead somewhere: left, top, width and height of each.
+    """
     left, top, width, height = drawn.box
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left:.1f} {top:.1f} {width:.1f} {height:.1f}" '
-        f'width="{width:.0f}" height="{height:.0f}" role="img" aria-label={quoteattr(drawn.title)}>',
+        f'width="{width:.0f}" height="{height:.0f}" role="{"group" if links else "img"}" '
+        f"aria-label={quoteattr(drawn.title)}>",
         f"<title>{escape(drawn.title)}</title>",
         f'<rect x="{left:.1f}" y="{top:.1f}" width="{width:.1f}" height="{height:.1f}" fill="#ffffff"/>',
     ]
     parts += [_svg_line(i) if isinstance(i, Line) else _svg_text(i) for i in drawn.items]
+    parts += [
+        f'<a href={quoteattr(address)}><title>{escape(said)}</title><rect x="{x:.1f}" y="{y:.1f}" '
+        f'width="{w:.1f}" height="{h:.1f}" fill="transparent"/></a>'
+        for address, said, (x, y, w, h) in links
+    ]
     return "\n".join([*parts, "</svg>", ""])
 
 
@@ -125,10 +141,9 @@ def figure(drawn: Picture) -> Figure:
             )  # fmt: skip
         elif item.text.strip():
             serif = "times" in item.face.lower()
-            outline = _letters(item.text, item.pixels, _font(serif, item.bold, item.italic))
-            box = outline.get_extents()
-            squeeze = min(1.0, item.width / max(box.width, 1e-6))
-            shift = Affine2D().translate(-(box.x0 + box.x1) / 2, -item.pixels * 0.36).scale(squeeze, -1)
+            outline, first, last = _letters(item.text, item.pixels, _font(serif, item.bold, item.italic))
+            squeeze = min(1.0, item.width / max(last - first, 1e-6))
+            shift = Affine2D().translate(-(first + last) / 2, -item.pixels * 0.36).scale(squeeze, -1)
             outline = shift.translate(item.x, item.y).transform_path(outline)
             patch = PathPatch(outline, transform=place, zorder=order, facecolor=item.colour, linewidth=0)
         else:
@@ -156,10 +171,14 @@ def _font(serif: bool, bold: bool, italic: bool) -> Any:
 
 
 @cache
-def _letters(text: str, pixels: float, font: Any) -> Any:
+def _letters(text: str, pixels: float, font: Any) -> tuple[Any, float, float]:
+    """Outline of a text, and where it begins and ends."""
+    from matplotlib.path import Path as Outline
     from matplotlib.textpath import TextPath
 
-    return TextPath((0, 0), text, size=pixels, prop=font)
+    outline = TextPath((0, 0), text, size=pixels, prop=font)
+    x = outline.vertices[outline.codes != Outline.CLOSEPOLY, 0]  # its curves stay within their points
+    return outline, float(x.min(initial=0.0)), float(x.max(initial=0.0))
 
 
 def write(view: View, folder: Path, stem: str) -> list[Path]:
@@ -179,7 +198,9 @@ def write(view: View, folder: Path, stem: str) -> list[Path]:
     first = atomic_write(folder / f"{stem}.svg", svg(drawn))
     second = folder / f"{stem}.png"
     with atomic_path(second) as temporary:
-        figure(drawn).savefig(temporary, dpi=96 * SCALE, metadata={"Software": None})
+        figure(drawn).savefig(
+            temporary, dpi=96 * SCALE, metadata={"Software": None}, pil_kwargs={"compress_level": 3}
+        )
     return [first, second]
 
 
@@ -299,8 +320,12 @@ def _loop(word: Word) -> list[Line]:
 
 def course(arrow: Arrow, words: dict[int, Word], style: Style) -> Floats:
     """Points of an arrow from outline to outline."""
-    start, end = words[arrow.start], words[arrow.end]
-    a, b = (float(start.x), float(start.y)), (float(end.x), float(end.y))
+    return _course(arrow, {n: _box(words[n], style) for n in (arrow.start, arrow.end)})
+
+
+def _course(arrow: Arrow, boxes: dict[int, tuple[float, float, float, float]]) -> Floats:
+    start, end = boxes[arrow.start], boxes[arrow.end]
+    a, b = (float(start[0]), float(start[1])), (float(end[0]), float(end[1]))
     handles = [p for p in arrow.points if p != (0.0, 0.0)]
     if len(handles) > 1:
         points = _dense(np.array([a, *handles, b]))
@@ -308,8 +333,8 @@ def course(arrow: Arrow, words: dict[int, Word], style: Style) -> Floats:
         points = arc(a, handles[0], b, steps=32)
     else:
         points = _dense(np.array([a, b]))
-    points = cut(points, _box(start, style), at_start=True, margin=1.0)
-    return cut(points, _box(end, style), at_start=False, margin=1.0)
+    points = cut(points, start, at_start=True, margin=1.0)
+    return cut(points, end, at_start=False, margin=1.0)
 
 
 def _box(word: Word, style: Style) -> tuple[float, float, float, float]:
@@ -329,8 +354,7 @@ def _dense(corners: Floats) -> Floats:
     return np.vstack([*parts, corners[-1:]])
 
 
-def _arrow(arrow: Arrow, words: dict[int, Word], style: Style) -> list[Line | Text]:
-    points = course(arrow, words, style)
+def _arrow(arrow: Arrow, points: Floats, style: Style) -> list[Line | Text]:
     if len(points) < 2 or np.hypot(*(points[-1] - points[0])) < 4:
         return []
     colour = _colour(arrow.colour if arrow.styles & 1 else style.arrows, "#0000ff")
@@ -347,13 +371,17 @@ def _arrow(arrow: Arrow, words: dict[int, Word], style: Style) -> list[Line | Te
     return items
 
 
-def _signs(arrows: Sequence[Arrow], words: dict[int, Word], style: Style) -> list[Text]:
+def _signs(
+    arrows: Sequence[Arrow],
+    lines: dict[int, Floats],
+    words: dict[int, tuple[float, float, float, float]],
+    style: Style,
+) -> list[Text]:
     """Marks of polarity beside the heads of their arrows, where they touch no word and no other arrow."""
     marked = [a for a in arrows if a.mark and not a.pipe]
     if not marked:
         return []
-    boxes = np.array([_box(w, style) for w in words.values()], dtype=float)
-    lines = {a.id: pipe_course(a, words) if a.pipe else course(a, words, style) for a in arrows}
+    boxes = np.array(list(words.values()), dtype=float)
     pieces = np.vstack([np.hstack([p[:-1], p[1:]]) for p in lines.values() if len(p) > 1])
     taken = np.zeros((0, 4))
     found = []
@@ -362,6 +390,9 @@ def _signs(arrows: Sequence[Arrow], words: dict[int, Word], style: Style) -> lis
         if len(points) < 2 or np.hypot(*(points[-1] - points[0])) < 4:
             continue
         best, least = points[-1], np.inf
+        around = (np.maximum(pieces[:, :2], pieces[:, 2:]) > points[-1] - _ROUND).all(axis=1)
+        around &= (np.minimum(pieces[:, :2], pieces[:, 2:]) < points[-1] + _ROUND).all(axis=1)
+        close = pieces[around]
         for back in (13.0, 18.0, 24.0, 31.0, 9.0):
             base = _shortened(points, back)[-1]
             way = _shortened(points, max(back - 6.0, 0.0))[-1] - base
@@ -371,7 +402,7 @@ def _signs(arrows: Sequence[Arrow], words: dict[int, Word], style: Style) -> lis
                 box = np.array([[*place, 3.6, 3.6]])
                 over = (np.abs(boxes[:, :2] - place) < boxes[:, 2:] + 3.6).all(axis=1).sum()
                 near = (np.abs(taken[:, :2] - place) < 9.0).all(axis=1).sum()
-                crossed = hits(pieces[:, :2], pieces[:, 2:], box, 0.0).any(axis=1).sum()
+                crossed = hits(close[:, :2], close[:, 2:], box, 0.0).any(axis=1).sum()
                 price = 10.0 * over + 6.0 * near + 3.0 * min(crossed, 3)
                 price += abs(back - 13.0) / 12 + (abs(away) - 8.0) / 5 + 0.3 * (away < 0)
                 if price < least:
@@ -392,8 +423,7 @@ def _delay(points: Floats, colour: str) -> Line:
     return Line(np.array([p - across, p + across, [np.nan, np.nan], q - across, q + across]), colour, 1.2)
 
 
-def _pipe(arrow: Arrow, words: dict[int, Word]) -> list[Line | Text]:
-    points = pipe_course(arrow, words)
+def _pipe(arrow: Arrow, points: Floats) -> list[Line | Text]:
     if len(points) < 2:
         return []
     body = _shortened(points, 8) if arrow.head else points
