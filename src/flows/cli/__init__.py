@@ -5,7 +5,7 @@ commands share, ``numbers`` how numbers look. The other modules hold the command
 in the order in which ``flows --help`` lists them.
 """
 
-from flows.cli import check, claims, compare, diagrams, levers, listing, project, report, run, study
+from flows.cli import check, claims, compare, diagrams, docs, levers, listing, project, report, run, study
 from flows.cli.app import app, main
 
 __all__ = ["app", "main"]
@@ -19,11 +19,11 @@ for _command in (
     claims.claims,
     project.project,
     report.report,
-    report.docs,
     listing.list_,
     check.conform,
     check.check,
     diagrams.draw,
     diagrams.layout,
+    docs.docs,
 ):
     app.command(name=_command.__name__.rstrip("_"))(_command)

@@ -1,4 +1,4 @@
-"""``flows report`` and ``flows docs``: pages to read."""
+"""``flows report``: the page to read."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import OUTPUTS, ModelFile, Out, read_model
-from flows.cli.terminal import has_older, make_console, say, say_stage, short_path, show_progress, working_on
+from flows.cli.options import OUTPUTS, Out
+from flows.cli.terminal import has_older, make_console, say, say_stage, short_path, show_progress
 
 
 def report(
@@ -29,14 +29,4 @@ def report(
     make_console(stderr=True).print(f"Done in {clock.monotonic() - began:.0f} s.", style="dim")
     if older:
         say("It replaces the older report.", stderr=True)
-    print(short_path(page))
-
-
-def docs(model: ModelFile = None, out: Out = None) -> None:
-    """Write the model book: a page for each sector with every equation, the feedback loops, the boundary."""
-    from flows.report.book import make
-
-    built = read_model(model, None)
-    with working_on("Writing the pages"):
-        page = make(built, out or OUTPUTS / "book" / built.name, shipped=model is None)
     print(short_path(page))

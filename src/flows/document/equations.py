@@ -55,15 +55,14 @@ def names_in(node: Node | None) -> Iterator[Name | Apply]:
 
 
 def reach(text: str, at: int, name: str) -> int:
-    """Offset behind a name that stands at an offset, however it is broken over lines; the offset itself if it doesn't.
+    """Offset behind a name that stands at an offset, broken over lines or not; the offset itself if it doesn't.
 
     Examples
     --------
-    >>> text = 'births = \\"birth\\n  rate\\" * 2'
-    >>> text[9:reach(text, 9, "birth rate")]
-    '"birth\\n  rate"'
+    >>> reach('births = "birth  Rate" * 2', 9, "birth rate")
+    22
     """
-    wanted = "".join(_BETWEEN.sub("", name)).lower()
+    wanted = _BETWEEN.sub("", name).lower()
     start, k = at, 0
     if text[at : at + 1] == '"':
         at += 1
@@ -83,7 +82,12 @@ def reach(text: str, at: int, name: str) -> int:
 
 
 def pieces(
-    text: str, definition: Definition, known: Mapping[str, str], *, end: int | None = None, start: int | None = None
+    text: str,
+    definition: Definition,
+    known: Mapping[str, str],
+    *,
+    end: int | None = None,
+    start: int | None = None,
 ) -> tuple[Piece, ...]:
     """Cut an equation, or a part of it, into pieces.
 

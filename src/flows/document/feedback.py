@@ -24,13 +24,13 @@ __all__ = ["Circle", "Feedback", "feedback", "owner"]
 _OWNER = re.compile(r"#+(.*?) [A-Z]")
 _WORK = 6_000_000  # links times links of a feedback set, up to which loops are counted
 _SIGNED = 400  # variables up to which polarities are worked out
-_LISTED = 60  # loops up to which all are listed
+_LISTED = 150  # loops up to which all are listed
 _TIMES = 24  # along the run at which signs of links are looked at
 
 
 @dataclass(frozen=True)
 class Circle:
-    """A loop: the variables around it (folded names), its polarity where it is known, a name where somebody gave one."""
+    """A loop: the variables around it (folded names), its polarity where it is known, a name where there is one."""
 
     path: tuple[str, ...]
     polarity: str = ""

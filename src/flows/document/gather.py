@@ -1,4 +1,4 @@
-"""What a documentation says of a model: variables with what they use and what uses them, groups, views, loops, figures."""
+"""What a documentation says of a model: variables and what they use, groups, views, loops, figures."""
 
 from __future__ import annotations
 
@@ -312,7 +312,9 @@ def _kind(definition: Definition, model: Model | None) -> str:
     node = definition.expression
     if definition.operator == ":IS:":
         return "text"
-    if variable is not None and not any(eq.expr is None and eq.table is None and not eq.values for eq in variable.equations):
+    if variable is not None and not any(
+        eq.expr is None and eq.table is None and not eq.values for eq in variable.equations
+    ):
         if variable.kind == "auxiliary":
             if model is not None and name in model.flow_names:
                 return "flow"
@@ -478,11 +480,10 @@ def _courses(model: Model) -> dict[str, tuple[Course, float, float]]:
         array = run.variables.get(v.spelling)
         if v.hidden or array is None or "time" not in array.dims or v.name in CONTROLS:
             continue
-        rows = array.transpose(..., "time").values.reshape(-1, len(time))
-        if rows.shape[0] and np.isfinite(rows).all():
-            whole = rows.shape[0] == 1
-            ends = (float(rows[0, 0]), float(rows[0, -1])) if whole else (math.nan, math.nan)
-            result[v.name] = Course(time, rows[:_LINES], rows.shape[0]), *ends
+        values = np.asarray(array.transpose(..., "time").values, dtype=float).reshape(-1, len(time))
+        if len(values) and np.isfinite(values).all():
+            ends = (float(values[0, 0]), float(values[0, -1])) if len(values) == 1 else (math.nan, math.nan)
+            result[v.name] = Course(time, values[:_LINES], len(values)), *ends
     return result
 
 

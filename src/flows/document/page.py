@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 
 from flows.document.equations import Piece
 from flows.document.gather import KINDS, Course, Documentation, Entry
-from flows.inspection import LEVELS
+from flows.inspection import LEVELS, Finding
 from flows.model.model import CONTROLS
 from flows.references import fold
 
@@ -65,6 +65,7 @@ RULES = {
     "circle": "circular definitions",
 }
 
+_SAID = ("missing units", "missing comment", "unused")  # what a variable's own lines show
 _MOST = 10  # rows of a ranking
 _WIDE, _TALL = 200.0, 52.0  # of a small picture
 _MANY = 400  # findings of one rule that are listed
@@ -125,6 +126,7 @@ def page(doc: Documentation) -> str:
         shares=_shares(shown, doc),
         rules=_rules(doc),
         levels=[(level, sum(f.level == level for f in doc.findings)) for level in LEVELS],
+        said=_SAID,
         kind=lambda e: WORDS[e.kind][0],
         method=METHODS.get(doc.method, doc.method),
         equation=lambda parts: _equation(parts, anchors),
@@ -195,9 +197,7 @@ def _figures(doc: Documentation, shown: Sequence[Entry]) -> list[tuple[str, str]
     return found
 
 
-def _rankings(
-    doc: Documentation, shown: Sequence[Entry]
-) -> list[tuple[str, str, list[tuple[Entry, int]]]]:
+def _rankings(doc: Documentation, shown: Sequence[Entry]) -> list[tuple[str, str, list[tuple[Entry, int]]]]:
     """Variables that most others use, and equations with most inputs."""
     measures: list[tuple[str, str, Callable[[Entry], int]]] = [
         ("Used by most", "uses", lambda e: len(e.used_by)),
@@ -222,22 +222,32 @@ def _shares(shown: Sequence[Entry], doc: Documentation) -> list[Share]:
         Share("have a comment", sum(bool(e.comment) for e in shown), len(shown)),
     ]
     if constants:
-        found.append(Share("constants with a range", sum(e.limits is not None for e in constants), len(constants)))
+        found.append(
+            Share("constants with a range", sum(e.limits is not None for e in constants), len(constants))
+        )
     used = [e for e in shown if e.kind not in ("stock",) and not e.supplementary]
     if used:
-        found.append(Share("are used, or stocks, or marked as results", len(shown) - sum(not e.used_by for e in used), len(shown)))
+        found.append(
+            Share(
+                "are used, or stocks, or marked as results",
+                len(shown) - sum(not e.used_by for e in used),
+                len(shown),
+            )
+        )
     if doc.diagrams:
         found.append(Share("stand on a view", sum(bool(e.views) for e in shown), len(shown)))
     return found
 
 
-def _rules(doc: Documentation) -> list[tuple[str, str, list[object], int]]:
+def _rules(doc: Documentation) -> list[tuple[str, str, list[Finding], int]]:
     """Findings by level and rule: words, level, those that are listed, how many there are."""
     counts = Counter((f.level, f.rule) for f in doc.findings)
     order = {level: k for k, level in enumerate(LEVELS)}
     found = []
-    for (level, rule), n in sorted(counts.items(), key=lambda pair: (order[pair[0][0]], -pair[1], pair[0][1])):
-        listed: list[object] = [f for f in doc.findings if f.level == level and f.rule == rule][:_MANY]
+    for (level, rule), n in sorted(
+        counts.items(), key=lambda pair: (order[pair[0][0]], -pair[1], pair[0][1])
+    ):
+        listed = [f for f in doc.findings if f.level == level and f.rule == rule][:_MANY]
         found.append((RULES.get(rule, rule), str(level), listed, n))
     return found
 
