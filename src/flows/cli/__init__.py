@@ -5,7 +5,21 @@ commands share, ``numbers`` how numbers look. The other modules hold the command
 in the order in which ``flows --help`` lists them.
 """
 
-from flows.cli import check, claims, compare, diagrams, docs, levers, listing, project, report, run, study
+from flows.cli import (
+    check,
+    claims,
+    compare,
+    diagrams,
+    docs,
+    edits,
+    levers,
+    listing,
+    project,
+    report,
+    run,
+    study,
+    versions,
+)
 from flows.cli.app import app, main
 
 __all__ = ["app", "main"]
@@ -22,6 +36,8 @@ for _command in (
     listing.list_,
     check.conform,
     check.check,
+    edits.set_,
+    versions.diff,
     diagrams.draw,
     diagrams.layout,
     docs.docs,

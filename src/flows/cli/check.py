@@ -78,7 +78,7 @@ def check(
         found += findings
         for finding in findings:
             if finding.level != "note" or not quiet:
-                _print_check(finding)
+                print_finding(finding)
         counts = {level: sum(f.level == level for f in findings) for level in LEVELS}
         print(f"{file}: " + ", ".join(f"{n} {level}{'s' * (n != 1)}" for level, n in counts.items()))
     if as_json is not None:
@@ -87,7 +87,7 @@ def check(
     return USER if any(f.level in bad for f in found) else FINE
 
 
-def _print_check(finding: Remark) -> None:
+def print_finding(finding: Remark) -> None:
     """Print what a check found: place, sentence, line with caret, remedy."""
     rule = f" [{finding.rule}]"
     about = f" {finding.variable}:" if finding.variable else ""

@@ -15,7 +15,7 @@ __all__ = ["LEVELS", "Finding", "Level", "inspect"]
 
 
 @deep
-def inspect(path: str | Path, *, run: bool = True) -> tuple[Finding, ...]:
+def inspect(path: str | Path, *, run: bool = True, text: str | None = None) -> tuple[Finding, ...]:
     """Check a Vensim model file, everything at once.
 
     Parameters
@@ -24,6 +24,8 @@ def inspect(path: str | Path, *, run: bool = True) -> tuple[Finding, ...]:
         An ``.mdl`` file. A ``clouds.toml`` beside it names the flows that come from and go to clouds.
     run : bool
         Whether to run the model, for what shows in numbers only: arguments that leave a lookup, values out of range.
+    text : str, optional
+        What to check in place of what the file holds now; files beside it are read all the same.
 
     Returns
     -------
@@ -44,7 +46,7 @@ def inspect(path: str | Path, *, run: bool = True) -> tuple[Finding, ...]:
     """
     unreadable: list[Unreadable] = []
     errors: list[ModelError] = []
-    source = parse(read_text(path), str(Path(path)), unreadable=unreadable)
+    source = parse(read_text(path) if text is None else text, str(Path(path)), unreadable=unreadable)
     places = Places(source)
     unread = names.unread_names(source, unreadable)
     found = list(names.syntax(places, unreadable))

@@ -31,7 +31,7 @@ from flows.vensim.sides import Side, Splice, laid_out
 from flows.vensim.spell import number_text, wrapped
 from flows.vensim.tree import Apply, Array, Definition, ModelText, Node, Num, Points, bare
 
-__all__ = ["Value", "edit"]
+__all__ = ["Value", "edit", "value_of"]
 
 Value = float | str | ArrayLike
 """A number, the text of an equation, a list of numbers, or the points of a lookup."""
@@ -104,6 +104,35 @@ def edit(
         new = new[: splice.start] + splice.text + new[splice.end :]
     plan.check(parse(new, path))
     return _spliced(data, text, splices, encoding, mark, path)
+
+
+def value_of(text: str) -> Value:
+    """Read a value as typed: a number, numbers, points in parentheses, or else the text of an equation.
+
+    Examples
+    --------
+    >>> value_of("3"), value_of("1, 2; 3, 4;"), value_of("(0,1), (2,3)"), value_of("a + b")
+    (3.0, [[1.0, 2.0], [3.0, 4.0]], [(0.0, 1.0), (2.0, 3.0)], 'a + b')
+    """
+    text = text.strip()
+    for typed in (text, f"({text})"):
+        reader = Reader(Source("", typed), without_comments(typed), 0)
+        try:
+            if reader.at_symbol("("):
+                points = reader.points(reader.take().at)
+                paired = "(" in typed[1:] and not typed[1:].lstrip().startswith("[")
+                if reader.token.kind == "end" and paired:
+                    return list(zip(points.x, points.y, strict=True))
+                continue
+            array = reader.array()
+            if array is not None:
+                return [list(row) for row in array.rows] if len(array.rows) > 1 else list(array.rows[0])
+            value = reader.number("a number")
+            if reader.token.kind == "end":
+                return value
+        except ModelError:
+            continue
+    return text
 
 
 def _spliced(data: bytes, text: str, splices: Sequence[Splice], encoding: str, mark: int, path: str) -> bytes:

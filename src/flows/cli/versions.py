@@ -1,0 +1,223 @@
+"""``flows diff`` and ``flows watch``: a model file from one version to the next."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from flows.cli.numbers import number_text, signed_text
+from flows.cli.options import OUTPUTS, Out, Until, folder_name, is_familiar, read_until
+from flows.cli.terminal import (
+    has_older,
+    make_console,
+    make_table,
+    say,
+    say_written,
+    working_on,
+    write_json,
+)
+
+if TYPE_CHECKING:
+    from flows.model.model import Model
+    from flows.versions.behaviour import Behaviour
+    from flows.versions.equations import Change, Difference
+
+_HEADS = {
+    "added": "Added",
+    "removed": "Removed",
+    "renamed": "Renamed",
+    "equation": "Equations changed",
+    "number": "Numbers changed",
+    "range": "Subscript ranges changed",
+    "setting": "Settings changed",
+    "units": "Units changed",
+    "limits": "Ranges beside the units changed",
+    "comment": "Comments changed",
+    "group": "Moved to another group",
+    "rearranged": "The same maths, written differently",
+}
+_ROWS = 15  # of the table of what moved
+_LINES = 40  # of each kind of change
+_WIDE = 160  # letters of an equation
+
+
+def diff(
+    old: Annotated[
+        str, typer.Argument(metavar="OLD", help="A model file, or REVISION:path.", show_default=False)
+    ],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The same, later.", show_default=False)],
+    run: Annotated[bool, typer.Option("--run/--no-run", help="Whether to run both versions.")] = True,
+    until: Until = None,
+    as_json: Annotated[
+        Path | None,
+        typer.Option("--json", metavar="FILE", help="Write all differences as JSON too.", show_default=False),
+    ] = None,
+    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Whether to draw.")] = True,
+    full: Annotated[bool, typer.Option("--full", help="Leave nothing out of long lists.")] = False,
+    out: Out = None,
+) -> None:
+    """Compare two versions of a model: equations as maths, numbers, units, and what all of it does to behaviour.
+
+    OLD and NEW are files, or revisions such as HEAD~1:models/migration.mdl, read with the files beside them. Layout and
+    order of terms don't count; renamed variables are recognised. Outcomes are those of an outcomes.toml beside the
+    files; of a model without, all variables are compared.
+    """
+    from flows import provenance
+    from flows.compare import CAVEAT
+    from flows.versions.behaviour import write
+    from flows.versions.equations import differences
+    from flows.versions.source import opened
+
+    with opened([old, new]) as (before, after):
+        found = differences(before.text, after.text)
+        print_difference(found, full=full)
+        told: dict[str, Any] = {"old": old, "new": new, "sketch": found.sketch, "layout": found.layout}
+        told |= {"renamed": dict(found.renamed), "changes": [asdict(c) for c in found.changes]}
+        if run and found.acts:
+            models = before.model(), after.model()
+            with working_on("Running both versions"):
+                moved = _run_both(models, found, until)
+            _print_moved(moved)
+            if outcomes_beside(models[1]):
+                say(CAVEAT)
+            told |= {"compared": moved.compared, "moved": [asdict(m) for m in moved.moved]}
+            folder = out or OUTPUTS / folder_name(f"diff-{_stem(old)}-{_stem(new)}")
+            older = has_older(folder)
+            with provenance.results_folder(folder, inputs=[before.path, after.path]) as place:
+                write(moved, place, title=f"{old} → {new}", figures=figures)
+                text = json.dumps(_finite(told), indent=2, ensure_ascii=False)
+                provenance.atomic_write(place / "diff.json", text + "\n")
+            say_written(folder, older)
+        elif run:
+            print("Nothing that acts on a run differs.")
+        if as_json is not None:
+            write_json(as_json, _finite(told))
+
+
+def _stem(name: str) -> str:
+    revision, colon, path = name.rpartition(":")
+    return f"{revision}-{Path(path).stem}" if colon and len(revision) > 1 else Path(name).stem
+
+
+def _finite(value: Any) -> Any:
+    """Put null in the place of numbers that JSON lacks."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(v) for v in value]
+    return None if isinstance(value, float) and value - value != 0 else value
+
+
+def _run_both(models: tuple[Model, Model], found: Difference, until: str | None) -> Behaviour:
+    from flows.versions.behaviour import behaviour, run_of
+
+    outcomes = [outcomes_beside(m) for m in models]
+    if not all(outcomes):
+        outcomes = [(), ()]
+    runs = [run_of(m, o, until=read_until(until, m)) for m, o in zip(models, outcomes, strict=True)]
+    return behaviour(runs[0], runs[1], renamed=found.renamed)
+
+
+def outcomes_beside(model: Model) -> tuple[Any, ...]:
+    """Outcomes of a file beside the model, of the shipped one where the model has most of them, or none."""
+    from flows.compare import outcomes_of
+
+    beside = model.path.with_name("outcomes.toml")
+    if beside.is_file():
+        return outcomes_of(model, beside)
+    return outcomes_of(model) if is_familiar(model) else ()
+
+
+# Words --------------------------------------------------------------------------------------------
+
+
+def print_difference(found: Difference, *, full: bool = False) -> None:
+    """Print differences by kind; without `full`, long lists and equations are cut."""
+    from flows.versions.equations import KINDS
+
+    for kind in KINDS:
+        changes = found.of(kind)
+        if not changes:
+            continue
+        print(f"{_HEADS[kind]} ({len(changes)})")
+        shown = changes if full else changes[:_LINES]
+        if kind == "number":
+            _print_numbers(shown)
+        else:
+            for change in shown:
+                _print_change(change, full=full)
+        if len(shown) < len(changes):
+            print(f"  … and {len(changes) - len(shown)} more (--full)")
+        print()
+    if not found.changes:
+        words = "Layout and words only differ." if found.layout else "No equation differs."
+        print(words + (" Diagrams do." if found.sketch else ""))
+    elif found.sketch:
+        print("Diagrams differ too.")
+
+
+def _print_numbers(changes: Sequence[Change]) -> None:
+    table = make_table("number", ">old", ">new", ">change")
+    for c in changes:
+        table.add_row(
+            c.name,
+            c.old or "none",
+            c.new or "none",
+            "" if c.percent is None else f"{signed_text(c.percent)} %",
+        )
+    make_console().print(table)
+
+
+def _print_change(change: Change, *, full: bool) -> None:
+    place = f"  (line {change.line})" if change.line else ""
+
+    def short(text: str) -> str:
+        return text if full or len(text) <= _WIDE else textwrap.shorten(text, _WIDE, placeholder=" …")
+
+    match change.kind:
+        case "added":
+            print(f"  + {short(change.new)}{place}")
+        case "removed":
+            print(f"  - {short(change.old)}")
+        case "renamed":
+            print(f"  {change.old} → {change.new}{place}")
+        case "comment":
+            print(f"  {change.name}{place}")
+            if full:
+                print(f"    - {change.old}\n    + {change.new}")
+        case "units" | "limits" | "group" | "setting":
+            print(f"  {change.name}: {change.old or 'none'} → {change.new or 'none'}{place}")
+        case _:
+            print(f"  {change.name}{place}")
+            if change.old:
+                print(f"    - {short(change.old)}")
+            if change.new:
+                print(f"    + {short(change.new)}")
+            if change.part:
+                print(f"      {short(change.part[0])}  →  {short(change.part[1])}")
+
+
+def _print_moved(found: Behaviour) -> None:
+    if not found.moved:
+        say(f"Nothing moved: {found.compared} outcomes are the same.")
+        return
+    last = float(found.courses["time"].values[-1])
+    title = f"What moved most, of {len(found.moved)} (of {found.compared} compared); values at time {last:g}"
+    table = make_table(
+        "outcome", "unit", ">old", ">new", ">change", ">largest difference", ">of its size", title=title
+    )
+    for m in found.moved[:_ROWS]:
+        percent = "" if m.percent is None else f"{signed_text(m.percent)} %"
+        share = f"{100 * m.share:.2g} %" if m.share == m.share and m.share < 1e6 else "no number"
+        table.add_row(
+            m.name, m.unit, number_text(m.old), number_text(m.new), percent, number_text(m.difference), share
+        )
+    make_console().print(table)
+    if len(found.moved) > _ROWS:
+        print(f"… and {len(found.moved) - _ROWS} more in moved.csv")

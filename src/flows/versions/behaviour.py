@@ -1,0 +1,224 @@
+"""What a new version does to behaviour: both run, and what moved, the largest first."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from flows.compare import outcome_values
+from flows.ensemble import simulate
+from flows.inputs import Outcome
+from flows.model.model import Model
+from flows.references import fold
+
+__all__ = ["OLD", "Behaviour", "Moved", "behaviour", "run_of", "write"]
+
+OLD, NEW = "old", "new"
+ROUNDING = 1e-9
+"""Share of a variable's size below which a difference is rounding (the equality of the fixed formats)."""
+
+_DRAWN = 6
+_KEPT = 200  # courses in the table of courses
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """An outcome, or an element of a variable, that moved.
+
+    Attributes
+    ----------
+    name : str
+        Text form in the new version.
+    unit : str
+    old, new : float
+        At the last time that both versions have.
+    percent : float or None
+        Of `old`, where it isn't zero.
+    difference : float
+        The largest over time, new minus old.
+    at : float
+        Model time of that.
+    share : float
+        Its size beside the largest size of the old course (of the new one where the old is zero): what the list is
+        sorted by.
+    """
+
+    name: str
+    unit: str
+    old: float
+    new: float
+    percent: float | None
+    difference: float
+    at: float
+    share: float
+
+
+@dataclass(frozen=True, eq=False)
+class Behaviour:
+    """What moved from one version to the other.
+
+    Attributes
+    ----------
+    moved : tuple of Moved
+        The largest first.
+    compared : int
+        How many outcomes, or elements of variables, both versions have.
+    courses : xarray.Dataset
+        What moved, over (``scenario``, ``time``), the scenarios being ``old`` and ``new``.
+    """
+
+    moved: tuple[Moved, ...]
+    compared: int
+    courses: xr.Dataset
+
+
+def run_of(model: Model, outcomes: Sequence[Outcome] = (), *, until: float | str | None = None) -> xr.Dataset:
+    """Run a model once, for its outcomes, saved month by month, or for all its variables.
+
+    Parameters
+    ----------
+    model : flows.Model
+    outcomes : sequence of Outcome
+        Empty for all variables, saved as the model says.
+    until : float or str, optional
+        Last model time or month.
+
+    Returns
+    -------
+    xarray.Dataset
+        Outcomes by name, or variables.
+    """
+    if not outcomes:
+        return simulate(model, until=until)
+    wanted = list(dict.fromkeys(r.key for o in outcomes for r in o.references))
+    return outcome_values(outcomes, simulate(model, outcomes=wanted, save_every=1, until=until))
+
+
+def behaviour(old: xr.Dataset, new: xr.Dataset, *, renamed: Mapping[str, str] | None = None) -> Behaviour:
+    """Compare runs of two versions.
+
+    Parameters
+    ----------
+    old, new : xarray.Dataset
+        As `run_of` returns them.
+    renamed : mapping of str to str, optional
+        Old folded names → new ones, of variables and elements.
+
+    Returns
+    -------
+    Behaviour
+        Over the times that both have; between saved times the old course is read on the line.
+    """
+    names = renamed or {}
+    times = new["time"].values
+    both = (times >= old["time"].values[0] - 1e-9) & (times <= old["time"].values[-1] + 1e-9)
+    times = times[both]
+    before = {
+        (names.get(fold(n), fold(n)), tuple(names.get(fold(e), fold(e)) for e in place)): values
+        for n, place, values, _ in _courses(old)
+    }
+    rows: list[tuple[Moved, NDArray[np.float64], NDArray[np.float64]]] = []
+    compared = 0
+    for name, place, values, unit in _courses(new):
+        was = before.get((fold(name), tuple(map(fold, place))))
+        if was is None:
+            continue
+        compared += 1
+        a, b = _on(times, old["time"].values, was), _on(times, new["time"].values, values)
+        moved = _moved(name, place, unit, times, a, b)
+        if moved is not None:
+            rows.append((moved, a, b))
+    rows.sort(key=lambda r: (-r[0].share, r[0].name))
+    coords: dict[str, Any] = {"scenario": [OLD, NEW], "time": times}
+    if "date" in new.coords:
+        coords["date"] = ("time", new["date"].values[both])
+    courses = xr.Dataset(coords=coords)
+    for row, a, b in rows[:_KEPT]:
+        courses[row.name] = (("scenario", "time"), np.stack([a, b]), {"units": row.unit, "title": row.name})
+    return Behaviour(tuple(r for r, _, _ in rows), compared, courses)
+
+
+def _courses(dataset: xr.Dataset) -> Iterator[tuple[str, tuple[str, ...], NDArray[np.float64], str]]:
+    """Name, elements, values and unit of each course; a constant is a course of one value."""
+    for name in dataset:
+        array = dataset[name]
+        if "x" in array.dims or array.dtype.kind not in "fiub":
+            continue
+        dims = [d for d in array.dims if d not in ("time", "scenario", "draw")]
+        values = array.transpose(*dims, ...).values.astype(float)
+        labels = [[str(v) for v in array[d].values] for d in dims]
+        unit = str(array.attrs.get("units", ""))
+        for place in np.ndindex(*(len(label) for label in labels)):
+            elements = tuple(label[k] for label, k in zip(labels, place, strict=True))
+            yield str(name), elements, np.atleast_1d(values[place]), unit
+
+
+def _on(
+    times: NDArray[np.float64], own: NDArray[np.float64], values: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    if len(values) == 1:
+        return np.full(len(times), values[0])
+    if len(own) == len(times) and np.array_equal(own, times):
+        return values
+    return np.interp(times, own, values)
+
+
+def _moved(
+    name: str,
+    place: tuple[str, ...],
+    unit: str,
+    times: NDArray[np.float64],
+    old: NDArray[np.float64],
+    new: NDArray[np.float64],
+) -> Moved | None:
+    with np.errstate(invalid="ignore"):
+        difference = np.where(np.isnan(old) & np.isnan(new), 0.0, new - old)
+        size = np.nanmax(np.abs(old), initial=0.0) or np.nanmax(np.abs(new), initial=0.0)
+    lost = np.isnan(difference)
+    if not lost.any() and np.abs(difference).max(initial=0.0) <= ROUNDING * size:
+        return None
+    at = int(np.argmax(np.where(lost, np.inf, np.abs(difference))))
+    share = float("inf") if lost.any() else float(abs(difference[at]) / size)
+    first, last = float(old[-1]), float(new[-1])
+    percent = 100 * (last - first) / abs(first) if first and np.isfinite(last) else None
+    form = f"{name}[{','.join(place)}]" if place else name
+    return Moved(form, unit, first, last, percent, float(difference[at]), float(times[at]), share)
+
+
+def write(found: Behaviour, folder: Path, *, title: str, source: str = "", figures: bool = True) -> None:
+    """Write what moved: ``moved.csv``, ``courses.csv`` and a figure of the most moved.
+
+    Parameters
+    ----------
+    found : Behaviour
+    folder : Path
+        An existing folder.
+    title, source : str
+        Above and below the figure.
+    figures : bool
+        Whether to draw.
+    """
+    from flows.report.results import save_csv, save_numbers
+
+    save_csv(
+        pd.DataFrame([asdict(m) for m in found.moved], columns=list(Moved.__slots__)), folder / "moved.csv"
+    )
+    if not found.moved:
+        return
+    table = found.courses.to_dataframe().reset_index()
+    save_numbers(table, folder / "courses.csv")
+    if not figures:
+        return
+    from flows.report.figures import comparison, save
+
+    drawn = [m.name for m in found.moved if np.isfinite(m.share)][:_DRAWN]
+    if drawn:
+        figure = comparison(found.courses, drawn, baseline=OLD, title=title, source=source)
+        save(figure, folder / "moved", formats=("png",))

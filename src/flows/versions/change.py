@@ -1,0 +1,156 @@
+"""Settings written into a model file: read back, checked, and only then in its place."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from flows.errors import InputError, ModelError, ResultError
+from flows.inspection import Finding, inspect
+from flows.provenance import atomic_write
+from flows.references import fold
+from flows.vensim.edit import Value, edit, value_of
+from flows.vensim.parse import decoded, parse
+from flows.versions.equations import Difference, differences
+
+__all__ = ["Changed", "change", "parse_change", "write"]
+
+_LEFT = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*"|[^="\[])+(?:\[[^\]]*\])?\s*')
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A model file after its changes, not yet written.
+
+    Attributes
+    ----------
+    path : Path
+        The file that was read.
+    before, after : bytes
+        Its content then and now.
+    difference : Difference
+        What differs.
+    findings : tuple of Finding
+        Warnings of `flows.inspection.inspect` that the old file doesn't give.
+    """
+
+    path: Path
+    before: bytes
+    after: bytes
+    difference: Difference
+    findings: tuple[Finding, ...]
+
+
+def parse_change(text: str, *, where: str = "") -> tuple[str, Value]:
+    """Read ``name=value`` with a number, numbers, points or an equation after the sign.
+
+    Examples
+    --------
+    >>> parse_change("filing delay = 3"), parse_change("rate=a / 2"), parse_change("share=1, 2")
+    (('filing delay', 3.0), ('rate', 'a / 2'), ('share', [1.0, 2.0]))
+    """
+    match = _LEFT.match(text)
+    if match is None or text[match.end() : match.end() + 1] != "=":
+        raise InputError(
+            "no equals sign",
+            where=where or f"'{text}'",
+            expected="name=value",
+            remedy="Write 'filing delay=3'",
+        )
+    right = text[match.end() + 1 :].strip()
+    if not right:
+        raise InputError("nothing stands after the equals sign", where=where or f"'{text}'")
+    return match[0].strip(), value_of(right)
+
+
+def change(path: str | Path, settings: Iterable[str], *, comments: Iterable[str] = ()) -> Changed:
+    """Work out a model file with other equations, and check it.
+
+    Parameters
+    ----------
+    path : str or path
+        A model file. It isn't written to.
+    settings : iterable of str
+        Each ``name=value`` or ``name[Element]=value``, as `flows.vensim.edit.edit` takes them.
+    comments : iterable of str
+        Each ``name=text``.
+
+    Raises
+    ------
+    InputError
+        If a setting names nothing in the file, or its value can't stand there.
+    ModelError
+        If the file has an error that it didn't have before: an undefined name, a circle …
+    """
+    path = Path(path)
+    old = _bytes(path)
+    changes: dict[str, Value] = {}
+    for text in settings:
+        name, value = parse_change(text)
+        if name in changes:
+            raise InputError(f'"{name}" is set twice', where=f"'{text}'", remedy="Remove one of them")
+        changes[name] = value
+    notes = {}
+    for text in comments:
+        name, sign, comment = text.partition("=")
+        if not sign:
+            raise InputError("no equals sign", where=f"--comment '{text}'", expected="name=text")
+        notes[name.strip()] = comment
+    new = edit(old, changes, comments=notes, path=str(path))
+    before, after = decoded(old)[0], decoded(new)[0]
+    difference = differences(parse(before, str(path)), parse(after, str(path)))
+    findings: list[Finding] = []
+    if difference.changes:
+        known = {_said(f) for f in inspect(path, run=False, text=before)}
+        findings = [f for f in inspect(path, run=False, text=after) if _said(f) not in known]
+    errors = [f for f in findings if f.level == "error"]
+    if errors:
+        first = errors[0]
+        raise ModelError(
+            f"{first.what}, so nothing was written",
+            where=_setting_of(changes, first.variable) or first.where,
+            found=first.found,
+            expected=first.expected,
+            remedy=first.remedy,
+        )
+    return Changed(path, old, new, difference, tuple(f for f in findings if f.level == "warning"))
+
+
+def write(changed: Changed, out: str | Path | None = None) -> Path:
+    """Put a changed file in the place of the old one, or elsewhere; whole or not at all.
+
+    Raises
+    ------
+    ResultError
+        If the file was saved by another program since it was read, or can't be written.
+    """
+    target = Path(out) if out is not None else changed.path.resolve()
+    if out is None and _bytes(changed.path) != changed.before:
+        raise ResultError(
+            "the file was saved by another program in the meantime, so nothing was written",
+            where=str(changed.path),
+            remedy="Run the command again",
+        )
+    return atomic_write(target, changed.after)
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError("there is no such model file", where=str(path)) from None
+    except OSError as error:
+        raise ModelError(f"the model file can't be read ({error.strerror})", where=str(path)) from None
+
+
+def _said(finding: Finding) -> tuple[str, ...]:
+    return (finding.rule, finding.variable, finding.what, finding.found)
+
+
+def _setting_of(changes: dict[str, Value], variable: str) -> str:
+    for name in changes:
+        if variable and fold(name.partition("[")[0]) == fold(variable):
+            return f'"{name}"'
+    return ""

@@ -1,0 +1,200 @@
+"""Versions of a model: a file, or ``REVISION:path`` of a git repository with the files beside it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from flows.errors import InputError, ModelError
+from flows.model.model import Model
+from flows.vensim.lower import lower
+from flows.vensim.parse import decoded, parse, read_text
+from flows.vensim.tree import ModelText
+
+__all__ = ["Version", "opened"]
+
+_MOST_BYTES = 256_000_000  # of the files beside a model that are taken out of a revision
+_FILE_NAMES = re.compile(r"'\??([^'\r\n]*\.(?:xlsx?|xlsm|csv|tab|dat|txt))'", re.IGNORECASE)
+_SETTING_FILES = re.compile(r"[\r\n](?:1|13|30):(?:\?[^=\r\n]*=)?([^\r\n]+)")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One version of a model.
+
+    Attributes
+    ----------
+    label : str
+        As typed.
+    path : Path
+        Where the file lies; of a revision, in a temporary folder.
+    text : ModelText
+        Its syntax tree.
+    """
+
+    label: str
+    path: Path
+    text: ModelText
+
+    def model(self) -> Model:
+        """Lower the tree.
+
+        Raises
+        ------
+        ModelError
+            If the model is wrong; the message names the version as typed.
+        """
+        with _labelled(self.path, self.label):
+            return lower(self.text)
+
+
+@contextlib.contextmanager
+def opened(names: Sequence[str], *, cwd: Path | None = None) -> Iterator[tuple[Version, ...]]:
+    """Open versions of a model; what a revision needs is taken out of the repository for as long as the block lasts.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Each a path, or ``REVISION:path`` with the path from the root of the repository or from the working folder.
+    cwd : Path, optional
+        In place of the working folder.
+
+    Yields
+    ------
+    tuple of Version
+
+    Raises
+    ------
+    InputError
+        If there is no such revision, or no such file in it.
+    ModelError
+        If a file can't be read as a model.
+    """
+    here = Path.cwd() if cwd is None else cwd
+    with contextlib.ExitStack() as stack:
+        found = []
+        for name in names:
+            path = here / name
+            if not path.exists() and ":" in name:
+                folder = Path(tempfile.mkdtemp(prefix="flows-revision-"))
+                stack.callback(shutil.rmtree, folder, ignore_errors=True)
+                path = _taken_out(name, here, folder)
+            text = read_text(path if path != here / name else Path(name) if cwd is None else path)
+            with _labelled(path, name):
+                found.append(Version(name, path, parse(text, str(path))))
+        yield tuple(found)
+
+
+@contextlib.contextmanager
+def _labelled(path: Path, label: str) -> Iterator[None]:
+    """Name a version in messages as it was typed."""
+    try:
+        yield
+    except ModelError as error:
+        where = error.where.replace(str(path), label)
+        raise type(error)(
+            error.what, where=where, found=error.found, expected=error.expected, remedy=error.remedy
+        ) from None
+
+
+def _git(arguments: Sequence[str], cwd: Path, *, given: bytes | None = None) -> bytes:
+    """What git prints; its own words where it refuses."""
+    if shutil.which("git") is None:
+        raise InputError("git isn't installed, so no revision can be read", where=arguments[-1])
+    done = subprocess.run(["git", *arguments], cwd=cwd, input=given, capture_output=True, check=False)
+    if done.returncode:
+        words = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        raise InputError("git can't read this", where=arguments[-1], found=words[-1] if words else "nothing")
+    return done.stdout
+
+
+def _taken_out(name: str, here: Path, folder: Path) -> Path:
+    """Take a model and what it may need out of a revision; returns where the model lies."""
+    revision, _, inside = name.partition(":")
+    if not revision or revision.startswith("-"):
+        raise InputError(
+            "no such file, and no revision of one",
+            where=name,
+            expected="a path, or REVISION:path such as HEAD~1:models/migration.mdl",
+        )
+    try:
+        root = Path(_git(["rev-parse", "--show-toplevel"], here).decode().strip())
+        commit = _git(["rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], here).decode().strip()
+    except InputError:
+        raise InputError(
+            f'there is no file "{name}", and no revision "{revision}" in this repository',
+            where=name,
+            expected="a path, or REVISION:path such as HEAD~1:models/migration.mdl",
+        ) from None
+    at = PurePosixPath(inside.replace("\\", "/"))
+    inner = PurePosixPath(*here.resolve().relative_to(root.resolve()).parts) / at
+    files = _listed(commit, root, "")
+    path = next((p for p in (at, inner) if str(p) in files), None)
+    if path is None:
+        known = [p for p in files if p.endswith(".mdl")]
+        raise InputError(
+            f"revision {revision} has no such file",
+            where=name,
+            expected=("one of " + ", ".join(known[:6])) if known else "a model file",
+        )
+    parent = "" if str(path.parent) == "." else f"{path.parent}/"
+    beside = [p for p in files if p.startswith(parent)]
+    if sum(files[p][1] for p in beside) > _MOST_BYTES:
+        beside = [p for p in beside if "/" not in p[len(parent) :]]
+    _write(commit, root, folder, {str(path): files[str(path)][0]})
+    target = folder / path
+    needed = _named(decoded(target.read_bytes())[0], path)
+    _write(
+        commit, root, folder, {p: files[p][0] for p in {*beside, *needed} if p in files and p != str(path)}
+    )
+    return target
+
+
+def _listed(commit: str, root: Path, under: str) -> dict[str, tuple[str, int]]:
+    """Files of a commit: path → object and size."""
+    found = {}
+    for line in _git(["ls-tree", "-r", "-l", "-z", commit, *([under] if under else [])], root).split(b"\0"):
+        head, tab, name = line.partition(b"\t")
+        fields = head.split()
+        if tab and fields[1] == b"blob" and fields[0] != b"120000":
+            found[name.decode("utf-8", "surrogateescape")] = (fields[2].decode(), int(fields[3]))
+    return found
+
+
+def _named(text: str, path: PurePosixPath) -> set[str]:
+    """Files outside the model's folder that its equations and settings name, from the root of the repository."""
+    names = {m[1] for m in _FILE_NAMES.finditer(text)}
+    for match in _SETTING_FILES.finditer(text):
+        names.update(part.strip() for part in match[1].split(","))
+    found = set()
+    for name in names:
+        parts: list[str] = list(path.parent.parts)
+        for part in name.replace("\\", "/").split("/"):
+            if part == ".." and parts:
+                parts.pop()
+            elif part not in ("", "."):
+                parts.append(part)
+        found.add("/".join(parts))
+    return found
+
+
+def _write(commit: str, root: Path, folder: Path, objects: dict[str, str]) -> None:
+    """Write files of a commit into a folder."""
+    if not objects:
+        return
+    names = list(objects)
+    told = _git(["cat-file", "--batch"], root, given="\n".join(objects[n] for n in names).encode() + b"\n")
+    at = 0
+    for name in names:
+        head_end = told.index(b"\n", at)
+        size = int(told[at:head_end].split()[2])
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(told[head_end + 1 : head_end + 1 + size])
+        at = head_end + 1 + size + 1

@@ -1,0 +1,173 @@
+"""The commands `flows set` and `flows diff`."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+from tests.versions.test_equations import OLD
+
+from flows import cli
+
+
+@pytest.fixture
+def model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "model.mdl"
+    path.write_bytes(OLD.replace("\n", "\r\n").encode())
+    return path
+
+
+def test_set_changes_the_equations_named(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = model.read_bytes()
+    settings = [
+        "stay=6",
+        "base rate[South]=7",
+        "TIME STEP = 0.5",
+        "total=SUM(Waiting[place!]) / 2",
+        "curve=(0,0),(1,2),(2,4)",
+    ]
+    assert cli.main(["set", "model.mdl", *settings, "--comment", "pull=What pulls."]) == 0
+    told = capsys.readouterr().out
+    assert "base rate[South]" in told and "stay" in told
+    expected = before.replace(b"stay = 4", b"stay = 6").replace(b"= 1, 2 ", b"= 1, 7 ")
+    expected = expected.replace(b"TIME STEP = 1", b"TIME STEP = 0.5").replace(b"~ Pull.", b"~ What pulls.")
+    expected = expected.replace(b"= SUM(Waiting[place!])", b"= SUM(Waiting[place!]) / 2").replace(
+        b"(1,1)", b"(1,2)"
+    )
+    assert model.read_bytes() == expected
+
+
+def test_set_elsewhere(model: Path) -> None:
+    before = model.read_bytes()
+    assert cli.main(["set", "model.mdl", "stay=6", "--out", "other.mdl"]) == 0
+    assert model.read_bytes() == before
+    assert Path("other.mdl").read_bytes() == before.replace(b"stay = 4", b"stay = 6")
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("sty=6", 'Did you mean "stay"'),
+        ("stay=sty + 1", "so nothing was written"),
+        ("pull=arrivals[North]", "so nothing was written"),  # a circle
+        ("stay=1 +", "can't read the equation"),
+        ("stay", "no equals sign"),
+        ("stay=", "nothing stands after"),
+        ("base rate[East]=1", "no equation defines this element"),
+        ("Waiting=5 people", "can't read the equation"),
+    ],
+)
+def test_set_refuses_and_writes_nothing(
+    model: Path, setting: str, words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before, stamp = model.read_bytes(), model.stat().st_mtime_ns
+    assert cli.main(["set", "model.mdl", setting]) == 1
+    assert words in capsys.readouterr().err
+    assert model.read_bytes() == before and model.stat().st_mtime_ns == stamp
+    assert [p.name for p in model.parent.iterdir()] == ["model.mdl"]
+
+
+def test_set_warns_of_units(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["set", "model.mdl", "total=SUM(Waiting[place!]) / stay"]) == 0
+    assert "warning: total" in capsys.readouterr().out
+
+
+def test_set_leaves_a_file_that_was_saved_in_the_meantime(model: Path) -> None:
+    from flows.errors import ResultError
+    from flows.versions.change import change, write
+
+    changed = change(model, ["stay=6"])
+    model.write_bytes(model.read_bytes() + b"\r\n")
+    with pytest.raises(ResultError, match="another program"):
+        write(changed)
+
+
+def test_set_without_a_change_leaves_the_file(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    stamp = model.stat().st_mtime_ns
+    assert cli.main(["set", "model.mdl", "stay=4"]) == 0
+    assert "already" in capsys.readouterr().out and model.stat().st_mtime_ns == stamp
+
+
+def test_diff_of_files(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = OLD.replace("stay = 4", "stay = 8").replace("base rate", "first rate")
+    Path("new.mdl").write_text(text, encoding="utf-8")
+    assert cli.main(["diff", "model.mdl", "new.mdl", "--json", "d.json", "--out", "out"]) == 0
+    told = capsys.readouterr().out
+    assert "base rate → first rate" in told and "+100 %" in told and "What moved most" in told
+    found = json.loads(Path("d.json").read_text(encoding="utf-8"))
+    assert found["renamed"] == {"base rate": "first rate"}
+    with open("out/moved.csv", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    by_name = {r["name"]: r for r in rows}
+    assert set(by_name) == {
+        "stay", "total", "Waiting[North]", "Waiting[South]", "leaving[North]", "leaving[South]"
+    }  # fmt: skip
+    shares = [float(r["share"]) for r in rows]
+    assert shares == sorted(shares, reverse=True) and shares[0] == 1.0
+    assert Path("out/moved.png").stat().st_size > 1000 and Path("out/courses.csv").is_file()
+    first = next(r for r in rows if r["name"] == "Waiting[North]")
+    assert found["moved"][rows.index(first)]["new"] == pytest.approx(float(first["new"]))
+    # 10 people at the start, 2 arrive a month, a quarter and an eighth of those there leave.
+    assert float(first["old"]) == pytest.approx(8 + 2 * 0.75**10)
+    assert float(first["new"]) == pytest.approx(16 - 6 * 0.875**10)
+
+
+def test_diff_without_a_run(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("new.mdl").write_text(OLD.replace("stay = 4", "stay = 8"), encoding="utf-8")
+    assert cli.main(["diff", "model.mdl", "new.mdl", "--no-run"]) == 0
+    assert "What moved" not in capsys.readouterr().out and not Path("outputs").exists()
+
+
+def test_diff_of_what_cannot_act_runs_nothing(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("new.mdl").write_text(OLD.replace("*View 1", "*View 2"), encoding="utf-8")
+    assert cli.main(["diff", "model.mdl", "new.mdl"]) == 0
+    told = capsys.readouterr().out
+    assert "No equation differs. Diagrams do." in told and "Nothing that acts" in told
+
+
+def git(*arguments: str) -> None:
+    head = ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run([*head, *arguments], check=True, capture_output=True)
+
+
+def test_diff_of_revisions_with_their_own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("deep/models").mkdir(parents=True)
+    Path("deep/data").mkdir()
+    path, data = Path("deep/models/m.mdl"), Path("deep/data/series.tab")
+    text = OLD.replace("pull = 2 ~ Dmnl", "pull ~ Dmnl") + "13:../data/series.tab\n"
+    path.write_text(text, encoding="utf-8")
+    data.write_text("Time\t0\t10\npull\t2\t2\n", encoding="utf-8")
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "first")
+    data.write_text("Time\t0\t10\npull\t3\t3\n", encoding="utf-8")
+    path.write_text(text.replace("stay = 4", "stay = 5"), encoding="utf-8")
+    assert (
+        cli.main(["diff", "HEAD:deep/models/m.mdl", "deep/models/m.mdl", "--json", "d.json", "--no-figures"])
+        == 0
+    )
+    moved = {m["name"]: m for m in json.loads(Path("d.json").read_text(encoding="utf-8"))["moved"]}
+    assert (moved["pull"]["old"], moved["pull"]["new"]) == (2, 3)
+    monkeypatch.chdir(tmp_path / "deep" / "models")  # a path from the working folder
+    assert cli.main(["diff", "HEAD:m.mdl", "m.mdl", "--no-run"]) == 0
+
+
+@pytest.mark.parametrize("name", ["nothing.mdl", "HEAD:model.mdl", "--oops:model.mdl"])
+def test_diff_of_what_is_not_there(model: Path, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["diff", "--", name, "model.mdl"]) == 1
+    assert "Error: " in capsys.readouterr().err
+
+
+def test_diff_of_a_revision_that_lacks_the_file(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "first")
+    assert cli.main(["diff", "HEAD:other.mdl", "model.mdl"]) == 1
+    assert "one of model.mdl" in capsys.readouterr().err
+    assert cli.main(["diff", "nowhere:model.mdl", "model.mdl"]) == 1
+    assert 'no revision "nowhere"' in capsys.readouterr().err
