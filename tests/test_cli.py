@@ -351,6 +351,104 @@ def test_study(small_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "power of 2" in refused_with_outputs(capsys, "study", "base", "--n", "33")
 
 
+STUDY = """
+title = "How a tea cools"
+model = "teacup.mdl"
+n = {n}
+seed = 3
+outcomes = ["Temperature", "final cooling"]
+[[uncertainty]]
+name = "room"
+distribution = "normal"
+mean = 70.0
+sd = 5.0
+[[uncertainty]]
+name = "time constant"
+distribution = "uniform"
+min = 5.0
+max = 20.0
+"""
+
+
+@pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures take longer than such small studies."""
+    monkeypatch.setattr("flows.report.results.study_figures", lambda result, place: None)
+
+
+def tea_study(here: Path, name: str = "tea.toml", n: int = 32, more: str = "") -> Path:
+    teacup(here)
+    (here / name).write_text(more + STUDY.format(n=n), encoding="utf-8")
+    return here / name
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+@pytest.mark.usefixtures("no_pictures")
+def test_a_study_by_workers_and_on_a_cluster(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    distributed = pytest.importorskip("distributed")
+    tea_study(here)
+    assert cli.main(["study", "tea.toml", "--out", "alone"]) == 0
+    assert cli.main(["study", "tea.toml", "--workers", "2", "--out", "workers"]) == 0
+    assert "Starting the workers" in capsys.readouterr().err
+    with distributed.LocalCluster(
+        n_workers=1, threads_per_worker=1, processes=True, dashboard_address=":0", memory_limit=None
+    ) as there:
+        assert cli.main(["study", "tea.toml", "--cluster", there.scheduler_address, "--out", "cluster"]) == 0
+    assert "Finding the cluster" in capsys.readouterr().err
+    for other in ("workers", "cluster"):
+        for name in ("indices.csv", "numbers.csv", "samples.csv"):
+            assert (here / other / name).read_bytes() == (here / "alone" / name).read_bytes()
+    both = refused_with_outputs(capsys, "study", "tea.toml", "--workers", "2", "--cluster", "tcp://a:1")
+    assert "Give one of the two" in both
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_study_for_vensim_and_back(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tea_study(here, more='method = "latin-hypercube"\n')
+    assert cli.main(["study", "tea.toml", "--export", "vensim"]) == 0
+    written = {path.name for path in (here / "vensim").iterdir()}
+    assert written == {"tea.tab", "tea.vsc", "tea.lst", "tea-drawn.vsc"}
+    out = capsys.readouterr().out
+    assert all(name in out for name in written)
+    table = pd.read_csv(here / "vensim" / "tea.tab", sep="\t")
+    assert list(table.columns) == ["room", "time constant"]
+    assert (here / "vensim" / "tea.lst").read_text(encoding="utf-8").split("\n")[:2] == [
+        "Temperature",
+        "cooling",
+    ]
+    assert not (here / "outputs").exists()
+    drawn = ["study", "vensim/tea-drawn.vsc", "--model", "teacup.mdl", "--savelist", "vensim/tea.lst"]
+    assert cli.main([*drawn, "--out", "again"]) == 0
+    assert cli.main(["study", "tea.toml", "--out", "own"]) == 0
+    again, own = (pd.read_csv(here / name / "samples.csv") for name in ("again", "own"))
+    assert list(again["time constant"]) == list(own["time constant"])
+    assert own["room"].to_numpy() == pytest.approx(table["room"].to_numpy(), rel=1e-15)
+    bare = refused_with_outputs(capsys, "study", "vensim/tea-drawn.vsc")
+    assert "Give it with --model" in bare
+    assert "as a study" not in bare
+    listed = refused_with_outputs(capsys, "study", "tea.toml", "--savelist", "vensim/tea.lst")
+    assert "belongs to a .vsc" in listed
+
+
+@pytest.mark.usefixtures("no_pictures")
+def test_a_study_is_extended_and_says_what_it_took(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tea_study(here)
+    assert cli.main(["study", "tea.toml"]) == 0
+    error = capsys.readouterr().err
+    assert "for the runs," in error
+    assert "for their analysis," in error
+    assert cli.main(["study", "tea.toml", "--extend"]) == 0
+    assert "Going on from 128 of 256 runs" in capsys.readouterr().err
+    assert len(pd.read_csv(here / "outputs/tea/samples.csv")) == 2 * 64
+
+
+def test_mistyped_commands_end_in_one_mark(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["runn"]) == 1
+    assert "Did you mean 'run'? See: flows --help" in capsys.readouterr().err
+    assert cli.main(["run", "--nop"]) == 1
+    assert ".." not in capsys.readouterr().err
+
+
 def refused_with_outputs(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     before = sorted(Path("outputs").rglob("*"))
     assert cli.main(list(arguments)) == 1

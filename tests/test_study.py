@@ -665,6 +665,8 @@ def test_initial_values_and_lookups_are_varied(tiny: SimpleNamespace, tmp_path: 
         ([("n = 64", 'method = "morris"')], '"n" is missing'),
         ([("n = 64", 'n = 64\nmethod = "morris"\nsecond_order = true')], "Sobol study"),
         ([('"programme"]', '"first time programme above many"]')], "not a number"),
+        ([('"programme"]', '"peak programme"]')], 'found "peak", expected final, highest, lowest, time of'),
+        ([('"programme"]', '"highst encounters[Haiti]"]')], 'mean "highest"'),
     ],
 )
 def test_more_mistakes(

@@ -69,7 +69,8 @@ def _main(arguments: Sequence[str] | None) -> int:
     except USAGE as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "flows"
-        return fail(f"{error.format_message().rstrip('.')}. See: {path} --help", USER)
+        words = error.format_message().strip().rstrip(".")
+        return fail(f"{words}{'' if words.endswith('?') else '.'} See: {path} --help", USER)
     except Exception as error:
         return fail(ours_text(error), OURS)
 

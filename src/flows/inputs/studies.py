@@ -15,7 +15,7 @@ from flows.errors import InputError, near
 from flows.inputs.bounds import element_key, limits, range_text
 from flows.inputs.outcomes import Outcome, resolve_outcome
 from flows.inputs.tables import PLACES, Month, Table, Text, find, read_rows, read_table, read_toml, shown_path
-from flows.reductions import Reduction, split
+from flows.reductions import WORDS, Reduction, split
 from flows.references import fold, parse_reference
 
 Distribution = Literal["uniform", "loguniform", "triangular", "normal", "lognormal", "beta", "discrete"]
@@ -438,10 +438,30 @@ def _check_curves(uncertainty: Uncertainty, model: Any) -> None:
 def _measure(text: str, outcomes: Sequence[Outcome], model: Any, where: str) -> Measure:
     """Find what a study records under a name; an outcome's own name counts before words that reduce."""
     reduction, rest = split(text, where=where)
-    if reduction is None or any(fold(o.name) == fold(text) for o in outcomes) or _is_variable(text, model):
+    named = any(fold(o.name) == fold(text) for o in outcomes) or _is_variable(text, model)
+    if reduction is None and not named:
+        _refuse_words(text, outcomes, model, where)
+    if reduction is None or named:
         return Measure(text=text, outcome=resolve_outcome(text, outcomes, model=model, where=where))
     return Measure(
         text=text, outcome=resolve_outcome(rest, outcomes, model=model, where=where), reduction=reduction
+    )
+
+
+def _refuse_words(text: str, outcomes: Sequence[Outcome], model: Any, where: str) -> None:
+    """Refuse words before a known outcome that don't say how to make a number of it."""
+    known = sorted((*(o.name for o in outcomes), *model.names), key=len, reverse=True)
+    bare = text.split("[")[0].rstrip()
+    name = next((n for n in known if fold(bare).endswith(" " + fold(n))), None)
+    if name is None:
+        return
+    words = bare[: -len(name)].strip()
+    raise InputError(
+        f'the words before "{name}" make no number of it',
+        where=where,
+        found=f'"{words}"',
+        expected=", ".join(WORDS) + f", or first time {name} above (or below) a number",
+        remedy=near(words, WORDS),
     )
 
 
