@@ -38,6 +38,7 @@ for _command in (
     check.check,
     edits.set_,
     versions.diff,
+    versions.watch,
     diagrams.draw,
     diagrams.layout,
     docs.docs,

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import textwrap
+import time as clock
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from flows.cli.check import print_finding
 from flows.cli.numbers import number_text, signed_text
 from flows.cli.options import OUTPUTS, Out, Until, folder_name, is_familiar, read_until
 from flows.cli.terminal import (
@@ -19,6 +22,7 @@ from flows.cli.terminal import (
     make_table,
     say,
     say_written,
+    short_path,
     working_on,
     write_json,
 )
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
     from flows.model.model import Model
     from flows.versions.behaviour import Behaviour
     from flows.versions.equations import Change, Difference
+    from flows.versions.watch import Saved
 
 _HEADS = {
     "added": "Added",
@@ -132,6 +137,63 @@ def outcomes_beside(model: Model) -> tuple[Any, ...]:
     if beside.is_file():
         return outcomes_of(model, beside)
     return outcomes_of(model) if is_familiar(model) else ()
+
+
+def watch(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Vensim model.", show_default=False)],
+    until: Until = None,
+    figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Whether to draw.")] = True,
+    out: Out = None,
+) -> None:
+    """Check and run a model again whenever it is saved, and show what moved against the last good version.
+
+    A save with errors shows them; the last good version stays what the next one is held against. Ctrl-C ends.
+    """
+    from flows.versions.watch import Watched, saves
+
+    folder = out or OUTPUTS / folder_name(f"watch-{file.stem}")
+    has_older(folder)
+    watched = Watched(file, outcomes_beside, lambda model: read_until(until, model))
+    since = ""
+    for content in saves(file):
+        began, now = clock.monotonic(), datetime.now().strftime("%H:%M:%S")
+        print(f"{now} {'saved' if watched.last or since else 'watching'} {short_path(file)}", flush=True)
+        saved = watched.saved(content)
+        for finding in saved.findings:
+            print_finding(finding)
+        if saved.error is not None:
+            print(f"Error: {saved.error}")
+        if saved.good is None:
+            print(f"The last good version is that of {since}." if since else "There is no good version yet.")
+        else:
+            since = now
+            if saved.difference is not None and saved.moved is not None:
+                print_difference(saved.difference)
+                _print_moved(saved.moved)
+            if figures:
+                _write_saved(saved, folder, file)
+                print(f"Figures in {short_path(folder)} {clock.monotonic() - began:.1f} s after the save")
+        print(flush=True)
+
+
+def _write_saved(saved: Saved, folder: Path, file: Path) -> None:
+    """Write what moved, or the outcomes where there is nothing to compare."""
+    from flows import provenance
+    from flows.report import figures
+    from flows.report.results import headline, stocks_figure
+    from flows.versions.behaviour import write
+
+    assert saved.good is not None
+    with provenance.results_folder(folder, inputs=[file]) as place:
+        if saved.moved is not None:
+            write(saved.moved, place, title=f"{file.name}: saved, and the last good version")
+            return
+        outcomes = headline(outcomes_beside(saved.good.model))
+        if outcomes:
+            drawn = figures.trajectories(saved.good.run, [o.name for o in outcomes], title=file.name)
+        else:
+            drawn = stocks_figure(saved.good.run, saved.good.model, title=file.name)
+        figures.save(drawn, place / "outcomes", formats=("png",))
 
 
 # Words --------------------------------------------------------------------------------------------

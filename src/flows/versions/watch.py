@@ -1,0 +1,173 @@
+"""A model file at each save: checked and run again, held against the last version that was good."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import xarray as xr
+
+from flows.ensemble import NonFiniteWarning
+from flows.errors import FlowsError, ModelError, ResultError
+from flows.inputs import Outcome
+from flows.inspection import Finding, inspect
+from flows.model.model import Model
+from flows.vensim.lower import lower
+from flows.vensim.parse import decoded, parse
+from flows.vensim.tree import ModelText
+from flows.versions.behaviour import Behaviour, behaviour, run_of
+from flows.versions.equations import Difference, differences
+
+__all__ = ["Good", "Saved", "Watched", "saves"]
+
+EVERY = 0.2
+"""Seconds between two looks at the file."""
+
+_SETTLED = 0.05  # seconds that a file must stay the same: an editor may be writing it
+_LONGEST_EMPTY = 1.0  # seconds after which an empty file is taken for what was saved
+
+
+def saves(path: Path, *, every: float = EVERY, stop: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
+    """Wait for saves of a file; it may be written in place or replaced by another.
+
+    Parameters
+    ----------
+    path : Path
+    every : float
+        Seconds between two looks.
+    stop : callable
+        Asked before each look; ends the iteration.
+
+    Yields
+    ------
+    bytes
+        The content at first, and whenever it is another one.
+
+    Raises
+    ------
+    ModelError
+        If there is no such file at first.
+    """
+    if not path.is_file():
+        raise ModelError("there is no such model file", where=str(path))
+    seen: tuple[int, int, int] | None = None
+    digest = b""
+    while not stop():
+        try:
+            mark = _mark(path)
+            content = _settled(path, mark) if mark != seen else None
+        except OSError:
+            content = None  # being replaced: it comes back
+        if content is not None:
+            seen = mark
+            found = hashlib.sha256(content).digest()
+            if found != digest:
+                digest = found
+                yield content
+                continue
+        time.sleep(every)
+
+
+def _mark(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _settled(path: Path, mark: tuple[int, int, int]) -> bytes | None:
+    """What a file holds, once it holds still; None if it doesn't yet."""
+    content = path.read_bytes()
+    time.sleep(_SETTLED)
+    if _mark(path) != mark or path.read_bytes() != content:
+        return None
+    if not content and time.time() - path.stat().st_mtime < _LONGEST_EMPTY:
+        return None
+    return content
+
+
+@dataclass(frozen=True, eq=False)
+class Good:
+    """A version without errors, and its run."""
+
+    text: ModelText
+    model: Model
+    findings: tuple[Finding, ...]
+    run: xr.Dataset
+
+
+@dataclass(frozen=True, eq=False)
+class Saved:
+    """What a save brought.
+
+    Attributes
+    ----------
+    good : Good or None
+        The version, if it has no error and its run gives numbers.
+    findings : tuple of Finding
+        Errors and warnings that the last good version doesn't give.
+    error : FlowsError or None
+        Why the model can't be run, beyond the findings.
+    difference, moved
+        Against the last good version; None for the first, and for one that isn't good.
+    """
+
+    good: Good | None
+    findings: tuple[Finding, ...]
+    error: FlowsError | None = None
+    difference: Difference | None = None
+    moved: Behaviour | None = None
+
+
+class Watched:
+    """A model file, and its last version that was good.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    outcomes_of : callable
+        Outcomes that are compared, for a model; none for all its variables.
+    until : callable
+        Last time of a run, for a model.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        outcomes_of: Callable[[Model], Sequence[Outcome]] = lambda model: (),
+        until: Callable[[Model], float | str | None] = lambda model: None,
+    ) -> None:
+        self.path, self.outcomes_of, self.until = path, outcomes_of, until
+        self.last: Good | None = None
+
+    def saved(self, content: bytes) -> Saved:
+        """Check and run what was saved; it becomes the last good version if it is good."""
+        text = decoded(content)[0]
+        known = {_said(f) for f in self.last.findings} if self.last else set()
+        findings = inspect(self.path, run=False, text=text)
+        told = tuple(f for f in findings if f.level != "note" and _said(f) not in known)
+        if any(f.level == "error" for f in findings):
+            return Saved(None, told)
+        try:
+            tree = parse(text, str(self.path))
+            model = lower(tree)
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", NonFiniteWarning)
+                run = run_of(model, self.outcomes_of(model), until=self.until(model))
+        except FlowsError as error:
+            return Saved(None, told, error)
+        except NonFiniteWarning as warning:
+            return Saved(None, told, ResultError(str(warning), where=str(self.path)))
+        good, last = Good(tree, model, findings, run), self.last
+        self.last = good
+        if last is None:
+            return Saved(good, told)
+        difference = differences(last.text, tree)
+        return Saved(good, told, None, difference, behaviour(last.run, run, renamed=difference.renamed))
+
+
+def _said(finding: Finding) -> tuple[str, ...]:
+    return (finding.level, finding.rule, finding.variable, finding.what, finding.found)
