@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from tests.benchmarks import sobol_sums, synthetic
+from tests.benchmarks import in_browser, sobol_sums, synthetic
 from tests.benchmarks.emit_c import CKernel
 
 import flows
@@ -387,7 +387,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=Path("outputs/bench.json"), help="where the numbers go")
     parser.add_argument("--runs", type=int, default=512, help="runs of an ensemble")
     parser.add_argument(
-        "--only", nargs="*", help="parts: single ensembles kernels growth memory study estimator analysis"
+        "--only",
+        nargs="*",
+        help="parts: single ensembles kernels growth memory study estimator analysis browser",
     )
     options = parser.parse_args()
     machine = {
@@ -410,6 +412,7 @@ def main() -> None:
         "study": lambda: study(table),
         "estimator": lambda: sobol_sums.estimator(table),
         "analysis": lambda: sobol_sums.memory(table, process),
+        "browser": lambda: in_browser.runs(table, SHIPPED),
     }
     start = time.perf_counter()
     for name in options.only or parts:

@@ -123,8 +123,14 @@ f12 = GAMMA LN(0.5 + x) + GAMMA LN(-1.5 - Time) ~~|
 f13 = t(x) + t(Time) + WITH LOOKUP(x, ((0,1),(2,5),(9,9))) ~~|
 f14[R] = l[R](y[R]) + l[R](Time) ~~|
 f15 = (-x) ^ 0.5 ~~|
+early((1,2),(1,5),(3,0)) ~~|
+late((1,2),(3,0),(3,7)) ~~|
+point((1,2)) ~~|
 f16 = 1 / (Time - 2) ~~|
 f17 = 1 ^ (1 / (Time - 2)) + GAME(x) ~~|
+f18 = early(Time) + late(Time) + point(Time) ~~|
+f19 = t(f16) + t(-f16) + early(-f16) + point(f16) ~~|
+f20 = t(f15) + f16 ^ 0 + 0 ^ x + 1e200 ^ x + 1e200 ^ (-x) + 1 ^ f15 ~~|
 w1 = LOOKUP FORWARD(t, x) + LOOKUP BACKWARD(t, x) ~~|
 w2 = LOOKUP EXTRAPOLATE(t, x * 2 - 1) ~~|
 w3 = LOOKUP INVERT(rising, x) ~~|

@@ -6,19 +6,20 @@ cut into functions of a size that a browser's compiler still takes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from flows.engine.emit import Address, Body
 from flows.engine.layout import Layout
 from flows.engine.runtime import LOOKUP_NAMES
-from flows.engine.schedule import STATEMENTS, Group, groups
+from flows.engine.schedule import Group, groups
 from flows.model.model import Model
 from flows.model.order import Node, Plan
 
 _ARGUMENTS = "n, start, t, dt"
 _COMPARE = {"==": "===", "!=": "!=="}
 _LOGICAL = {"and": "&&", "or": "||"}
+_LONGEST = 120  # lines of a function
 _DEEPEST = 60  # parentheses within each other
 
 
@@ -34,12 +35,23 @@ class Script:
         Lists of positions, and the names of the arrays that hold them.
     lookups : int
         Places at which a lookup is interpolated, each of which remembers its last segment.
+    starts : dict of int to int
+        Start of a lookup in the engine's table array → its first point in the script's.
     """
 
     model: Model
     places: Layout
     tables: dict[tuple[int, ...], str] = field(default_factory=dict)
     lookups: int = 0
+    starts: dict[int, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        own = 1
+        for start, n in sorted({entry for table in self.places.tables.values() for entry in table.values()}):
+            self.starts[start] = own
+            own += n + 2
+        self.starts.setdefault(0, 1)
+        self.points = own - 1
 
     def phases(self, plan: Plan) -> str:
         """The functions ``initialize``, ``auxiliaries``, ``net_flows`` and ``record``, and the arrays they read."""
@@ -58,10 +70,10 @@ class Script:
     def _phase(self, name: str, nodes: tuple[Node, ...], *, initial: bool = False, net: bool = False) -> str:
         pieces: list[list[str]] = []
         for group in groups(nodes, {}, unordered=net):
-            lines = self._group(group, initial=initial, net=net)
-            if not pieces or len(pieces[-1]) + len(lines) > 4 * STATEMENTS:
-                pieces.append([])
-            pieces[-1].extend(lines)
+            for lines in self._group(group, initial=initial, net=net):
+                if not pieces or len(pieces[-1]) + len(lines) > _LONGEST:
+                    pieces.append([])
+                pieces[-1].extend(lines)
         texts = [
             f"function {name}_{i}({_ARGUMENTS}) {{\n" + "".join(f"{line}\n" for line in lines) + "}"
             for i, lines in enumerate(pieces)
@@ -69,15 +81,22 @@ class Script:
         calls = "".join(f"{name}_{i}({_ARGUMENTS});\n" for i in range(len(pieces)))
         return "\n".join([*texts, f"function {name}({_ARGUMENTS}) {{\n{calls}}}"])
 
-    def _group(self, group: Group, *, initial: bool, net: bool) -> list[str]:
-        body = JsBody(self, group.loops)
-        for node in group.nodes:
-            body.assign(node, initial=initial, net=net)
+    def _group(self, group: Group, *, initial: bool, net: bool) -> Iterator[list[str]]:
+        """A loop nest, cut into several where it gets long: its equations use each other at the same position only."""
         heads = [
             f"for (let i{depth} = 0; i{depth} < {len(elements)}; i{depth}++) {{"
             for depth, (_, elements) in enumerate(group.loops)
-        ]
-        return [*(heads or ["{"]), *body.lines, "}" * max(len(heads), 1)]
+        ] or ["{"]
+        nodes = iter(group.nodes)
+        while True:
+            body = JsBody(self, group.loops)
+            for node in nodes:
+                body.assign(node, initial=initial, net=net)
+                if len(body.lines) > _LONGEST // 2:
+                    break
+            if not body.lines:
+                return
+            yield [*heads, *body.lines, "}" * len(heads)]
 
 
 class JsBody(Body):
@@ -188,20 +207,25 @@ class JsBody(Body):
 
     def function(self, name: str, *arguments: str) -> str:
         """A function of the mathematical library."""
-        if name == "power":  # as the C library: 1 to any power is 1
-            base = self.keep(arguments[0])
-            return f"({base} === 1 ? 1 : Math.pow({base}, {arguments[1]}))"
+        if name == "power":  # by logarithms where that is sound: browsers' own power takes twice as long
+            base, exponent = (self.keep(a) for a in arguments)
+            common = f"Math.exp({exponent} * Math.log({base}))"
+            return (
+                f"({base} > 0 && {base} < 1e300 ? {base} === 1 ? 1 : {common} : Math.pow({base}, {exponent}))"
+            )
         return f"Math.{name}({', '.join(arguments)})"
 
     def interpolate(
         self, entry: tuple[int, int] | tuple[Address, int, tuple[int, ...]], argument: str, mode: str
     ) -> str:
         """Interpolation in the table array from the segment that this place found last, or another way to read it."""
+        starts = self.script.starts
         if len(entry) == 2:
-            start, points = str(entry[0]), entry[1]
+            start, points = str(starts[entry[0]]), entry[1]
         else:
-            at, points, starts = entry
-            start = f"{self.position_table(starts)}[{self.index_text(at)}]"
+            at, points, originals = entry
+            table = self.position_table(tuple(starts[s] for s in originals))
+            start = self.named(f"{table}[{self.index_text(at)}]")
         if mode:
             return f"{LOOKUP_NAMES[mode]}({start}, {points}, {argument})"
         place, count = str(self.script.lookups), 1
@@ -209,7 +233,12 @@ class JsBody(Body):
             place += f" + {count} * i{depth}"
             count *= self.sizes[depth]
         self.script.lookups += count
-        return f"lookup({start}, {points}, {argument}, {place})"
+        x, k = self.keep(argument), self.named(f"near[{place}]")
+        at_k = f"{start} + {k}"
+        return (
+            f"({x} >= px[{at_k}] && {x} < px[{at_k} + 1] ? ps[{at_k}] * ({x} - px[{at_k}]) + py[{at_k}]"
+            f" : lookup({start}, {points}, {x}, {place}))"
+        )
 
     def element(self, base: int, size: int, position: str) -> str:
         """The slot at a position that is worked out."""

@@ -1,7 +1,7 @@
 // What generated JavaScript calls at run time: doubles in, doubles out. The same as flows.engine.runtime, flows.engine.draws
 // and flows.engine.integrate, whose docstrings name the sources. It stands inside the generated function makeKernel, where
-// w (one value a slot), tab (lookup points: n times x, n times y, n slopes), past (rows of the history), near (a remembered
-// segment for each place of a lookup), the numbers in capitals and the phases of the model are defined.
+// w (one value a slot), px, py and ps (x, y and slopes of lookups), past (rows of the history), near (for each place of a
+// lookup the segment found last), the numbers in capitals and the phases of the model are defined.
 
 const NOT_AVAILABLE = -(2 ** 109);
 
@@ -18,85 +18,93 @@ function segment(start, n, x) {
   let high = n - 1;
   while (high - low > 1) {
     const middle = (low + high) >> 1;
-    if (tab[start + middle] <= x) low = middle;
+    if (px[start + middle] <= x) low = middle;
     else high = middle;
   }
   return low;
 }
 
+// Interpolation where the segment that a place remembers doesn't fit: finds the one that does. Segment -1 lies before the
+// first point, segment n - 1 behind the last; with their slope of 0 the code that calls this may use them as any other.
 function lookup(start, n, x, place) {
-  if (x <= tab[start]) return tab[start + n];
-  if (x >= tab[start + n - 1]) return tab[start + 2 * n - 1];
-  let low = near[place];
-  if (!(tab[start + low] <= x && x < tab[start + low + 1])) near[place] = low = segment(start, n, x);
-  return tab[start + 2 * n + low] * (x - tab[start + low]) + tab[start + n + low];
+  if (x <= px[start]) {
+    near[place] = x < px[start] ? -1 : 0;
+    return py[start];
+  }
+  if (x >= px[start + n - 1]) {
+    near[place] = n - 1;
+    return py[start + n - 1];
+  }
+  const low = segment(start, n, x);
+  near[place] = low;
+  return ps[start + low] * (x - px[start + low]) + py[start + low];
 }
 
 function lookup_forward(start, n, x) {
-  for (let k = 0; k < n; k++) if (tab[start + k] >= x) return tab[start + n + k];
-  return tab[start + 2 * n - 1];
+  for (let k = 0; k < n; k++) if (px[start + k] >= x) return py[start + k];
+  return py[start + n - 1];
 }
 
 function lookup_backward(start, n, x) {
-  for (let k = n - 1; k >= 0; k--) if (tab[start + k] <= x) return tab[start + n + k];
-  return tab[start + n];
+  for (let k = n - 1; k >= 0; k--) if (px[start + k] <= x) return py[start + k];
+  return py[start];
 }
 
 function interpolated(start, n, x) {
-  if (x <= tab[start]) return tab[start + n];
-  if (x >= tab[start + n - 1]) return tab[start + 2 * n - 1];
+  if (x <= px[start]) return py[start];
+  if (x >= px[start + n - 1]) return py[start + n - 1];
   const low = segment(start, n, x);
-  return tab[start + 2 * n + low] * (x - tab[start + low]) + tab[start + n + low];
+  return ps[start + low] * (x - px[start + low]) + py[start + low];
 }
 
 function lookup_extrapolate(start, n, x) {
   let last = n - 1;
-  while (last > 0 && tab[start + last - 1] === tab[start + last]) last--;
-  if (last > 0 && x < tab[start]) return tab[start + n] + tab[start + 2 * n] * (x - tab[start]);
-  if (last > 0 && x > tab[start + last]) {
-    return tab[start + n + last] + tab[start + 2 * n + last - 1] * (x - tab[start + last]);
+  while (last > 0 && px[start + last - 1] === px[start + last]) last--;
+  if (last > 0 && x < px[start]) return py[start] + ps[start] * (x - px[start]);
+  if (last > 0 && x > px[start + last]) {
+    return py[start + last] + ps[start + last - 1] * (x - px[start + last]);
   }
   return interpolated(start, n, x);
 }
 
 function lookup_invert(start, n, y) {
-  if (tab[start + n] === y) return tab[start];
+  if (py[start] === y) return px[start];
   for (let k = 0; k < n - 1; k++) {
-    const here = tab[start + n + k];
-    const following = tab[start + n + k + 1];
+    const here = py[start + k];
+    const following = py[start + k + 1];
     if ((here < y && y <= following) || (here > y && y >= following)) {
-      return tab[start + k] + (tab[start + k + 1] - tab[start + k]) * ((y - here) / (following - here));
+      return px[start + k] + (px[start + k + 1] - px[start + k]) * ((y - here) / (following - here));
     }
   }
   return NOT_AVAILABLE;
 }
 
 function lookup_area(start, n, x) {
-  if (x <= tab[start]) return tab[start + n] * (x - tab[start]);
+  if (x <= px[start]) return py[start] * (x - px[start]);
   let total = 0;
   for (let k = 0; k < n - 1; k++) {
-    if (x <= tab[start + k + 1]) {
-      const run = x - tab[start + k];
-      return total + run * (tab[start + n + k] + 0.5 * tab[start + 2 * n + k] * run);
+    if (x <= px[start + k + 1]) {
+      const run = x - px[start + k];
+      return total + run * (py[start + k] + 0.5 * ps[start + k] * run);
     }
-    total += 0.5 * (tab[start + n + k] + tab[start + n + k + 1]) * (tab[start + k + 1] - tab[start + k]);
+    total += 0.5 * (py[start + k] + py[start + k + 1]) * (px[start + k + 1] - px[start + k]);
   }
-  return total + tab[start + 2 * n - 1] * (x - tab[start + n - 1]);
+  return total + py[start + n - 1] * (x - px[start + n - 1]);
 }
 
 function lookup_share(start, n, x) {
-  const last = tab[start + n - 1];
+  const last = px[start + n - 1];
   const whole = lookup_area(start, n, last);
-  const inside = x < tab[start] ? tab[start] : x;
+  const inside = x < px[start] ? px[start] : x;
   return whole > 0 ? lookup_area(start, n, inside > last ? last : inside) / whole : NaN;
 }
 
 function lookup_quantile(start, n, share) {
-  let low = tab[start];
-  let high = tab[start + n - 1];
+  let low = px[start];
+  let high = px[start + n - 1];
   const whole = lookup_area(start, n, high);
   if (!(whole > 0)) return NaN;
-  for (let k = 0; k < n; k++) if (tab[start + n + k] < 0) return NaN;
+  for (let k = 0; k < n; k++) if (py[start + k] < 0) return NaN;
   const wanted = share * whole;
   for (let k = 0; k < 200; k++) {
     const middle = 0.5 * (low + high);
@@ -108,23 +116,23 @@ function lookup_quantile(start, n, share) {
 }
 
 function points(start, n) {
-  while (n > 1 && tab[start + n - 2] === tab[start + n - 1]) n--;
+  while (n > 1 && px[start + n - 2] === px[start + n - 1]) n--;
   return n;
 }
 
 function lookup_at_time(start, n, x) {
   for (let k = 0; k < n; k++) {
-    if (Math.abs(tab[start + k] - x) <= 1e-9 * Math.max(1, Math.abs(x))) return tab[start + n + k];
+    if (Math.abs(px[start + k] - x) <= 1e-9 * Math.max(1, Math.abs(x))) return py[start + k];
   }
   return NOT_AVAILABLE;
 }
 
 function lookup_first_time(start, n, x) {
-  return tab[start];
+  return px[start];
 }
 
 function lookup_last_time(start, n, x) {
-  return tab[start + n - 1];
+  return px[start + n - 1];
 }
 
 function lookup_total_points(start, n, x) {
@@ -134,7 +142,7 @@ function lookup_total_points(start, n, x) {
 function upto(start, n, x, included, values) {
   let total = 0;
   for (let k = 0; k < points(start, n); k++) {
-    if (tab[start + k] < x || (included && tab[start + k] === x)) total += values ? tab[start + n + k] : 1;
+    if (px[start + k] < x || (included && px[start + k] === x)) total += values ? py[start + k] : 1;
   }
   return total;
 }
@@ -156,7 +164,7 @@ function lookup_sum_before(start, n, x) {
 }
 
 function within(start, n, x) {
-  return tab[start] <= x && x <= tab[start + n - 1];
+  return px[start] <= x && x <= px[start + n - 1];
 }
 
 function lookup_between(start, n, x) {
@@ -615,18 +623,20 @@ function even(start, step, count) {
   return Float64Array.from({ length: count }, (_, n) => start + n * step);
 }
 
-// Copies the y of each lookup from the inputs, and the slopes that follow. TABLES: start and points in tab, how many of
-// these stand among the inputs (the last stands again in the others), and where.
+// Copies the y of each lookup from the inputs, and works out the slopes. TABLES: where its points begin, how many they
+// are, how many of these stand among the inputs (the last stands again in the others), and from where on. Before the
+// points stands a first segment that is level, so that px, py and ps hold n + 2 numbers a lookup.
 function lay_tables(inputs) {
   for (let at = 0; at < TABLES.length; at += 4) {
     const start = TABLES[at];
     const n = TABLES[at + 1];
     const given = TABLES[at + 2];
     const first = TABLES[at + 3];
-    for (let k = 0; k < n; k++) tab[start + n + k] = inputs[first + (k < given ? k : given - 1)];
+    for (let k = 0; k < n; k++) py[start + k] = inputs[first + (k < given ? k : given - 1)];
+    py[start - 1] = py[start];
     for (let k = 0; k < n - 1; k++) {
-      const run = tab[start + k + 1] - tab[start + k];
-      tab[start + 2 * n + k] = run > 0 ? (tab[start + n + k + 1] - tab[start + n + k]) / run : 0;
+      const span = px[start + k + 1] - px[start + k];
+      ps[start + k] = span > 0 ? (py[start + k + 1] - py[start + k]) / span : 0;
     }
   }
 }

@@ -6,6 +6,7 @@ No text of a model file reaches the code but as escaped data.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import files
@@ -317,7 +318,7 @@ def _text(
 ) -> str:
     """The script, within one function."""
     places, model = program.layout, program.model
-    tables = _tables(program)
+    tables, script = _tables(program), Script(model, places)
     held = [
         slot
         for name in sorted(fixed)
@@ -334,12 +335,15 @@ def _text(
         "STEPS": _steps(grid),
         "SAVED_AT": _whole(np.flatnonzero(grid.rows >= 0).tolist()),
         "HELD": _whole(held),
-        "TABLES": _whole([number for row in tables for number in row]),
+        "TABLES": _whole([n for start, *rest in tables for n in (script.starts[start], *rest)]),
         "w": f"new Float64Array({len(places.template)})",
         "past": f"new Float64Array({len(grid.times) * places.n_histories})",
-        "tab": _numbers(_abscissas(program, tables)),
+        "px": _numbers(_abscissas(program, script)),
+        "py": f"new Float64Array({script.points})",
+        "ps": f"new Float64Array({script.points})",
         "defaults": _numbers(defaults.tolist()),
     }
+    phases = script.phases(program.plan)
     short = {key: spec[key] for key in ("outputs", "method", "step")}
     return "\n".join(
         [
@@ -347,7 +351,7 @@ def _text(
             '"use strict";',
             *(f"const {name} = {value};" for name, value in fields.items()),
             files("flows.engine").joinpath("runtime.js").read_text(encoding="utf-8"),
-            Script(model, places).phases(program.plan),
+            phases,
             f"const step = {program.method.step};",
             _saving("save_before", outputs, late=True),
             _saving("save_after", outputs, late=False),
@@ -359,13 +363,16 @@ def _text(
     )
 
 
-def _abscissas(program: Program, tables: list[tuple[int, int, int, int]]) -> list[float]:
-    """The table array with its x alone; the rest follows from the inputs."""
-    values = np.zeros(len(program.layout.table_values))
-    own = np.array(program.layout.table_values)
-    for start, n, _, _ in tables:
-        values[start : start + n] = own[start : start + n]
-    return values.tolist()
+def _abscissas(program: Program, script: Script) -> list[float]:
+    """The x of all lookups; each begins with the level segment before its first point, and ends with infinity."""
+    values = [0.0] * script.points
+    own = program.layout.table_values
+    for start, n, _, _ in _tables(program):
+        at, x = script.starts[start], list(own[start : start + n])
+        if n > 1 and x[0] == x[1]:  # at a step that stands first, its lower end counts
+            x[0] = math.nextafter(x[0], math.inf)
+        values[at - 1 : at + n + 1] = [-1e300, *x, math.inf]
+    return values
 
 
 def _times(grid: Grid) -> str:
@@ -398,6 +405,8 @@ def _numbers(values: Sequence[float]) -> str:
 def _number(value: float) -> str:
     if value != value:
         return "NaN"
+    if value == math.inf:
+        return "Infinity"
     return str(int(value)) if value == int(value) and abs(value) < 1e15 and value != 0 else repr(value)
 
 
