@@ -90,6 +90,7 @@ def existing() -> dict[str, set[str]]:
         },
         "loops": {loop.id for loop in read_loops()},
         "stocks": {item.name for model in models() for item in model.stocks},
+        "flows": {item.name for item in models()[0].flows},
         "indicators": {
             item.name
             for model in models()
@@ -185,7 +186,7 @@ def test_two_outcomes_or_levers_are_never_called_the_same() -> None:
     for table in ("outcomes", "levers", "contexts", "stocks", "indicators"):
         titles = [entry.title for entry in getattr(labels(), table).values()]
         assert len(titles) == len(set(titles)), table
-    for table in ("scenarios", "switches", "elements", "ranges", "loops"):
+    for table in ("scenarios", "switches", "elements", "ranges", "loops", "flows"):
         found = list(getattr(labels(), table).values())
         assert len(found) == len(set(found)), table
 

@@ -376,6 +376,24 @@ def observed_against(outcome: Comparable, dataset: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(found, columns=[*columns, "error_percent", "source"])
 
 
+def observed_spans(outcome: Comparable) -> pd.DataFrame:
+    """Give the observed counterpart of an outcome, without a run beside it.
+
+    Parameters
+    ----------
+    outcome : flows.inputs.Outcome
+        Its ``series`` is an expression over ``series[group]``; without a group, all nationalities.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``period_end``, ``period_type``, ``period_start``, ``value`` (of a rate: the total of the span) and
+        ``source``, in the order of time; empty for an outcome without a series.
+    """
+    rows = _aligned(outcome.series) if outcome.series else []
+    return pd.DataFrame(rows, columns=list(_Span._fields))
+
+
 def per_cent_error(model: float, value: float) -> float:
     """Return 100 (model - observed) / observed; not a number where nothing was observed."""
     return 100 * (model - value) / value if value else float("nan")

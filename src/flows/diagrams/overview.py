@@ -74,11 +74,8 @@ def overview(
     places : mapping of str to (float, float), optional
         Column and row of each sector by group; without one for every sector they are found by annealing.
     """
-    sectors: dict[str, list[str]] = defaultdict(list)
-    for plan in plans:
-        sectors[plan.heading.split(",")[0]] += plan.own
-    home = {n: title for title, own in sectors.items() for n in own}
-    flows, information = _between(causes, home)
+    sectors = _sectors(plans)
+    flows, information = _between(causes, {n: title for title, own in sectors.items() for n in own})
     active = {t for pair in (*flows, *information) for t in pair}
     frames = {t: _frame(t, own, causes) for t, own in sectors.items() if t in active}
     if len(frames) < 3:
@@ -94,6 +91,40 @@ def overview(
     else:
         _place(frames, flows, information)
     return _view(frames, flows, information, causes, title, note, loops)
+
+
+def moves(
+    plans: Sequence[Plan], causes: Causes
+) -> tuple[dict[str, tuple[str, ...]], dict[tuple[str, str], tuple[str, ...]]]:
+    """Give the sectors of a model and what moves between them.
+
+    Parameters
+    ----------
+    plans : sequence of Plan
+        Views whose headings begin alike are one sector.
+    causes : Causes
+        Of the whole model.
+
+    Returns
+    -------
+    sectors : dict of str to tuple of str
+        By heading, the folded names of what each defines.
+    flows : dict of (str, str) to tuple of str
+        By sectors of origin and destination, flows from a stock of one to a stock of the other; a flow from outside
+        comes from its own sector.
+    """
+    sectors = _sectors(plans)
+    flows, _ = _between(causes, {n: title for title, own in sectors.items() for n in own})
+    return {t: tuple(own) for t, own in sectors.items()}, {
+        pair: tuple(names) for pair, names in flows.items()
+    }
+
+
+def _sectors(plans: Sequence[Plan]) -> dict[str, list[str]]:
+    sectors: dict[str, list[str]] = defaultdict(list)
+    for plan in plans:
+        sectors[plan.heading.split(",")[0]] += plan.own
+    return sectors
 
 
 def _between(

@@ -5,6 +5,7 @@ reads a model file or runs a model; a model is used through its public attribute
 """
 
 from flows.inputs.changes import Change, changed_values, read_changes
+from flows.inputs.deciders import DECIDERS, LeverText, read_lever_texts
 from flows.inputs.extremes import Condition, Follows, parse_follows, read_conditions
 from flows.inputs.labels import Label, Labels, read_labels
 from flows.inputs.outcomes import Outcome, read_outcomes, resolve_outcome
@@ -23,6 +24,7 @@ from flows.inputs.tables import find
 from flows.references import Expression, Reference, parse_number, parse_reference, parse_setting, take
 
 __all__ = [
+    "DECIDERS",
     "Change",
     "Condition",
     "ConstantChange",
@@ -31,6 +33,7 @@ __all__ = [
     "Label",
     "Labels",
     "LeverChange",
+    "LeverText",
     "Measure",
     "Outcome",
     "Reference",
@@ -50,6 +53,7 @@ __all__ = [
     "read_changes",
     "read_conditions",
     "read_labels",
+    "read_lever_texts",
     "read_outcomes",
     "read_scenario",
     "read_study",

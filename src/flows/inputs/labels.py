@@ -86,7 +86,7 @@ class Labels(Table):
         By the unit's text form.
     outcomes, levers, contexts, stocks, indicators : mapping
         Labels by name.
-    scenarios, switches, sectors, ranges, elements, loops : mapping
+    scenarios, switches, sectors, ranges, elements, flows, loops : mapping
         Texts by name; loops by id.
     """
 
@@ -106,13 +106,15 @@ class Labels(Table):
     elements: Mapping[str, Text] = Field(default_factory=dict)
     loops: Mapping[str, Text] = Field(default_factory=dict)
     stocks: Mapping[str, Label] = Field(default_factory=dict)
+    flows: Mapping[str, Text] = Field(default_factory=dict)
     indicators: Mapping[str, Label] = Field(default_factory=dict)
 
     @cached_property
     def _variables(self) -> dict[str, Label]:
         tables = (self.stocks, self.indicators, self.contexts, self.levers)
         found = {fold(name): label for table in tables for name, label in table.items()}
-        return found | {fold(name): Label(title=text) for name, text in self.switches.items()}
+        words = {fold(n): Label(title=t) for table in (self.flows, self.switches) for n, t in table.items()}
+        return words | found
 
     @cached_property
     def _texts(self) -> dict[str, dict[str, str]]:

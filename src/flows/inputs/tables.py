@@ -32,6 +32,7 @@ PLACES = {
     "model": ("models", ".mdl"),
     "outcomes": ("models/outcomes.toml", ""),
     "lever-changes": ("models/lever-changes.toml", ""),
+    "lever-texts": ("models/levers.toml", ""),
     "loops": ("models/loops.toml", ""),
     "clouds": ("models/clouds.toml", ""),
     "boundary": ("models/boundary.toml", ""),
@@ -51,9 +52,9 @@ def find(kind: str, name: str | Path | None = None, *, folder: Path | None = Non
     Parameters
     ----------
     kind : str
-        ``scenario``, ``study``, ``model``, or one of the tables ``outcomes``, ``lever-changes``, ``loops``, ``clouds``,
-        ``boundary``, ``extreme-conditions``, ``projections``, ``claims``, ``observations``, ``sources``,
-        ``seed-figures``, ``series``.
+        ``scenario``, ``study``, ``model``, or one of the tables ``outcomes``, ``lever-changes``, ``lever-texts``,
+        ``loops``, ``clouds``, ``boundary``, ``extreme-conditions``, ``projections``, ``claims``, ``observations``,
+        ``sources``, ``seed-figures``, ``series``.
     name : str or Path, optional
         The name without its ending, or a path; needed for the first three kinds.
     folder : Path, optional

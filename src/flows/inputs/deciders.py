@@ -1,0 +1,59 @@
+"""Levers as people read them: who decides, a title, the unit in words, one line of what it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal, get_args
+
+from pydantic import Field
+
+from flows.errors import InputError
+from flows.inputs.tables import Table, Text, read_file_of
+from flows.references import fold
+
+Decider = Literal["Mexico", "United States", "Origin", "Region"]
+DECIDERS: tuple[str, ...] = get_args(Decider)
+"""Who decides a lever; ``Origin`` are the countries of origin, ``Region`` several governments together."""
+
+
+class LeverText(Table):
+    """A lever in English words.
+
+    Attributes
+    ----------
+    name : str
+        A constant of the model's group ``.Levers``.
+    decides : {"Mexico", "United States", "Origin", "Region"}
+        Who can move it.
+    title, unit, note : str
+        As shown to people; the Spanish stands with the labels.
+    where : str
+        File and row, for messages.
+    """
+
+    name: Text
+    decides: Decider
+    title: Text
+    unit: Text
+    note: Text
+    where: str = Field(default="", repr=False)
+
+
+def read_lever_texts(path: str | Path | None = None) -> tuple[LeverText, ...]:
+    """Read the words of levers, the shipped ones by default.
+
+    Raises
+    ------
+    InputError
+        If no such file exists, something in it doesn't fit the schema, or a lever stands twice.
+    """
+    texts = read_file_of(LeverText, "lever-texts", "lever", path)
+    seen: dict[str, LeverText] = {}
+    for text in texts:
+        first = seen.setdefault(fold(text.name), text)
+        if first is not text:
+            raise InputError(f'the lever "{text.name}" stands twice', where=text.where, remedy="Keep one row")
+    return texts
+
+
+__all__ = ["DECIDERS", "Decider", "LeverText", "read_lever_texts"]
