@@ -338,6 +338,7 @@ def test_compare_writes_table_and_figure(small_root: Path, capsys: pytest.Captur
     folder = Path("outputs/compare-faster-boom")
     assert {path.name for path in folder.iterdir()} == {
         *("comparison.csv", "comparison.nc", "comparison.png", "comparison.svg", "provenance.json"),
+        *("draws.nc", "halving.csv", "odds.csv", "ranks.csv", "side-effects.csv"),
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import openpyxl
 import pandas as pd
 import pytest
 import xarray as xr
@@ -12,8 +13,18 @@ import xarray as xr
 import flows
 from flows import compare
 from flows.calendar import time_at_end
+from flows.cli import main
 from flows.errors import InputError, ResultError
-from flows.inputs import ConstantChange, Outcome, read_scenario, scenario_inputs
+from flows.futures import futures_of
+from flows.inputs import (
+    ConstantChange,
+    Outcome,
+    find,
+    inline_scenario,
+    read_scenario,
+    scenario_doubts,
+    scenario_inputs,
+)
 from flows.model.model import Model
 
 
@@ -248,3 +259,206 @@ def test_odds_and_regret_are_those_of_the_draws(model: Model) -> None:
     assert arrivals["probability_higher"] == 1
     alone = compare.compare(model, ["boom"], dates=["2016-12"]).at(name, "2016-12")["boom"]
     assert np.isnan(alone["regret"]) and np.isnan(alone["probability_lower"])
+
+
+DRAWS = {"labour demand": np.linspace(0.5, 1.5, 20)}
+
+
+def test_odds_ranks_and_regret_by_hand(model: Model) -> None:
+    found = compare.compare(model, ["faster", "boom"], draws=DRAWS)
+    date = str(found.levels["date"].values[-1])
+    values = found.levels["COMAR pending cases"].sel(date=date)
+    assert values.dims == ("scenario", "draw")
+    one, other = (values.sel(scenario=name).values for name in ("faster", "boom"))
+    beats = found.odds.sel(outcome="COMAR pending cases", date=date)
+    assert float(beats.sel(scenario="faster", other="boom")) == (one < other).mean()
+    assert float(beats.sel(scenario="faster", other="faster")) == 0
+    behind = values - values.min("scenario")
+    regret = found.regret.sel(outcome="COMAR pending cases", date=date)
+    np.testing.assert_allclose(regret["mean"].values, behind.mean("draw").values)
+    np.testing.assert_allclose(regret["most"].values, behind.max("draw").values)
+    ranks = found.ranks.sel(outcome="COMAR pending cases", date=date)
+    np.testing.assert_allclose(ranks["share"].sum("rank").values, 1)
+    place = values.values.argsort(axis=0).argsort(axis=0) + 1  # no two are equal here
+    np.testing.assert_allclose(ranks["median"].values, np.median(place, axis=1))
+
+
+def test_an_order_that_turns_is_less_firm() -> None:
+    levels = xr.Dataset(
+        {
+            "x": (
+                ("scenario", "draw", "date"),
+                np.array([[[1.0], [1.0], [1.0], [1.0]], [[2.0], [2.0], [2.0], [0.0]]]),
+            )
+        },
+        coords={"scenario": ["a", "b"], "date": ["2030-12"]},
+    )
+    levels["x"].attrs["better"] = "lower"
+    assert float(compare.ranks(levels)["stability"].item()) == 0.75
+    assert float(compare.odds(levels).sel(scenario="a", other="b").item()) == 0.75
+    levels["x"].attrs["better"] = "neither"
+    assert compare.odds(levels).sizes["outcome"] == 0
+
+
+def test_a_side_effect_needs_something_that_gets_better() -> None:
+    one = np.array([[[10.0], [10.0]], [[5.0], [5.0]], [[10.0], [10.0]]])
+    two = np.array([[[10.0], [10.0]], [[12.0], [12.0]], [[12.0], [12.0]]])
+    dims, coords = ("scenario", "draw", "date"), {"scenario": ["base", "a", "b"], "date": ["2030-12"]}
+    levels = xr.Dataset({"aim": (dims, one), "other": (dims, two)}, coords=coords)
+    for name in levels.data_vars:
+        levels[name].attrs.update(better="lower", units="Case")
+    found = compare.side_effects(levels, aims=["aim"]).set_index(["scenario", "outcome"])
+    assert bool(found.loc[("a", "other"), "side_effect"])
+    assert found.loc[("a", "other"), "median_percent"] == pytest.approx(20)
+    assert found.loc[("a", "aim"), "effect"] == "better"
+    assert not found.loc[("b", "other"), "side_effect"]
+
+
+def test_a_backlog_that_halves_never_or_for_a_time() -> None:
+    time = np.arange(0, 13.0)
+    courses = np.stack(
+        [np.full(13, 100.0), 100 - 10 * time.clip(max=8), np.where((time > 3) & (time < 6), 40.0, 90.0)]
+    )
+    values = xr.Dataset(
+        {"court cases pending": (("scenario", "time"), courses)},
+        coords={"scenario": ["base", "falls", "dips"], "time": time},
+    )
+    found = compare.halving_times(values, [0.0, 0.0, 0.0])["court cases pending"]
+    assert np.isnan(found.values[0]) and found.values[1] == 5 and found.values[2] == 4
+    lasts = compare.halving_times(values, [0.0] * 3)["court cases pending lasts"]
+    assert lasts.values.tolist() == [False, True, False]
+
+
+def test_the_halving_table_says_never(model: Model) -> None:
+    found = compare.compare(model, ["faster"], draws=DRAWS)
+    rows = found.halving_table().set_index(["scenario", "outcome"])
+    never = rows.loc[("current-course", "COMAR pending cases")]
+    assert 0 < never["share"] < 0.5 and never["month"] == ""
+    months = rows["month"][rows["month"] != ""]
+    assert months.str.fullmatch(r"\d{4}-\d{2}").all()
+
+
+def test_draws_in_pieces_are_those_of_one_call(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = compare.compare(model, ["faster", "boom"], draws=DRAWS)
+    monkeypatch.setattr("flows.compare.comparison._AT_ONCE", 12)
+    parts = compare.compare(model, ["faster", "boom"], draws=DRAWS)
+    xr.testing.assert_allclose(whole.levels, parts.levels)
+    pd.testing.assert_frame_equal(whole.table, parts.table)
+    assert parts.draws == 20
+
+
+def test_interaction_is_what_both_do_less_what_each_does(model: Model) -> None:
+    one = inline_scenario("faster claims=2", model)
+    two = inline_scenario("waiting time=5", model)
+    outcomes = [o for o in compare.outcomes_of(model) if o.name == "people waiting in Mexico"]
+    found = compare.interact(model, [one, two], outcomes=outcomes, date="2017-06", draws=DRAWS)
+    assert len(found.table) == 1
+    row = found.table.iloc[0]
+    runs = found.comparison.levels["people waiting in Mexico"].sel(date="2017-06")
+    base, first, second, both = (runs.sel(scenario=s.name).values for s in found.comparison.scenarios)
+    extra = 100 * ((both - base) - (first - base) - (second - base)) / base
+    assert row["interaction"] == pytest.approx(np.median(extra))
+    assert row["verdict"] == "undo each other"  # each shortens the stay: the second finds fewer to let go
+    assert row["low"] > 0
+
+
+def test_parts_of_a_package_are_its_levers(model: Model) -> None:
+    joined = inline_scenario("both: faster claims=2; labour demand=0.5", model)
+    parts = compare.parts_of([joined])
+    assert [p.name for p in parts] == ["faster claims", "labour demand"]
+    with pytest.raises(InputError, match="nothing that could interact"):
+        compare.parts_of([inline_scenario("faster claims=2", model)])
+
+
+def test_levers_typed_in_a_line(model: Model) -> None:
+    found = inline_scenario("quick: faster claims=2; labour demand=0.5", model)
+    assert found.name == "quick" and found.levers[0].value == 2 and found.constants[0].value == 0.5
+    assert inline_scenario("faster claims=2", model).name == "faster claims=2"
+    with pytest.raises(InputError, match=r'faster clams.*Did you mean "faster claims"'):
+        inline_scenario("faster clams=2", model)
+    with pytest.raises(InputError, match="no lever with its value"):
+        inline_scenario("quick:", model)
+    with pytest.raises(InputError, match="not a lever with its value"):
+        inline_scenario("quick: faster claims", model)
+
+
+def test_what_a_scenario_file_lacks_is_said(small_root: Path, tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(
+        'title = "Mine"\nkind = "package"\nclaims = ["X-1"]\n[[lever]]\nname = "faster claims"\nvalue = 2.0\n',
+        encoding="utf-8",
+    )
+    said = scenario_doubts(read_scenario(path))
+    assert len(said) == 2
+    assert '"faster claims"' in said[0] and "why" in said[0]
+    assert '"X-1"' in said[1]
+
+
+def test_saved_runs_and_comparisons_are_compared(
+    small_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["run", "faster", "--no-figures", "--out", "outputs/one"]) == 0
+    assert main(["run", "boom", "--no-figures", "--out", "outputs/two"]) == 0
+    assert main(["compare", "outputs/one", "outputs/two"]) == 0
+    table = pd.read_csv("outputs/compare-one-two/comparison.csv")
+    assert set(table["scenario"]) == {"one", "two"}
+    assert (table.loc[table["scenario"] == "one", "difference"] == 0).all()
+    for name in ("faster", "boom"):
+        assert main(["compare", name, "--draws", "8", "--out", f"outputs/c-{name}"]) == 0
+    capsys.readouterr()
+    assert main(["compare", "outputs/c-faster", "outputs/c-boom"]) == 0
+    said = capsys.readouterr().out
+    assert "P(better)" in said  # both met the same draws
+    table = pd.read_csv("outputs/compare-c-faster-c-boom/comparison.csv")
+    direct = compare.compare(
+        flows.read_vensim(small_root / "models/migration.mdl"), ["faster", "boom"],
+        draws=futures_of(flows.read_vensim(small_root / "models/migration.mdl"), 8).values,
+    ).table  # fmt: skip
+    chosen = (table["outcome"] == "exposure index") & table["median"].notna()
+    wanted = (direct["outcome"] == "exposure index") & direct["measure"].isin(
+        (compare.AT_END, compare.LAST_YEAR)
+    )
+    np.testing.assert_allclose(table.loc[chosen, "median"], direct.loc[wanted, "median"], atol=1e-12)
+    assert main(["compare", "outputs/c-faster", "boom"]) == 1
+    assert main(["compare", str(small_root)]) == 1
+    assert "not a results folder" in capsys.readouterr().err
+
+
+def test_a_workbook_is_read_back_as_the_scenario_it_was(small_root: Path, model: Model) -> None:
+    assert main(["compare", "boom", "faster", "--draws", "4", "--xlsx", "--out", "outputs/x"]) == 0
+    book = openpyxl.load_workbook("outputs/x/comparison.xlsx")
+    assert book.sheetnames[0] == "notes"
+    sheet = book["comparison"]
+    assert sheet.freeze_panes == "A3" and sheet["A1"].value == "scenario"
+    assert sheet.cell(2, 1 + [c.value for c in sheet[1]].index("median percent")).value == "%"
+    for name in ("boom", "faster"):
+        shipped = read_scenario(name)
+        found = read_scenario(f"outputs/x/comparison.xlsx#scenario {name}")
+        assert scenario_inputs(found, model) == scenario_inputs(shipped, model)
+        assert [c.why for c in found.levers] == [c.why for c in shipped.levers]
+    with pytest.raises(InputError, match="several scenarios in one workbook"):
+        read_scenario("outputs/x/comparison.xlsx")
+    sheet = book["scenario faster"]
+    row = next(r for r in sheet.iter_rows() if r[0].value == "faster claims")
+    row[1].value = "fast"
+    book.save("outputs/x/broken.xlsx")
+    with pytest.raises(
+        InputError, match=r'broken.xlsx, sheet "scenario faster", row \d+, column "value".*not a number'
+    ):
+        read_scenario("outputs/x/broken.xlsx#scenario faster")
+
+
+def test_scenarios_of_a_model_stand_beside_its_own_base_course() -> None:
+    assert compare.baseline_of([read_scenario("planned-immigration")]).name == "demography-course"
+    with pytest.raises(InputError, match="scenarios of two models can't be compared"):
+        compare.baseline_of([read_scenario("planned-immigration"), read_scenario("mpp-return")])
+
+
+def test_a_model_in_years_is_compared_country_by_country() -> None:
+    model = flows.read_vensim(find("model", "demography"), units="error")
+    outcomes = [o for o in compare.outcomes_of(model) if o.name == "population[Mexico]"]
+    found = compare.compare(model, ["planned-immigration"], outcomes=outcomes)
+    assert list(dict.fromkeys(found.table["date"])) == ["2030", "2050", "2070"]
+    row = found.at("population[Mexico]", "2050")["planned-immigration"]
+    assert row["difference"] > 1e6
+    assert found.halving_table().empty

@@ -485,8 +485,11 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
             "save_every: values can be saved at whole time steps only, found 0.7, expected a multiple of TIME STEP = "
             "0.5.",
         ),
-        ({"until": "2012-11"}, "until lies before the start of the run, found 2012-11, expected after January 2013."),
-        ({"until": 99}, "until lies after the model's FINAL TIME, found 99, expected at most 2013-08."),
+        (
+            {"until": "2012-11"},
+            "until asks for a time before the start of the run, found 2012-11, expected after January 2013.",
+        ),
+        ({"until": 99}, "until asks for a time beyond the model's FINAL TIME, found 99, expected at most 2013-08."),
         ({"inputs": {3: 2}}, 'inputs: the model m.mdl has no variable "3".'),
         (
             {"inputs": {"stay": xr.DataArray(["a", "b"], dims="draw")}},

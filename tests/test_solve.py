@@ -14,7 +14,9 @@ import flows
 from flows import solve
 from flows.calendar import time_at_end
 from flows.cli import main
+from flows.compare import outcomes_of
 from flows.errors import InputError
+from flows.inputs import Scenario, inline_scenario, scenario_inputs
 from flows.model.model import Model
 
 DATE = "2017-06"
@@ -171,3 +173,86 @@ def test_the_shipped_model_more_staff_shorten_the_wait() -> None:
     assert not found.met and found.above is not None and found.below is None
     assert 1 < found.above < 3
     assert (found.table["median"].diff().dropna() <= 1e-9).all()
+
+
+def scenario(model: Model, text: str) -> Scenario:
+    return inline_scenario(text, model)
+
+
+def test_two_packages_swap_rank_where_it_was_computed_by_hand(model: Model) -> None:
+    # faster claims shortens the stay by half from 2015 on; half the arrivals do the same without it
+    first, second = scenario(model, "fast: faster claims=2"), scenario(model, "few: base arrivals=9")
+    reading = solve.search.read_reading(
+        f"people waiting in Mexico@{DATE}", outcomes_of(model), model, "--for"
+    )
+    found = solve.swap(model, first, second, "waiting time", reading, draws={}, between=(1, 30))
+    assert len(found.crossings) <= 1
+    for value in found.crossings:
+        ends = []
+        for step in (-0.1, 0.1):
+            runs = [
+                flows.simulate(
+                    model, {**scenario_inputs(s, model), "waiting time": value + step}, save_every=1
+                )
+                for s in (first, second)
+            ]
+            at = [float(run["people waiting in Mexico"].sel(time=time_at_end(DATE))) for run in runs]
+            ends.append(at[0] - at[1])
+        assert ends[0] * ends[1] < 0
+    assert found.sentences()
+
+
+def test_an_order_that_holds_is_said(model: Model) -> None:
+    first, second = scenario(model, "fast: faster claims=2"), scenario(model, "slow: faster claims=0.5")
+    reading = solve.search.read_reading(
+        f"people waiting in Mexico@{DATE}", outcomes_of(model), model, "--for"
+    )
+    found = solve.swap(model, first, second, "waiting time", reading, draws={}, between=(5, 30))
+    assert found.crossings == ()
+    assert "fast does better than slow at every value" in found.sentences()[0]
+    assert (found.table["probability"] == 1).all()
+    with pytest.raises(InputError, match="is a lever"):
+        solve.swap(model, first, second, "faster claims", reading, draws={})
+    arrivals = solve.search.read_reading(f"arrivals@{DATE}", outcomes_of(model), model, "--for")
+    with pytest.raises(InputError, match="ranks nothing"):
+        solve.swap(model, first, second, "waiting time", arrivals, draws={})
+
+
+def test_a_grid_agrees_with_the_search(model: Model) -> None:
+    target = solve.read_target(f"{PENDING}@{DATE} < 400", model)
+    found = solve.grid(
+        model,
+        "closing rate",
+        "base arrivals[Cuba]",
+        target,
+        draws={},
+        between=(10, 60),
+        other_between=(5, 20),
+    )
+    assert found.shares.shape == (14, 7)  # thirteen and the start; the other start is one of the seven
+    for row in found.frontier.to_dict("records"):
+        alone = ask(
+            model, "closing rate", f"{PENDING}@{DATE} < 400", between=(10, 60),
+            settings={"base arrivals[Cuba]": row["other"]},
+        )  # fmt: skip
+        assert not row["met"] and alone.nearest is not None
+        assert row["value"] == pytest.approx(alone.nearest, abs=0.5)
+    with pytest.raises(InputError, match="named twice"):
+        solve.grid(model, "closing rate", "closing rate", target, draws={})
+
+
+def test_the_commands_of_grid_and_swap(small_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    base = ["solve", "--draws", "6", "--for"]
+    swap = [f"people waiting in Mexico@{DATE}", "--swap", "faster", "boom", "--constant", "waiting time"]
+    assert main([*base, *swap, "--out", "outputs/s"]) == 0
+    assert "at every value" in capsys.readouterr().out
+    grid = [f"{PENDING}@{DATE} < 400", "closing rate", "--between", "10", "60"]
+    assert main([*base, *grid, "--grid", "faster claims", "--out", "outputs/g"]) == 0
+    said = capsys.readouterr().out
+    assert "met from closing rate" in said and "Uncertainty: 6 draws" in said
+    assert json.loads(Path("outputs/g/provenance.json").read_text(encoding="utf-8"))["answer"]["frontier"]
+    assert main([*base, *swap[:1], "--swap", "faster", "boom"]) == 1
+    assert (
+        main([*base, f"{PENDING}@{DATE} < 4", "--swap", "faster", "boom", "--constant", "waiting time"]) == 1
+    )
+    assert "leave out sign and bound" in capsys.readouterr().err

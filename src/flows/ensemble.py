@@ -549,15 +549,19 @@ def _last(model: Model, control: Control, until: float | str) -> float:
     final = calendar.time_at_end(until) if isinstance(until, str) else float(until)
     if not control.initial_time < final:
         raise InputError(
-            "until lies before the start of the run",
+            "until asks for a time before the start of the run",
             found=str(until),
-            expected=f"after {calendar.label(control.initial_time)}",
+            expected=f"after {calendar.label(control.initial_time)}"
+            if _in_months(model)
+            else f"above {control.initial_time:g}",
         )
     if final > control.final_time:
         raise InputError(
-            "until lies after the model's FINAL TIME",
+            "until asks for a time beyond the model's FINAL TIME",
             found=str(until),
-            expected=f"at most {calendar.month_of(control.final_time - 1)}",
+            expected=f"at most {calendar.month_of(control.final_time - 1)}"
+            if _in_months(model)
+            else f"at most {control.final_time:g}",
         )
     return final
 

@@ -17,13 +17,16 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from flows import provenance
 from flows.calendar import time_at_end
 from flows.compare import (
+    BACKLOGS,
     BASELINE,
     CAVEAT,
     HUMAN_COST,
     LEVEL,
+    SIDE_EFFECT,
+    SURE,
+    count_draws,
     free_draws,
     level,
     outcome_values,
@@ -42,18 +45,9 @@ from flows.inputs import (
     scenario_inputs,
 )
 
-__all__ = ["BACKLOGS", "Ranking", "rank", "write"]
-
-BACKLOGS = ("COMAR cases of people waiting", "COMAR pending cases", "COMAR wait", "court cases pending")
-"""Outcomes that levers are ranked by beside those of human cost, by name; those that the model has."""
+__all__ = ["Ranking", "rank"]
 
 DATE = "2030-12"
-SIDE_EFFECT = 0.01
-"""Share of the baseline beyond which an outcome that gets worse counts as a side effect."""
-
-SURE = 0.9
-"""Share of draws in which it must do so."""
-
 _AT_ONCE = 512  # runs in one call of the engine, which bounds the memory
 _NOTHING = 1e-9
 
@@ -99,7 +93,7 @@ class Ranking:
 def rank(
     model: Any,
     *,
-    draws: Mapping[str, NDArray[np.float64]],
+    draws: Mapping[str, NDArray[np.float64] | xr.DataArray],
     changes: Sequence[Change] | None = None,
     scenario: str | Path | Scenario = BASELINE,
     outcomes: Sequence[Outcome] | None = None,
@@ -113,8 +107,9 @@ def rank(
     ----------
     model : flows.Model
         As `flows.read_vensim` returns it.
-    draws : mapping of str to array of shape (draws,)
-        Values of uncertain constants, the same for every lever; empty for one run each.
+    draws : mapping of str to array of shape (draws,) or DataArray over draw
+        Values of uncertain constants, the same for every lever, as `flows.futures.futures_of` gives them; empty for
+        one run each.
     changes : sequence of Change, optional
         How far each lever moves; those of ``models/lever-changes.toml`` by default.
     scenario : str, Path or Scenario
@@ -168,7 +163,7 @@ def rank(
     names = ["", *after]
     stacked = stacked_inputs([own, *({**own, name: value} for name, value in after.items())], names, model)
     free = free_draws(draws, stacked)
-    count = len(next(iter(draws.values()))) if free else 1
+    count = count_draws(free) or 1
     numbers = _measure(model, stacked, free, measured, end, count=count, progress=progress, simulate=simulate)
 
     effects = {name: values[1:] - values[0] for name, values in numbers.items()}
@@ -192,32 +187,6 @@ def rank(
     table["why"] = [by_lever[lever].why for lever in table["lever"]]
     table["caveat"] = CAVEAT
     return Ranking(base, ranked, date, count, table[list(_COLUMNS)])
-
-
-def write(ranking: Ranking, folder: Path) -> Path:
-    """Write ``levers.csv`` into an existing folder.
-
-    Parameters
-    ----------
-    ranking : Ranking
-        As `rank` returns it.
-    folder : Path
-        As `flows.provenance.results_folder` gives one.
-
-    Returns
-    -------
-    Path
-        The file written.
-
-    Raises
-    ------
-    ResultError
-        The place can't be written to.
-    """
-    path = folder / "levers.csv"
-    with provenance.atomic_path(path) as temporary:
-        ranking.table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
-    return path
 
 
 # Parts --------------------------------------------------------------------------------------------

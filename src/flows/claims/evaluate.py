@@ -504,10 +504,13 @@ class _Column:
             self.unit = str(model.item(model.variable(reference.name)).units or "Dmnl")
         else:
             names = [*(o.name for o in outcomes.values()), *model.names]
+            lacking = any(fold(reference.key) == fold(name) for name in names)
             raise InputError(
                 f'no outcome or variable "{reference.key}" in the model {model.name}',
                 where=where,
-                remedy=near(reference.name, names),
+                remedy="Only the shipped model, or an edited copy of it, can be held against these claims"
+                if lacking
+                else near(reference.name, names),
             )
         self.elements = {r: self.labels(r) for r in self.expression.references}
         self.variables = tuple(dict.fromkeys(r.name for r in self.expression.references))

@@ -18,6 +18,7 @@ from flows.cli import (
     project,
     report,
     run,
+    solve,
     study,
     versions,
 )
@@ -29,7 +30,7 @@ for _command in (
     run.run,
     compare.compare,
     levers.levers,
-    levers.solve,
+    solve.solve,
     study.study,
     claims.claims,
     project.project,

@@ -1,13 +1,14 @@
-"""``flows compare``: scenarios beside a baseline."""
+"""``flows compare``: scenarios, files, levers typed in a line, or saved results beside a baseline."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.numbers import RULE, change_text, number_text, signed_text, size_of
+from flows.cli.comparison import print_comparison, print_interaction
 from flows.cli.options import (
     OUTPUTS,
     Draws,
@@ -19,22 +20,35 @@ from flows.cli.options import (
     is_set,
     read_model,
     read_until,
+    say_doubts,
 )
-from flows.cli.terminal import (
-    NARROW,
-    has_older,
-    make_console,
-    make_table,
-    say,
-    say_written,
-    screen_width,
-    working_on,
-)
+from flows.cli.terminal import has_older, note, say_written, short_path, show_progress
 from flows.errors import InputError
+
+if TYPE_CHECKING:
+    from flows.inputs import Scenario
+
+_BASE = "base"  # another word for the baseline
 
 
 def compare(
-    scenarios: Annotated[list[str], typer.Argument(help="Scenarios; each can be several joined by +.")],
+    scenarios: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="Scenarios by name, as .toml or .xlsx files, each perhaps several joined by +; or folders of saved "
+            "results.",
+            show_default=False,
+        ),
+    ] = None,
+    levers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--lever",
+            metavar="'[LABEL:] NAME=VALUE[; …]'",
+            help="A scenario typed in a line, such as 'more judges: judges hired per year=2'; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     model: Annotated[
         Path | None,
         typer.Option(
@@ -46,137 +60,175 @@ def compare(
     ] = None,
     settings: Settings = None,
     until: Until = None,
-    draws: Draws = 64,
+    at: Annotated[
+        str | None,
+        typer.Option(
+            "--at",
+            metavar="MONTH",
+            help="Month shown. [default: 2030-12, or the last of the run]",
+            show_default=False,
+        ),
+    ] = None,
+    draws: Draws = None,
+    interaction: Annotated[
+        bool,
+        typer.Option(
+            "--interaction",
+            help="Do levers help or undo each other: each alone, in pairs, all together; of one package its levers.",
+        ),
+    ] = False,
+    every: Annotated[
+        bool, typer.Option("--all", help="Print every outcome, and not the main ones alone.")
+    ] = False,
+    xlsx: Annotated[
+        bool, typer.Option("--xlsx", help="Write a workbook too; its scenario sheets can be read back.")
+    ] = False,
     out: Out = None,
 ) -> None:
-    """Compare scenarios with current-course: table, CSV, figure.
+    """Compare scenarios with current-course: differences, odds, ranks, regret, side effects, halving; CSV, figure.
 
-    With --set, every scenario is run with the settings too; with --model, in that model. So
-    flows compare current-course --set 'filing delay=3' shows what this one number does. All scenarios meet the same
-    draws of the uncertain inputs of the report's study.
+    All scenarios meet the same draws of the uncertain inputs. With --set, every scenario is run with the settings too;
+    with --model, in that model. So flows compare current-course --set 'filing delay=3' shows what this one number does.
+    Scenarios of demography.mdl stand beside its own base course. flows list runs shows saved results.
     """
+    names = list(dict.fromkeys(scenarios or ()))
+    if names and all(Path(name).is_dir() for name in names):
+        _refuse_with_folders(
+            {"--lever": levers, "--model": model, "--set": settings, "--interaction": interaction}
+        )
+        _saved(names, at=at, every=every, out=out)
+        return
+    folder = next((name for name in names if Path(name).is_dir()), None)
+    if folder is not None:
+        raise InputError(
+            "saved results are compared with saved results", where=folder,
+            remedy="Run the scenario first (flows run NAME), then name its folder too",
+        )  # fmt: skip
+    if not names and not levers:
+        raise InputError(
+            "nothing to compare", expected="a scenario, a file, a lever after --lever, or folders of saved results",
+            remedy="flows list scenarios shows those shipped, flows compare --help all options",
+        )  # fmt: skip
+    _fresh(
+        names, levers or (), model=model, settings=settings or (), until=until, at=at, draws=draws,
+        interaction=interaction, every=every, xlsx=xlsx, out=out,
+    )  # fmt: skip
+
+
+def _fresh(
+    names: Sequence[str], levers: Sequence[str], *, model: Path | None, settings: Sequence[str], until: str | None,
+    at: str | None, draws: int | None, interaction: bool, every: bool, xlsx: bool, out: Path | None,
+) -> None:  # fmt: skip
+    """Run scenarios and compare them."""
     from flows import compare as comparing
     from flows import provenance
-    from flows.inputs import find, read_scenario, settings_inputs
+    from flows.inputs import find, inline_scenario, read_scenario, settings_inputs
     from flows.report.results import comparison_figures
 
-    baseline = read_scenario(comparing.BASELINE)
-    chosen = [read_scenario(name) for name in dict.fromkeys(scenarios)]
+    chosen: list[Scenario] = [read_scenario(comparing.BASELINE if name == _BASE else name) for name in names]
+    home = comparing.baseline_of(chosen).model
+    built = read_model(None, None, home)
+    edited = None if model is None else read_model(model, None)
+    chosen += [inline_scenario(text, built if edited is None else edited) for text in levers]
+    baseline = comparing.baseline_of(chosen)
     if model is None and not settings and all(s.name == baseline.name for s in chosen):
         raise comparing.nothing_to_compare(baseline.name)
-    built = read_model(None, None)
-    edited = None if model is None else read_model(model, None)
-    changed = settings_inputs(settings or (), built if edited is None else edited)
+    changed = settings_inputs(settings, built if edited is None else edited)
     if is_set(changed, "saveper"):
         raise InputError("a comparison is saved month by month", where="--set", remedy="Leave SAVEPER out")
     last = read_until(until, built)
-    name = "compare-" + "-".join(s.name for s in chosen) + (f"-in-{edited.name}" if edited else "")
+    label = "-".join(s.name for s in chosen) + (f"-in-{edited.name}" if edited else "")
     words = f" with {comparing.settings_words(changed)}" if changed else ""
-    folder = out or OUTPUTS / folder_name(name + words)
+    folder = out or OUTPUTS / folder_name(("interaction-" if interaction else "compare-") + label + words)
     older = has_older(folder)
-    at = "2030-12"
-    if last is not None:
-        from flows.calendar import month_of, time_at_end
-
-        end = time_at_end(last) if isinstance(last, str) else last
-        at = month_of(end - 1)
-    values, plan = draw_inputs(draws)
-    with working_on("Running the scenarios"):
-        comparison = comparing.compare(
-            built,
-            chosen,
-            baseline=baseline,
-            settings=changed,
-            edited=edited,
-            until=last,
-            draws=values,
-            dates=sorted({*comparing.DATES, at}),
-        )
+    shown = _month_shown(at, last, built)
+    dates = sorted({*(comparing.DATES if comparing.in_months(built) else comparing.YEARS), shown})
+    futures = draw_inputs(draws, built)
+    with show_progress("Scenarios") as progress:
+        options: dict[str, Any] = {
+            "draws": futures.values,
+            "baseline": baseline,
+            "until": last,
+            "progress": progress,
+        }
+        if interaction:
+            if edited is not None or changed:
+                raise InputError("interaction takes neither --model nor --set", where="--interaction")
+            parts = comparing.parts_of(chosen)
+            found = comparing.interact(built, parts, date=shown, **options)
+            comparison = found.comparison
+        else:
+            found = None
+            comparison = comparing.compare(
+                built, chosen, settings=changed, edited=edited, dates=dates, **options
+            )
     read = [built.path, find("outcomes"), *(path for s in comparison.scenarios for path in s.paths)]
     read += [edited.path] if edited is not None else []
-    read += [plan.path] if values and plan.path else []
+    read += list(futures.paths) if comparison.draws else []
+    about = {"settings": changed, "draws": comparison.draws, "futures": futures.words}
     with provenance.results_folder(
-        folder,
-        inputs=read,
-        seed=plan.seed if values else None,
-        extra={"settings": changed, "draws": comparison.draws},
+        folder, inputs=read, seed=futures.seed if comparison.draws else None, extra=about
     ) as place:
-        comparing.write(comparison, place)
-        comparison_figures(comparison, place)
-    _print_comparison(comparison, at)
-    if comparison.draws:
-        _print_odds(comparison, at)
-    say(comparing.CAVEAT)
+        comparing.write(comparison, place, futures=comparing.fingerprint(futures.values))
+        if found is not None:
+            found.write(place)
+        if not interaction:
+            comparison_figures(comparison, place)
+        if xlsx:
+            from flows.report.workbook import comparison_workbook
+
+            comparison_workbook(comparison, built, place / "comparison.xlsx", futures=futures.words)
+    say_doubts(chosen)
+    if found is not None:
+        print_interaction(found)
+    else:
+        print_comparison(comparison, shown, every=every)
+    note(futures.words if comparison.draws == futures.draws else "Nothing is drawn: one run each.")
+    note(comparing.CAVEAT)
     say_written(folder, older)
 
 
-def _print_comparison(comparison: Any, at: str) -> None:
-    from flows.compare import HUMAN_COST, words
+def _saved(names: Sequence[str], *, at: str | None, every: bool, out: Path | None) -> None:
+    """Compare results that lie on the disk."""
+    from flows import compare as comparing
+    from flows import provenance
+    from flows.report.results import comparison_figures
 
-    dates = list(comparison.table["date"])
-    date = at if at in dates else dates[-1]
-    names = [s.name for s in comparison.scenarios]
-    narrow = screen_width() < NARROW
-    room = screen_width() - (32 if narrow else 56) - 13
-    each = max(1, room // (15 if narrow else 24))
-    title: str | None = f"{words(date)}: level, and change from {names[0]} in brackets"
-    for start in range(1, len(names), each):
-        part = names[start : start + each]
-        heads = ["outcome", *([] if narrow else ["unit"]), f">{names[0]}", *(f">{name}" for name in part)]
-        table = make_table(*heads, title=title)
-        for outcome in sorted(comparison.outcomes, key=lambda o: o.name not in HUMAN_COST):
-            rows = comparison.at(outcome.name, date)
-            size = size_of(comparison.values[outcome.name].values, outcome.kind)
-            cells = [number_text(rows[names[0]]["value"], size)]
-            for name in part:
-                change = change_text(rows[name], size)
-                cells.append(
-                    number_text(rows[name]["value"], size) + ("\n" if narrow and change else " ") + change
-                )
-            said = (outcome.title or outcome.name) + (" (human cost)" if outcome.name in HUMAN_COST else "")
-            table.add_row(*([f"{said}, {outcome.unit}"] if narrow else [said, outcome.unit]), *cells)
-        make_console().print(table)
-        title = None
-    say(f"{RULE[0].upper()}{RULE[1:]}")
+    dates = sorted({*comparing.DATES, *([at] if at else [])})
+    comparison, notes = comparing.compare_saved(names, dates=dates)
+    folder = out or OUTPUTS / folder_name("compare-" + "-".join(Path(name).name for name in names))
+    older = has_older(folder)
+    read = [path for name in names for path in sorted(Path(name).glob("*.nc"))]
+    about = {"draws": comparison.draws, "notes": list(notes)}
+    with provenance.results_folder(folder, inputs=read, extra=about) as place:
+        comparing.write(comparison, place)
+        comparison_figures(comparison, place)
+    print_comparison(comparison, at or "2030-12", every=every)
+    for line in notes:
+        note(line)
+    note("Compared from what was saved in " + ", ".join(short_path(Path(name)) for name in names) + ".")
+    note(comparing.CAVEAT)
+    say_written(folder, older)
 
 
-def _print_odds(comparison: Any, at: str) -> None:
-    """Print how surely each scenario is better than the baseline, and what choosing it may cost."""
-    from flows.compare import HUMAN_COST, words
-    from flows.levers import BACKLOGS
+def _refuse_with_folders(options: dict[str, Any]) -> None:
+    for option, value in options.items():
+        if value:
+            raise InputError(
+                "saved results can't be run again", where=option, remedy="Name scenarios in place of folders"
+            )
 
-    dates = list(comparison.table["date"])
-    date = at if at in dates else dates[-1]
-    title = f"{words(date)}, over {comparison.draws} draws: change, and how surely"
-    table = make_table(
-        "outcome",
-        "scenario",
-        ">median",
-        ">90 % interval",
-        ">P(better)",
-        ">best of all",
-        ">mean regret",
-        title=title,
-    )
-    judged = {outcome.name: outcome for outcome in comparison.outcomes if outcome.better != "neither"}
-    for key in [name for name in (*HUMAN_COST, *BACKLOGS) if name in judged] or list(judged):
-        outcome = judged[key]
-        size = size_of(comparison.values[key].values, outcome.kind)
-        said = outcome.title or key
-        for name, row in comparison.at(key, date).items():
-            if row["regret"] != row["regret"]:
-                continue
-            cells = ["", "", ""]
-            if name != comparison.baseline:
-                percent = row["median_percent"] == row["median_percent"]
-                ends = [row[k + "_percent" if percent else k] for k in ("median", "low", "high")]
-                shown = [signed_text(x) + " %" if percent else number_text(x, size) for x in ends]
-                cells = [shown[0], f"{shown[1]} to {shown[2]}", f"{row[f'probability_{outcome.better}']:.2f}"]
-            table.add_row(said, name, *cells, f"{row['share_best']:.2f}", number_text(row["regret"], size))
-            said = ""
-    make_console().print(table)
-    say(
-        "P(better): share of draws in which the scenario does better than the baseline. Best of all: in which none "
-        "does better. Mean regret: how far it stays behind the best on the same draw, in the outcome's unit. "
-        "All outcomes: comparison.csv."
-    )
+
+def _month_shown(at: str | None, last: float | str | None, model: Any) -> str:
+    """The date of the tables: as asked for, else December 2030, or the last of the run."""
+    from flows.calendar import month_of, time_at_end
+    from flows.compare import YEARS, in_months
+    from flows.references import strict_month
+
+    if not in_months(model):
+        return at or YEARS[1]
+    if at is not None:
+        return strict_month(at, where="--at")
+    if last is None:
+        return "2030-12"
+    return month_of((time_at_end(last) if isinstance(last, str) else last) - 1)

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,6 +16,8 @@ import typer
 from flows.errors import InputError
 
 if TYPE_CHECKING:
+    from flows.futures import Futures
+    from flows.inputs import Scenario
     from flows.model.model import Model
 
 
@@ -64,17 +66,30 @@ Until = Annotated[
     str | None, typer.Option("--until", metavar="MONTH", help="Last month of the run, such as 2030-12.")
 ]
 Draws = Annotated[
-    int, typer.Option("--draws", min=0, help="Draws of the uncertain inputs; 0 for the model's own values.")
+    int | None,
+    typer.Option(
+        "--draws",
+        min=0,
+        help="Draws of the uncertain inputs; 0 for the model's own values. [default: 500 of a posterior, else 64]",
+        show_default=False,
+    ),
 ]
 
 
-def draw_inputs(count: int) -> tuple[dict[str, Any], Any]:
-    """Draw the uncertain inputs of the report's study; none for a count of zero."""
-    from flows.inputs import read_study
-    from flows.report.build import STUDY, sample
+def draw_inputs(count: int | None, model: Model) -> Futures:
+    """Draw the uncertain inputs: from the posterior sample beside the model, else from the declared ranges."""
+    from flows.futures import futures_of
 
-    plan = read_study(STUDY)
-    return (sample(plan, count) if count else {}), plan
+    return futures_of(model, count)
+
+
+def say_doubts(scenarios: Iterable[Scenario]) -> None:
+    """Say on stderr what scenarios lack: reasons, and claims that nobody wrote down."""
+    from flows.inputs import scenario_doubts
+
+    for scenario in scenarios:
+        for doubt in scenario_doubts(scenario):
+            print(f"Note: {doubt}", file=sys.stderr)
 
 
 def read_model(path: Path | None, units: Units | None, name: str = "") -> Model:

@@ -22,6 +22,7 @@ from flows.cli.options import (
     is_set,
     read_model,
     read_until,
+    say_doubts,
 )
 from flows.cli.terminal import (
     NARROW,
@@ -75,7 +76,7 @@ def run(
     shown.
     """
     from flows import observations, provenance
-    from flows.compare import BASELINE, CAVEAT, outcomes_of, settings_words
+    from flows.compare import BASELINE, CAVEAT, in_months, outcomes_of, settings_words
     from flows.ensemble import NonFiniteWarning, simulate
     from flows.inputs import find, read_scenario, scenario_inputs, settings_inputs
     from flows.report.results import write_run
@@ -86,7 +87,8 @@ def run(
     if scenario is not None or shipped:
         chosen = read_scenario(BASELINE if scenario is None else scenario)
     built = read_model(model, units, chosen.model if chosen else "")
-    outcomes = outcomes_of(built) if shipped or is_familiar(built) else ()
+    known = outcomes_of(built) if shipped or is_familiar(built) else ()
+    outcomes = known if in_months(built) else ()
     inputs = scenario_inputs(chosen, built) if chosen is not None else {}
     changed = settings_inputs(settings or (), built)
     name = "+".join(filter(None, (None if shipped else built.name, chosen.name if chosen else None)))
@@ -116,8 +118,12 @@ def run(
         folder, inputs=read, extra={"settings": changed, "scenario": name}
     ) as place:
         write_run(dataset, place, model=built, outcomes=outcomes, observed=rows, title=title, figure=figures)
+    say_doubts([chosen] if chosen else [])
     if rows is not None:
         _print_outcomes(title, outcomes, dataset, fit_summary(rows))
+        say(CAVEAT)
+    elif known:
+        _print_years(title, known, dataset)
         say(CAVEAT)
     else:
         _print_stocks(title, _stock_rows(dataset, built), dataset)
@@ -142,6 +148,7 @@ def _print_outcomes(
         heads[1:1] = ["unit"]
         heads += ["last observed", ">observed", ">model then", ">error % then", ">error % overall"]
     table = make_table(*heads, title=title)
+    table.columns[0].min_width = 18 if narrow else 40
     for outcome in sorted(outcomes, key=lambda o: o.name not in HUMAN_COST):
         values = outcome.values(dataset)
         shown = number_text(float(level(values, outcome.unit, last)), size_of(values.values, outcome.kind))
@@ -149,7 +156,8 @@ def _print_outcomes(
         row = by_outcome.get(outcome.name)
         blank = ["none"] + [""] * (2 if narrow else 4)
         if row is not None:
-            observed, model = number_text(row["latest_observed"]), number_text(row["latest_model"])
+            unit = "" if str(row["unit"]) == outcome.unit else f"\n{row['unit']}"
+            observed, model = (number_text(row[key]) + unit for key in ("latest_observed", "latest_model"))
             latest = short_month(row["latest"])
             error, overall = signed_text(row["latest_error"]), f"{row['error']:,.0f} ({row['number']})"
             if narrow:
@@ -165,6 +173,28 @@ def _print_outcomes(
             "model lies from the last observed value. error % overall, such as 21 (12): all absolute differences "
             "together are 21 % of all that was observed, over 12 periods."
         )
+
+
+_YEARS = ("2000", "2026", "2050", "2070")
+
+
+def _print_years(title: str, outcomes: Sequence[Outcome], dataset: xr.Dataset) -> None:
+    """Print the outcomes of a model that counts in years: a row for each country, a column for each year."""
+    from flows.references import at_time
+
+    times = dataset["time"].values
+    years = [float(year) for year in _YEARS if times[0] <= float(year) <= times[-1]] or [float(times[-1])]
+    table = make_table("outcome", *(f">{year:g}" for year in years), title=title)
+    table.columns[0].min_width = 20
+    for outcome in outcomes:
+        values = outcome.values(dataset)
+        size = size_of(values.values, outcome.kind)
+        name = f"{outcome.title or outcome.name}, {'index' if outcome.unit == 'Dmnl' else outcome.unit}"
+        table.add_row(name, *(number_text(float(at_time(values, year)), size) for year in years))
+    make_console().print(table)
+    say(
+        "Stocks are those of 1 January, rates those of the calendar year; all countries and ages: trajectories.csv."
+    )
 
 
 def _print_stocks(title: str, rows: pd.DataFrame, dataset: xr.Dataset) -> None:

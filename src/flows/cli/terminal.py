@@ -77,6 +77,11 @@ def say(words: str, *, stderr: bool = False) -> None:
     console.print(words, style="dim", soft_wrap=not console.is_terminal)
 
 
+def note(words: str) -> None:
+    """Print a note, folded at blanks at the width of the tables."""
+    make_console().print(words, style="dim")
+
+
 class _Patient:
     """A stream whose reader may go away: what is written after that is dropped, and the work goes on."""
 

@@ -7,6 +7,7 @@ reads a model file or runs a model; a model is used through its public attribute
 from flows.inputs.changes import Change, changed_values, read_changes
 from flows.inputs.deciders import DECIDERS, LeverText, read_lever_texts
 from flows.inputs.extremes import Condition, Follows, parse_follows, read_conditions
+from flows.inputs.inline import inline_scenario, scenario_doubts
 from flows.inputs.labels import Label, Labels, read_labels
 from flows.inputs.outcomes import Outcome, read_outcomes, resolve_outcome
 from flows.inputs.scenarios import (
@@ -44,6 +45,7 @@ __all__ = [
     "check_study",
     "combine",
     "find",
+    "inline_scenario",
     "list_scenarios",
     "list_studies",
     "parse_follows",
@@ -58,6 +60,7 @@ __all__ = [
     "read_scenario",
     "read_study",
     "resolve_outcome",
+    "scenario_doubts",
     "scenario_inputs",
     "settings_inputs",
     "take",

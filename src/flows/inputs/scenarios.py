@@ -140,8 +140,8 @@ def read_scenario(name_or_path: str | Path, *, folder: Path | None = None) -> Sc
     Parameters
     ----------
     name_or_path : str or Path
-        The name of a file in ``folder`` without its ending, the path of a ``.toml`` file, or several of these
-        joined by ``+``.
+        The name of a file in ``folder`` without its ending, the path of a ``.toml`` file or of a spreadsheet
+        (``.xlsx``, or ``.xlsx#sheet``), or several of these joined by ``+``.
     folder : Path, optional
         Where names are looked up; the shipped scenarios by default.
 
@@ -158,6 +158,11 @@ def read_scenario(name_or_path: str | Path, *, folder: Path | None = None) -> Sc
     text = str(name_or_path)
     if "+" in text and not Path(text).is_file():
         return combine([read_scenario(part.strip(), folder=folder) for part in text.split("+")])
+    file, sheet = _sheet_of(text)
+    if file:
+        from flows.inputs.workbook import read_workbook  # which reads into the classes of this module
+
+        return read_workbook(find("scenario", file), sheet)
     path = find("scenario", text, folder=folder)
     shown = shown_path(path)
     data = read_toml(path, shown)
@@ -168,6 +173,12 @@ def read_scenario(name_or_path: str | Path, *, folder: Path | None = None) -> Sc
     _refuse_doubles(levers, "lever")
     _refuse_doubles(constants, "constant")
     return scenario
+
+
+def _sheet_of(text: str) -> tuple[str, str]:
+    """Part ``file.xlsx#sheet``; nothing where the text names no spreadsheet."""
+    file, _, sheet = text.partition("#")
+    return (file, sheet) if file.lower().endswith(".xlsx") else ("", "")
 
 
 def combine(scenarios: Sequence[Scenario]) -> Scenario:

@@ -6,18 +6,16 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from flows import claims, compare, observations, provenance, study
 from flows.errors import FlowsError
-from flows.inputs import Scenario, Study, find, list_scenarios, read_study, scenario_inputs
+from flows.futures import STUDY, futures_of
+from flows.inputs import Scenario, find, list_scenarios, read_study, scenario_inputs
 from flows.inputs.tables import shown_path
 from flows.model.model import Model
 from flows.report import html, results, tables
 from flows.vensim.read import read_vensim
 
-__all__ = ["FEATURED", "build", "sample"]
+__all__ = ["FEATURED", "build"]
 
 FEATURED = (
     "protection-reform",
@@ -30,7 +28,6 @@ FEATURED = (
 )
 """Scenarios in the findings and pictures; the first five have a colour of their own."""
 
-STUDY = "base"
 DRAWS, QUICK_DRAWS = 256, 16
 QUICK_N = 16
 
@@ -79,7 +76,7 @@ def build(
     known = [s.name for s in scenarios]
     chosen = [n for n in FEATURED if n in known] or [n for n in known if n != compare.BASELINE][:6]
     columns = [o for o in outcomes if any(o.name in names for _, names in html.GROUPS)] or list(outcomes)
-    draws = sample(plan, QUICK_DRAWS if quick else DRAWS)
+    futures = futures_of(model, QUICK_DRAWS if quick else DRAWS)
     read = [model.path, find("outcomes"), *observations.files()]
     read += [path for s in scenarios for path in s.paths] + ([plan.path] if plan.path else [])
     read += [find("claims")] if find("claims").is_file() else []
@@ -90,8 +87,8 @@ def build(
         comparison = compare.compare(
             model, scenarios, outcomes=outcomes, extra=observations.figure_variables()
         )
-        stage(f"Running each of them with {len(next(iter(draws.values())))} draws of the uncertain inputs")
-        drawn = compare.compare(model, scenarios, outcomes=columns, draws=draws)
+        stage(f"Running each of them with {futures.draws} draws of the uncertain inputs")
+        drawn = compare.compare(model, scenarios, outcomes=columns, draws=futures.values)
         stage("Sensitivity study")
         found = study.run(
             plan,
@@ -159,24 +156,3 @@ def runnable(
         except FlowsError as error:
             unable.append((scenario, str(error)))
     return tuple(able), tuple(unable)
-
-
-def sample(plan: Study, count: int) -> dict[str, NDArray[np.float64]]:
-    """Draw values of a study's uncertainties, evenly spread and the same for the same study.
-
-    Parameters
-    ----------
-    plan : Study
-        Its distributions and seed.
-    count : int
-        Number of draws.
-
-    Returns
-    -------
-    dict of str to array of shape (count,)
-        By name of the uncertainty.
-    """
-    from scipy.stats import qmc
-
-    unit = qmc.LatinHypercube(d=len(plan.uncertainties), rng=np.random.default_rng(plan.seed)).random(count)
-    return {u.name: np.asarray(u.ppf(unit[:, i]), dtype=float) for i, u in enumerate(plan.uncertainties)}

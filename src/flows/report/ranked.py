@@ -14,9 +14,9 @@ from matplotlib.lines import Line2D
 from flows.compare import words
 from flows.levers import Ranking
 from flows.report.figures import GREY, INK, PALE, PALETTE, _headed, _wrapped, unit_words
-from flows.solve import Solution
+from flows.solve import Grid, Solution, Swap
 
-__all__ = ["levers_figure", "response_figure"]
+__all__ = ["grid_figure", "levers_figure", "response_figure", "swap_figure"]
 
 _MOST = 10
 _LOWER, _HIGHER = PALETTE[0], PALETTE[1]
@@ -110,6 +110,97 @@ def response_figure(solution: Solution, *, source: str) -> Figure:
             axis.spines[side].set_visible(False)
     title = f"{solution.name[:1].upper()}{solution.name[1:]} that gives {target}"
     return _headed(figure, title, source, legend=handles)
+
+
+def grid_figure(found: Grid, *, source: str) -> Figure:
+    """Draw the share of draws that meets a target over two levers, and the frontier at the share asked for.
+
+    Parameters
+    ----------
+    found : Grid
+        As `flows.solve.grid` returns it.
+    source : str
+        Below the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure = Figure(figsize=(8.4, 5.2), layout="constrained", facecolor="white")
+    axis = figure.subplots()
+    first, second = found.names
+    x, y = found.shares[second].values, found.shares[first].values
+    mesh = axis.pcolormesh(x, y, found.shares.values, cmap="Blues", vmin=0, vmax=1, shading="nearest")
+    bar = figure.colorbar(mesh, ax=axis)
+    bar.set_label("share of draws that meets the target", fontsize=8.5, color=INK)
+    handles: dict[str, Artist] = {}
+    told = found.frontier[found.frontier["value"].notna()]
+    if not told.empty:
+        handles[f"met in {100 * found.probability:.4g} % of draws"] = axis.plot(
+            told["other"], told["value"], color=_HIGHER, linewidth=2, marker="o", markersize=4
+        )[0]
+    handles["now"] = axis.plot(
+        [found.starts[1]],
+        [found.starts[0]],
+        color=INK,
+        marker="x",
+        markersize=9,
+        linestyle="none",
+        markeredgewidth=2,
+    )[0]
+    axis.set_xlabel(_wrapped(_named(second, found.units[1]), 60), fontsize=8.5, color=INK)
+    axis.set_ylabel(_wrapped(_named(first, found.units[0]), 44), fontsize=8.5, color=INK)
+    axis.tick_params(labelsize=8.5, colors=INK, length=3)
+    return _headed(figure, f"Where {found.target}", source, legend=handles)
+
+
+def swap_figure(found: Swap, *, source: str) -> Figure:
+    """Draw the difference of two packages along a constant, and how surely the first is better.
+
+    Parameters
+    ----------
+    found : Swap
+        As `flows.solve.swap` returns it.
+    source : str
+        Below the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    rows, outcome = found.table, found.reading.outcome
+    figure = Figure(figsize=(9.6, 4.4), layout="constrained", facecolor="white")
+    left, right = figure.subplots(1, 2)
+    handles: dict[str, Artist] = {}
+    handles["median"] = left.plot(rows["value"], rows["median"], color=_LOWER, linewidth=1.8, zorder=3)[0]
+    if found.draws > 1:
+        handles["90 % interval"] = left.fill_between(
+            rows["value"], rows["low"], rows["high"], color=PALETTE[5], alpha=0.35, linewidth=0, zorder=2
+        )
+    left.axhline(0, color=INK, linewidth=0.8, zorder=1)
+    right.plot(rows["value"], rows["probability"], color=_LOWER, linewidth=1.8, zorder=3)
+    right.axhline(0.5, color=_HIGHER, linewidth=1.4, linestyle=(0, (5, 2)), zorder=2)
+    right.set_ylim(-0.03, 1.03)
+    heads = (
+        f"{found.first.name} less {found.second.name}: {outcome.title or outcome.name}, {words(found.reading.date)}",
+        f"Share of draws in which {found.first.name} does better",
+    )
+    for axis, heading, unit in zip((left, right), heads, (unit_words(outcome.unit), "share"), strict=True):
+        axis.set_title(_wrapped(heading, 44), loc="left", fontsize=9.5, fontweight="bold", color=INK)
+        axis.set_ylabel(unit, fontsize=8.5, color=INK)
+        axis.set_xlabel(_wrapped(_named(found.name, found.unit), 44), fontsize=8.5, color=INK)
+        handles["the model's value"] = axis.axvline(
+            found.start, color=GREY, linewidth=1, linestyle=(0, (1, 1.2)), zorder=1
+        )
+        for value in found.crossings:
+            handles["swap"] = axis.axvline(value, color=INK, linewidth=1.1, zorder=1)
+        axis.margins(x=0.02)
+        axis.tick_params(labelsize=8.5, colors=INK, length=3)
+        axis.grid(axis="y", color=PALE, linewidth=0.6)
+        axis.set_axisbelow(True)
+        for side in ("top", "right"):
+            axis.spines[side].set_visible(False)
+    return _headed(figure, f"Where the order swaps along {found.name}", source, legend=handles)
 
 
 def _named(name: str, unit: str) -> str:

@@ -210,7 +210,7 @@ def comparison_figures(comparison: Comparison, folder: Path, *, only: Sequence[s
         labels=labels,
         title=f"Scenarios beside “{comparison.scenarios[0].title}”",
         source=SOURCE,
-        mark=_mark(comparison.start),
+        mark=_mark(comparison.start) if "-" in comparison.start else None,
         start=_shown_from(comparison),
     )
     return figures.save(figure, folder / "comparison")
@@ -347,6 +347,8 @@ def _mark(start: str) -> tuple[str, str]:
 
 def _shown_from(comparison: Comparison, years: int = 1) -> str | None:
     """First month of the pictures: a year or more before the levers act, where the run goes back so far."""
+    if "-" not in comparison.start:  # a model that doesn't count in months
+        return None
     year, month = comparison.start.split("-")
     first = f"{int(year) - years}-{month}"
     begins = (

@@ -20,12 +20,12 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from flows import provenance
 from flows.calendar import time_at_end
 from flows.compare import (
     BASELINE,
     CAVEAT,
     LEVEL,
+    count_draws,
     free_draws,
     level,
     outcome_values,
@@ -46,10 +46,13 @@ from flows.inputs import (
 from flows.inputs.bounds import element_key, limits, range_text
 from flows.references import fold, strict_month
 
-__all__ = ["Reading", "Solution", "Target", "read_target", "solve", "write"]
+__all__ = ["FINE", "GRID", "Reading", "Solution", "Target", "read_target", "solve"]
 
 GRID = 13
 """Evenly spaced values at which the response is read first."""
+
+AT_ONCE = 2048
+"""Runs in one call of the engine, which bounds the memory."""
 
 FINE = 2000
 """Parts of the range within which an answer is found."""
@@ -99,6 +102,18 @@ class Target:
     def readings(self) -> tuple[Reading, ...]:
         """Every reading in it."""
         return (self.left, self.right) if isinstance(self.right, Reading) else (self.left,)
+
+    def margin(
+        self, sides: Sequence[NDArray[np.float64]]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Left side, right side, and how far the left lies on the wrong side of the bound; each over (draws,)."""
+        left = sides[0]
+        right = sides[1] if isinstance(self.right, Reading) else np.full_like(left, self.right)
+        return left, right, (left - right) if self.sign.startswith("<") else (right - left)
+
+    def met(self, margin: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Whether each margin meets it."""
+        return margin < 0 if self.sign in ("<", ">") else margin <= 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,8 +229,8 @@ def read_target(text: str, model: Any, outcomes: Sequence[Outcome] | None = None
     left, sign, right = (part.strip() for part in parts)
     if "@" not in left:
         raise InputError("no month on the left of the target", where=where, expected=_FORM)
-    bound = _reading(right, known, model, where) if "@" in right else parse_number(right, where=where)
-    return Target(_reading(left, known, model, where), sign, bound)  # type: ignore[arg-type]
+    bound = read_reading(right, known, model, where) if "@" in right else parse_number(right, where=where)
+    return Target(read_reading(left, known, model, where), sign, bound)  # type: ignore[arg-type]
 
 
 def solve(
@@ -223,7 +238,7 @@ def solve(
     name: str,
     target: Target,
     *,
-    draws: Mapping[str, NDArray[np.float64]],
+    draws: Mapping[str, NDArray[np.float64] | xr.DataArray],
     probability: float = 0.8,
     scenario: str | Path | Scenario = BASELINE,
     settings: Mapping[str, float] | None = None,
@@ -241,8 +256,9 @@ def solve(
         A lever or another constant, or one element of it in its text form.
     target : Target
         As `read_target` returns it.
-    draws : mapping of str to array of shape (draws,)
-        Values of uncertain constants, the same for every value; empty for the model's own values.
+    draws : mapping of str to array of shape (draws,) or DataArray over draw
+        Values of uncertain constants, the same for every value, as `flows.futures.futures_of` gives them; empty for the
+        model's own values.
     probability : float
         Share of draws that has to meet the target, above 0 and at most 1.
     scenario : str, Path or Scenario
@@ -275,20 +291,20 @@ def solve(
     if not 0 < probability <= 1:
         raise InputError("not a probability", found=f"{probability:g}", expected="above 0 and at most 1")
     base = scenario if isinstance(scenario, Scenario) else read_scenario(scenario)
-    key, item = _constant(name, model)
+    key, item = find_constant(name, model)
     own = {**scenario_inputs(base, model), **(settings or {})}
     if settings and any(fold(other) == fold(key) for other in settings):
         raise InputError(f'"{key}" is both looked for and set', remedy="Leave it out of --with")
     constants = {k: v for k, v in own.items() if parse_reference(k).name in model.constants}
     others = {k: v for k, v in own.items() if k not in constants}
-    low, high = _range(key, item, between)
-    start = constants.get(key, _value(key, item, model))
+    low, high = search_range(key, item, between)
+    start = constants.get(key, own_value(key, item, model))
     if not low <= start <= high:
         raise InputError(
             f'the value of "{key}" lies outside the range searched', found=f"{start:g}",
             expected=f"{low:g} to {high:g}", remedy="Widen --between",
         )  # fmt: skip
-    ends = [_end(reading, model) for reading in target.readings]
+    ends = [end_within(reading, model) for reading in target.readings]
     free = free_draws(draws, [key, *own])
     response = _Response(model, key, constants, others, free, target, ends, simulate)
 
@@ -340,32 +356,6 @@ def solve(
     )
 
 
-def write(solution: Solution, folder: Path) -> Path:
-    """Write ``solve.csv``, every value read, into an existing folder.
-
-    Parameters
-    ----------
-    solution : Solution
-        As `solve` returns it.
-    folder : Path
-        As `flows.provenance.results_folder` gives one.
-
-    Returns
-    -------
-    Path
-        The file written.
-
-    Raises
-    ------
-    ResultError
-        The place can't be written to.
-    """
-    path = folder / "solve.csv"
-    with provenance.atomic_path(path) as temporary:
-        solution.table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
-    return path
-
-
 # Parts --------------------------------------------------------------------------------------------
 
 
@@ -385,7 +375,7 @@ class _Response:
     ) -> None:
         self.model, self.key, self.constants, self.others = model, key, constants, others
         self.free, self.target, self.ends, self.simulate = free, target, ends, simulate
-        self.count = next(iter(free.values())).size if free else 1
+        self.count = count_draws(free) or 1
         self.margins: dict[float, NDArray[np.float64]] = {}
         self.sides: dict[float, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 
@@ -394,30 +384,18 @@ class _Response:
         new = [value for value in dict.fromkeys(values) if value not in self.margins]
         if not new:
             return
-        names = [f"{self.key}={value:.10g}" for value in new]
-        stacked = stacked_inputs([{**self.constants, self.key: value} for value in new], names, self.model)
-        outcomes = list({reading.outcome.name: reading.outcome for reading in self.target.readings}.values())
-        needed = list(dict.fromkeys(variable for outcome in outcomes for variable in outcome.variables))
-        inputs = {**stacked, **self.others, **self.free}
-        dataset = self.simulate(self.model, inputs, outcomes=needed, save_every=1, until=max(self.ends))
-        if "scenario" not in dataset.dims:  # nothing asked for depends on it
-            dataset = dataset.expand_dims(scenario=names)
-        found = outcome_values(outcomes, dataset)
-        sides = []
-        for reading, end in zip(self.target.readings, self.ends, strict=True):
-            at = level(found[reading.outcome.name], reading.outcome.unit, end)
-            sides.append(np.broadcast_to(at.values.reshape(len(at), -1), (len(new), self.count)))
-        if not isinstance(self.target.right, Reading):
-            sides.append(np.full((len(new), self.count), self.target.right))
-        sign = 1.0 if self.target.sign.startswith("<") else -1.0
+        points = [{**self.constants, self.key: value} for value in new]
+        sides = read_points(
+            self.model, points, self.target.readings, self.ends,
+            others=self.others, free=self.free, count=self.count, simulate=self.simulate,
+        )  # fmt: skip
         for place, value in enumerate(new):
-            left, right = sides[0][place], sides[1][place]
+            left, right, margin = self.target.margin([side[place] for side in sides])
             self.sides[value] = left, right
-            self.margins[value] = sign * (left - right)
+            self.margins[value] = margin
 
     def table(self) -> pd.DataFrame:
         """Tabulate every value read, in order."""
-        strict = self.target.sign in ("<", ">")
         rows = []
         for value in sorted(self.margins):
             left, right = self.sides[value]
@@ -426,7 +404,7 @@ class _Response:
             rows.append(
                 {
                     "value": value,
-                    "probability": float((margin < 0 if strict else margin <= 0).mean()),
+                    "probability": float(self.target.met(margin).mean()),
                     "median": float(middle),
                     "low": float(low),
                     "high": float(high),
@@ -439,7 +417,63 @@ class _Response:
         return pd.DataFrame(rows)
 
 
-def _reading(text: str, known: Sequence[Outcome], model: Any, where: str) -> Reading:
+def read_points(
+    model: Any,
+    points: Sequence[Mapping[str, float]],
+    readings: Sequence[Reading],
+    ends: Sequence[float],
+    *,
+    others: Mapping[str, float],
+    free: Mapping[str, xr.DataArray],
+    count: int,
+    simulate: Simulate,
+) -> list[NDArray[np.float64]]:
+    """Run the model at points and read outcomes there.
+
+    Parameters
+    ----------
+    model : flows.Model
+        The model.
+    points : sequence of mapping
+        Constants of each run.
+    readings : sequence of Reading
+        What is read.
+    ends : sequence of float
+        The model time of each reading.
+    others : mapping
+        Initial values and control variables, the same for all.
+    free : mapping of str to DataArray
+        Draws.
+    count : int
+        Number of draws; 1 without.
+    simulate : callable
+        As `flows.simulate`.
+
+    Returns
+    -------
+    list of array, shape (points, draws)
+        One for each reading.
+    """
+    outcomes = list({reading.outcome.name: reading.outcome for reading in readings}.values())
+    needed = list(dict.fromkeys(variable for outcome in outcomes for variable in outcome.variables))
+    sides: list[list[NDArray[np.float64]]] = [[] for _ in readings]
+    step = max(1, AT_ONCE // count)
+    for start in range(0, len(points), step):
+        some = points[start : start + step]
+        names = [f"point {start + place}" for place in range(len(some))]
+        inputs = {**stacked_inputs(some, names, model), **others, **free}
+        dataset = simulate(model, inputs, outcomes=needed, save_every=1, until=max(ends))
+        if "scenario" not in dataset.dims:  # nothing asked for depends on it
+            dataset = dataset.expand_dims(scenario=names)
+        found = outcome_values(outcomes, dataset)
+        for side, reading, end in zip(sides, readings, ends, strict=True):
+            at = level(found[reading.outcome.name], reading.outcome.unit, end).transpose("scenario", ...)
+            side.append(np.broadcast_to(at.values.reshape(len(at), -1), (len(some), count)))
+    return [np.concatenate(side) for side in sides]
+
+
+def read_reading(text: str, known: Sequence[Outcome], model: Any, where: str) -> Reading:
+    """Read ``OUTCOME@YYYY-MM``."""
     name, _, month = text.rpartition("@")
     return Reading(
         resolve_outcome(name.strip(), known, model=model, where=where),
@@ -447,7 +481,7 @@ def _reading(text: str, known: Sequence[Outcome], model: Any, where: str) -> Rea
     )
 
 
-def _constant(name: str, model: Any) -> tuple[str, Any]:
+def find_constant(name: str, model: Any) -> tuple[str, Any]:
     """Find the constant, one number of it, that a name stands for."""
     reference = parse_reference(name)
     if reference.name not in model.constants:
@@ -459,7 +493,7 @@ def _constant(name: str, model: Any) -> tuple[str, Any]:
     return element_key(reference, item, model, name), item
 
 
-def _value(key: str, item: Any, model: Any) -> float:
+def own_value(key: str, item: Any, model: Any) -> float:
     """Read the model's own value; the mean of the elements of a whole constant would be no value of any."""
     values = np.asarray(item.value, dtype=float)
     elements = parse_reference(key).elements
@@ -476,22 +510,26 @@ def _value(key: str, item: Any, model: Any) -> float:
     return float(values.flat[0])
 
 
-def _range(key: str, item: Any, between: tuple[float, float] | None) -> tuple[float, float]:
+def search_range(
+    key: str, item: Any, between: tuple[float, float] | None, where: str = "--between"
+) -> tuple[float, float]:
+    """Return the range searched: the one asked for, or the declared one."""
     declared = limits(item)
     low, high = between if between is not None else declared
     if not (math.isfinite(low) and math.isfinite(high)):
         raise InputError(
-            f'the model declares no range for "{key}"', remedy="Give the ends of the search with --between"
+            f'the model declares no range for "{key}"', remedy=f"Give the ends of the search with {where}"
         )
     if not declared[0] <= low < high <= declared[1]:
         raise InputError(
-            "not a range to search", where="--between", found=f"{low:g} to {high:g}",
+            "not a range to search", where=where, found=f"{low:g} to {high:g}",
             expected=f"two ends within {range_text(item)}, the smaller first",
         )  # fmt: skip
     return low, high
 
 
-def _end(reading: Reading, model: Any) -> float:
+def end_within(reading: Reading, model: Any) -> float:
+    """Return the model time of a reading; refuse one outside the run."""
     end = time_at_end(reading.date)
     first, last = float(model.control.initial_time), float(model.control.final_time)
     if not first < end <= last:

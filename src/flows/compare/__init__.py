@@ -1,0 +1,87 @@
+"""Scenarios beside a baseline on common draws: differences, odds, ranks, regret, side effects, interaction of levers.
+
+`comparison` runs and assembles, `runs` makes inputs of scenarios, `measures` turns courses into numbers at dates,
+`table` and `judge` say what draws make of them, `interaction` asks whether levers help or undo each other, `saved`
+reads results that lie on the disk, `files` puts them there.
+"""
+
+from flows.compare.comparison import DATES, YEARS, Comparison, compare, nothing_to_compare
+from flows.compare.files import fingerprint, odds_table, ranks_table, to_netcdf, write, write_table
+from flows.compare.interaction import Interaction, interact, parts_of
+from flows.compare.judge import SIDE_EFFECT, SURE, odds, ranks, regret, side_effects
+from flows.compare.measures import (
+    AT_END,
+    BACKLOGS,
+    HALVED,
+    HUMAN_COST,
+    LAST_YEAR,
+    MEAN,
+    MOST,
+    TOTAL,
+    end_of,
+    halving_times,
+    in_months,
+    level,
+    outcome_values,
+    outcomes_of,
+    words,
+)
+from flows.compare.runs import (
+    BASELINE,
+    baseline_of,
+    count_draws,
+    draws_within,
+    free_draws,
+    settings_words,
+    stacked_inputs,
+)
+from flows.compare.saved import compare_saved
+from flows.compare.table import CAVEAT, LEVEL
+
+__all__ = [
+    "AT_END",
+    "BACKLOGS",
+    "BASELINE",
+    "CAVEAT",
+    "DATES",
+    "HALVED",
+    "HUMAN_COST",
+    "LAST_YEAR",
+    "LEVEL",
+    "MEAN",
+    "MOST",
+    "SIDE_EFFECT",
+    "SURE",
+    "TOTAL",
+    "YEARS",
+    "Comparison",
+    "Interaction",
+    "baseline_of",
+    "compare",
+    "compare_saved",
+    "count_draws",
+    "draws_within",
+    "end_of",
+    "fingerprint",
+    "free_draws",
+    "halving_times",
+    "in_months",
+    "interact",
+    "level",
+    "nothing_to_compare",
+    "odds",
+    "odds_table",
+    "outcome_values",
+    "outcomes_of",
+    "parts_of",
+    "ranks",
+    "ranks_table",
+    "regret",
+    "settings_words",
+    "side_effects",
+    "stacked_inputs",
+    "to_netcdf",
+    "words",
+    "write",
+    "write_table",
+]

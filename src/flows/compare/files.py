@@ -1,0 +1,141 @@
+"""A comparison on disk: tidy tables, and labelled arrays that another comparison can read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+
+from flows import provenance
+from flows.compare.comparison import Comparison
+from flows.compare.measures import HUMAN_COST
+from flows.compare.table import CAVEAT
+
+DRAWS = "draws.nc"
+"""Levels on every draw, for comparing saved comparisons."""
+
+
+def write(comparison: Comparison, folder: Path, *, futures: str = "") -> list[Path]:
+    """Write a comparison into an existing folder.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As `compare` returns it.
+    folder : Path
+        An existing folder, as `flows.provenance.results_folder` gives one.
+    futures : str
+        What tells these draws from others, as `fingerprint` gives it.
+
+    Returns
+    -------
+    list of Path
+        The files written: ``comparison.csv`` (tidy) and ``comparison.nc`` (outcomes over scenario and time),
+        ``halving.csv``, ``side-effects.csv``; with draws also ``odds.csv``, ``ranks.csv`` and ``draws.nc``.
+
+    Raises
+    ------
+    ResultError
+        The place can't be written to.
+    """
+    tables = {
+        "comparison": comparison.table,
+        "halving": comparison.halving_table(),
+        "side-effects": _all_side_effects(comparison),
+    }
+    if comparison.draws:
+        tables |= {"odds": odds_table(comparison), "ranks": ranks_table(comparison)}
+    written = [write_table(table, folder / f"{name}.csv") for name, table in tables.items()]
+    arrays = folder / "comparison.nc"
+    titles = {s.name: s.title for s in comparison.scenarios}
+    about = {"caveat": CAVEAT, "start": comparison.start, "titles": "\n".join(titles.values())}
+    with provenance.atomic_path(arrays) as temporary:
+        to_netcdf(comparison.values.assign_attrs(about), temporary)
+    written.append(arrays)
+    if comparison.draws:
+        path = folder / DRAWS
+        with provenance.atomic_path(path) as temporary:
+            to_netcdf(comparison.levels.assign_attrs(caveat=CAVEAT, futures=futures), temporary)
+        written.append(path)
+    return written
+
+
+def write_table(table: pd.DataFrame, path: Path) -> Path:
+    """Write a table whole or not at all, as UTF-8 with plain line ends.
+
+    Raises
+    ------
+    ResultError
+        The place can't be written to.
+    """
+    with provenance.atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+    return path
+
+
+def fingerprint(draws: Mapping[str, xr.DataArray]) -> str:
+    """Digest draws, so that results on the same ones can be told; empty for none."""
+    if not draws:
+        return ""
+    made = hashlib.sha256()
+    for name in sorted(draws):
+        made.update(name.encode("utf-8"))
+        made.update(np.ascontiguousarray(draws[name].values, dtype=np.float64).tobytes())
+    return made.hexdigest()
+
+
+def odds_table(comparison: Comparison) -> pd.DataFrame:
+    """Tabulate the odds: ``outcome, date, scenario, other, probability, human_cost, caveat``."""
+    found = comparison.odds.to_series().reset_index()
+    found = found[found["scenario"] != found["other"]].reset_index(drop=True)
+    return found.assign(human_cost=found["outcome"].isin(HUMAN_COST), caveat=CAVEAT)
+
+
+def ranks_table(comparison: Comparison) -> pd.DataFrame:
+    """Tabulate ranks: ``outcome, date, scenario, median, low, high, stability, regret_*, human_cost, caveat``."""
+    ranks = comparison.ranks[["median", "low", "high"]].to_dataframe().reset_index()
+    stability = comparison.ranks["stability"].to_series().rename("stability").reset_index()
+    regret = comparison.regret.to_dataframe().add_prefix("regret_").reset_index()
+    found = ranks.merge(stability, on=["outcome", "date"]).merge(regret, on=["outcome", "date", "scenario"])
+    return found.assign(human_cost=found["outcome"].isin(HUMAN_COST), caveat=CAVEAT)
+
+
+def _all_side_effects(comparison: Comparison) -> pd.DataFrame:
+    dates = [str(date) for date in comparison.levels["date"].values] if comparison.levels.data_vars else []
+    parts = [comparison.side_effects(date=date) for date in dates]
+    found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return found.assign(caveat=CAVEAT)
+
+
+def to_netcdf(dataset: xr.Dataset, path: Path) -> None:
+    """Write a result as NetCDF; a slash in a name, which the format lacks, becomes the word per.
+
+    Parameters
+    ----------
+    dataset : xarray.Dataset
+        As `flows.simulate` returns it.
+    path : Path
+        The file.
+    """
+    names = [str(name) for name in dict.fromkeys([*dataset.variables, *dataset.dims])]
+    renamed = {name: _netcdf_name(name) for name in names if _netcdf_name(name) != name}
+    made = dataset.rename(renamed)
+    encoding: dict[Any, Any] = {
+        name: {"zlib": True, "complevel": 1}
+        for name in made.data_vars
+        if made.variables[name].ndim and made.variables[name].dtype.kind == "f"
+    }
+    if "date" in made.coords and made["date"].dtype.kind == "M":
+        encoding["date"] = {"units": "hours since 2013-01-01", "dtype": "int64"}
+    made.to_netcdf(path, engine="netcdf4", encoding=encoding)
+
+
+def _netcdf_name(name: str) -> str:
+    """Spell a name as NetCDF takes it: no slash, and a letter, digit or underscore first."""
+    spelt = name.replace("/", " per ").strip()
+    return spelt if spelt[:1].isalnum() or spelt[:1] == "_" else "_" + spelt

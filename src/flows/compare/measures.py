@@ -1,0 +1,279 @@
+"""From courses over time to numbers at dates: levels, totals, means, and when a backlog has halved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from flows import resources
+from flows.calendar import label as month_label
+from flows.calendar import month_of, time_at_end
+from flows.errors import InputError, ResultError
+from flows.inputs import Outcome, read_outcomes
+from flows.references import at_time, fold
+
+HUMAN_COST = ("exposure index", "person months waiting", "people waiting in Mexico", "onward movement")
+"""Outcomes that stand beside every other one, by name; those that the model has."""
+
+BACKLOGS = ("COMAR cases of people waiting", "COMAR pending cases", "COMAR wait", "court cases pending")
+"""Outcomes that packages aim at beside those of human cost, by name; those that the model has."""
+
+HALVED = (
+    "people waiting in Mexico",
+    "COMAR cases of people waiting",
+    "COMAR pending cases",
+    "court cases pending",
+    "consular case backlog",
+)
+"""Backlogs whose halving is dated, by name; those that the model has."""
+
+MOST = 1e12
+"""People, files or events, in a stock or per month, beyond which a number makes no sense."""
+
+AT_END, LAST_YEAR = "at the end of the month", "mean of the twelve months to then"
+TOTAL, MEAN = "total since the policy start", "mean since the policy start"
+IN_YEAR = "in that year"
+LEVELS = (AT_END, LAST_YEAR, IN_YEAR)
+_LAST_YEAR = 12.0  # months over which a rate is averaged
+
+Simulate = Callable[..., xr.Dataset]
+Measures = dict[tuple[str, str, str], xr.DataArray]
+
+
+def level(values: xr.DataArray, unit: str, end: float) -> xr.DataArray:
+    """Read an outcome at a time by the rule of every table: a rate as the mean of the twelve months to then.
+
+    Parameters
+    ----------
+    values : xarray.DataArray
+        Over ``time`` (months), last, and any further dimensions.
+    unit : str
+        Of the outcome; what ends in ``/Month`` is a rate.
+    end : float
+        Model time.
+
+    Returns
+    -------
+    xarray.DataArray
+        Without ``time``; what is no rate is read at ``end`` itself.
+    """
+    if not is_rate(unit):
+        read: xr.DataArray = at_time(values, end)
+        return read
+    times = np.asarray(values["time"].values, dtype=float)
+    total = xr.DataArray(_running_integral(values.values, times), dims=values.dims, coords=values.coords)
+    return _mean(total, max(end - _LAST_YEAR, times[0]), end)
+
+
+def outcomes_of(model: Any, path: str | Path | None = None) -> tuple[Outcome, ...]:
+    """Read the outcomes whose variables a model has.
+
+    Parameters
+    ----------
+    model : flows.Model
+        The model.
+    path : path, optional
+        An outcomes file; the shipped one by default, or ``models/outcomes.NAME.toml`` for a shipped model of
+        another name than the migration model's.
+
+    Returns
+    -------
+    tuple of Outcome
+    """
+    known = {fold(name) for name in model.names}
+    if path is None and (own := resources.root() / "models" / f"outcomes.{model.name}.toml").is_file():
+        path = own
+    return tuple(o for o in read_outcomes(path) if all(fold(r.name) in known for r in o.references))
+
+
+def outcome_values(outcomes: Sequence[Outcome], dataset: xr.Dataset) -> xr.Dataset:
+    """Compute outcomes of runs side by side.
+
+    Parameters
+    ----------
+    outcomes : sequence of Outcome
+        Each a single number at a time.
+    dataset : xarray.Dataset
+        Variables over (scenario, draw, time); ``draw`` may be missing.
+
+    Returns
+    -------
+    xarray.Dataset
+        Outcomes by name over the same dimensions, each with ``units``, ``title`` and ``better``.
+
+    Raises
+    ------
+    InputError
+        An outcome has elements.
+    ResultError
+        A value is not a finite number, or makes no sense.
+    """
+    values = _values(outcomes, dataset)
+    _refuse_non_finite(values)
+    return values
+
+
+def in_months(model: Any) -> bool:
+    """Whether a model counts in months; if not, dates are its own times, such as years."""
+    return str(model.variables["time step"].units).lower().rstrip("s") == "month"
+
+
+def end_of(date: str) -> float:
+    """Return the model time at which a date is read: a month's end, or a time as it is (``2050``)."""
+    return float(date) if _is_time(date) else time_at_end(date)
+
+
+def words(date: str) -> str:
+    """Say a date in words: ``2030-12`` is ``December 2030``; a year stays as it is."""
+    return date if _is_time(date) else month_label(time_at_end(date) - 1)
+
+
+def _is_time(date: str) -> bool:
+    return date.replace(".", "", 1).isdigit()
+
+
+def dates_within(dates: Sequence[str], times: NDArray[np.float64]) -> list[str]:
+    """Keep dates inside a run; its last month, or its last time, where none is left."""
+    first, last = float(times[0]), float(times[-1])
+    kept = [date for date in dates if first < end_of(date) <= last + 1e-9]
+    if kept:
+        return kept
+    return [f"{last:g}" if all(_is_time(date) for date in dates) and dates else month_of(last - 1)]
+
+
+def measures_of(values: xr.Dataset, *, start: float, dates: Sequence[str]) -> Measures:
+    """Reduce every outcome to numbers at dates: by (outcome, date, measure), over all dimensions but ``time``."""
+    times = np.asarray(values["time"].values, dtype=float)
+    found: Measures = {}
+    for name, array in values.data_vars.items():
+        unit = str(array.attrs["units"])
+        rate = is_rate(unit)
+        if any(map(_is_time, dates)):
+            for date in dates:
+                found[str(name), date, IN_YEAR] = at_time(array, end_of(date))
+            continue
+        total = xr.DataArray(_running_integral(array.values, times), dims=array.dims, coords=array.coords)
+        for date in dates:
+            end = time_at_end(date)
+            found[str(name), date, LAST_YEAR if rate else AT_END] = level(array, unit, end)
+            if end <= start or adds_up(unit):
+                continue
+            if rate:
+                found[str(name), date, TOTAL] = at_time(total, end) - at_time(total, start)
+            else:
+                found[str(name), date, MEAN] = _mean(total, start, end)
+    return found
+
+
+def halving_times(values: xr.Dataset, starts: Sequence[float]) -> xr.Dataset:
+    """Find when each backlog has halved: the first month's end at which it is at most half of the baseline's start.
+
+    Parameters
+    ----------
+    values : xarray.Dataset
+        Outcomes over (scenario, draw, time) or (scenario, time), the baseline first.
+    starts : sequence of float
+        For each scenario, the model time from which its levers act. Half is taken of what the baseline has then, on
+        the same draw.
+
+    Returns
+    -------
+    xarray.Dataset
+        Backlogs by name, in model time without ``time``; not a number where a backlog doesn't halve within the run, or
+        is nothing at the start. ``NAME lasts`` says whether it stays at or below half from then on.
+    """
+    times = np.asarray(values["time"].values, dtype=float)
+    found: dict[str, xr.DataArray] = {}
+    for name in HALVED:
+        if name not in values:
+            continue
+        array = values[name].transpose("scenario", ..., "time")
+        half = xr.concat([0.5 * at_time(array.isel(scenario=0), s) for s in starts], dim="scenario")
+        begins = xr.DataArray(np.asarray(starts, dtype=float), dims="scenario")
+        after = xr.DataArray(times, dims="time") > begins + 1e-9
+        limit = half.drop_vars("scenario", errors="ignore")
+        below = ((array.drop_vars("scenario", errors="ignore") <= limit) & after & (limit > 0)).transpose(
+            *array.dims
+        )
+        ever = below.any("time")
+        first = below.argmax("time")
+        when = xr.DataArray(np.where(ever.values, times[first.values], np.nan), dims=first.dims)
+        later = xr.DataArray(np.arange(len(times)), dims="time") >= first
+        lasts = ever & (below | ~later).all("time")
+        coords = {"scenario": array["scenario"].values}
+        found[name] = when.assign_coords(coords).assign_attrs(units="model time")
+        found[f"{name} lasts"] = lasts.assign_coords(coords)
+    return xr.Dataset(found)
+
+
+def _values(outcomes: Sequence[Outcome], dataset: xr.Dataset) -> xr.Dataset:
+    """Compute outcomes by name, each over (scenario, draw, time) as far as the result has these."""
+    lead = [dim for dim in ("scenario", "draw", "time") if dim in dataset.dims]
+    sizes = {dim: dataset.sizes[dim] for dim in lead}
+    found = {}
+    for outcome in outcomes:
+        array = outcome.values(dataset)
+        spare = [dim for dim in array.dims if dim not in lead]
+        if spare:
+            raise InputError(
+                f'the outcome "{outcome.name}" has elements', where=outcome.where, found=", ".join(map(str, spare)),
+                remedy="Name one element or add them up",
+            )  # fmt: skip
+        array = array.drop_vars([name for name in array.coords if name not in (*lead, "date")])
+        missing = {dim: sizes[dim] for dim in lead if dim not in array.dims}
+        array = array.expand_dims(missing).transpose(*lead)
+        found[outcome.name] = array.assign_attrs(
+            units=outcome.unit, title=outcome.title or outcome.name, better=outcome.better
+        )
+    return xr.Dataset(found)
+
+
+def _refuse_non_finite(values: xr.Dataset) -> None:
+    """Name the first value that is no number, or makes no sense: outcome, scenario and date."""
+    for name, array in values.data_vars.items():
+        bad = ~np.isfinite(array.values)
+        if bad.any():
+            time = int(np.argmax(bad.any(axis=tuple(range(bad.ndim - 1)))))
+            run = int(np.argmax(bad[..., time].reshape(bad.shape[0], -1).any(axis=1)))
+            raise ResultError(
+                f'"{name}" is not a finite number',
+                where=f"scenario {array['scenario'].values[run]}, {month_label(float(array['time'].values[time]))}",
+            )
+        if str(array.attrs["units"]).split("/")[0].strip() in ("Person", "Case", "Event"):
+            over = np.abs(array.values) > MOST
+            if over.any():
+                place = np.unravel_index(int(np.argmax(over)), over.shape)
+                time = int(place[-1])
+                raise ResultError(
+                    f'"{name}" leaves all measure',
+                    where=f"scenario {array['scenario'].values[place[0]]},"
+                    f" {month_label(float(array['time'].values[time]))}",
+                    found=f"{float(array.values[place]):.3g} {array.attrs['units']}",
+                    remedy="Look at the equations, and at constants set outside their range",
+                )
+
+
+def is_rate(unit: str) -> bool:
+    """Whether a unit is per month, so that a year is read as the mean of its months."""
+    return unit.replace(" ", "").endswith("/Month")
+
+
+def adds_up(unit: str) -> bool:
+    """Whether an outcome is itself a sum over time, such as person-months."""
+    return "Month" in unit and "*" in unit
+
+
+def _running_integral(values: NDArray[np.float64], times: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Integrate along the last axis by trapezoids, from the first time to each."""
+    steps = (values[..., 1:] + values[..., :-1]) / 2 * np.diff(times)
+    return np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(steps, axis=-1)], axis=-1)
+
+
+def _mean(total: xr.DataArray, start: float, end: float) -> xr.DataArray:
+    mean: xr.DataArray = (at_time(total, end) - at_time(total, start)) / (end - start)
+    return mean

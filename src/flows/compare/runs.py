@@ -1,0 +1,271 @@
+"""Scenarios as inputs of runs: what is run where, under which name, in as few calls of the engine as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import xarray as xr
+from numpy.typing import NDArray
+
+from flows.errors import InputError, near
+from flows.inputs import Scenario, list_scenarios, read_scenario, scenario_inputs
+from flows.references import fold, parse_reference
+
+BASELINE = "current-course"
+"""The scenario that others are compared with, for the migration model."""
+
+_POLICY_START = "policy start time"
+
+
+def baseline_of(scenarios: Sequence[Scenario]) -> Scenario:
+    """Find the base course that scenarios are compared with: that of the model they belong to.
+
+    Parameters
+    ----------
+    scenarios : sequence of Scenario
+        All of one model.
+
+    Returns
+    -------
+    Scenario
+
+    Raises
+    ------
+    InputError
+        If they belong to two models, or the model has no base course.
+    """
+    models = list(dict.fromkeys(s.model for s in scenarios))
+    if len(models) > 1:
+        one, other = (next(s for s in scenarios if s.model == model) for model in models[:2])
+        raise InputError(
+            "scenarios of two models can't be compared",
+            where=f"{one.name} and {other.name}",
+            found=", ".join(f'the model "{model or "migration"}"' for model in models),
+            remedy="Compare those of one model at a time",
+        )
+    model = models[0] if models else ""
+    if model in ("", "migration"):
+        return read_scenario(BASELINE)
+    found = next(
+        (s for s in list_scenarios(broken=lambda _: None) if s.kind == "base" and s.model == model), None
+    )
+    if found is None:
+        raise InputError(
+            f'the model "{model}" has no base course to compare with',
+            remedy='Write a scenario file with kind = "base" for it',
+        )
+    return found
+
+
+def settings_words(settings: Mapping[str, float]) -> str:
+    """Write settings as people type them: ``filing delay=3, judges=2``."""
+    return ", ".join(f"{key}={value:.10g}" for key, value in settings.items())
+
+
+def free_draws(
+    draws: Mapping[str, NDArray[np.float64] | xr.DataArray], fixed: Iterable[str]
+) -> dict[str, xr.DataArray]:
+    """Turn draws into inputs along ``draw``, without those of constants that the runs set themselves.
+
+    Parameters
+    ----------
+    draws : mapping of str to array of shape (draws,), or DataArray over ``draw`` and more
+        By constant or lookup.
+    fixed : iterable of str
+        Text forms of what the runs set.
+
+    Returns
+    -------
+    dict of str to xarray.DataArray
+    """
+    taken = {fold(parse_reference(key).name) for key in fixed}
+    return {
+        key: values if isinstance(values, xr.DataArray) else xr.DataArray(values, dims="draw")
+        for key, values in draws.items()
+        if fold(parse_reference(key).name) not in taken
+    }
+
+
+def count_draws(free: Mapping[str, xr.DataArray]) -> int:
+    """Number of draws; 0 where nothing is drawn."""
+    return int(next(iter(free.values())).sizes["draw"]) if free else 0
+
+
+def stacked_inputs(
+    inputs: Sequence[Mapping[str, float]], names: Sequence[str], model: Any
+) -> dict[str, xr.DataArray]:
+    """Join the inputs of several runs along ``scenario``; what a run doesn't set has the model's own value.
+
+    Parameters
+    ----------
+    inputs : sequence of mappings
+        For each run, names or element text forms of constants and their values.
+    names : sequence of str
+        Labels of the runs.
+    model : flows.Model
+        Its constants give the values elsewhere.
+
+    Returns
+    -------
+    dict of str to xarray.DataArray
+        By constant, over (scenario, the constant's subscripts).
+    """
+    touched: dict[str, NDArray[np.float64]] = {}
+    for run, changes in enumerate(inputs):
+        ordered = sorted(changes.items(), key=lambda change: bool(parse_reference(change[0]).elements))
+        for key, value in ordered:
+            reference = parse_reference(key)
+            item = model.constants[reference.name]
+            own = np.asarray(item.value, dtype=float)
+            block = touched.setdefault(item.name, np.repeat(own[None, ...], len(inputs), axis=0))
+            block[(run, *_position(reference.elements, item, model))] = value
+    arrays = {}
+    for name, block in touched.items():
+        subscripts = model.constants[name].subscripts
+        coords = {dim: list(model.subscripts[dim].value) for dim in subscripts}
+        arrays[name] = xr.DataArray(
+            block, dims=("scenario", *subscripts), coords={"scenario": list(names), **coords}
+        )
+    if not arrays:  # the runs differ in nothing: one neutral input still gives them their dimension
+        item = next((i for i in model.constants if not i.subscripts), None)
+        if item is not None:
+            arrays[item.name] = xr.DataArray(
+                np.full(len(names), float(item.value)), dims="scenario", coords={"scenario": list(names)}
+            )
+    return arrays
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """One run: a scenario under the name it is shown by, in a model."""
+
+    scenario: Scenario
+    model: Any
+    changes: Mapping[str, float]
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Runs that go in one call of the engine; settings hold for all of them."""
+
+    model: Any
+    cases: tuple[Case, ...]
+    settings: Mapping[str, float]
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the cases, in order."""
+        return [case.scenario.name for case in self.cases]
+
+    def inputs(self) -> dict[str, Any]:
+        """Constants along ``scenario``; initial values and control variables once for all."""
+        here = {
+            key: value
+            for key, value in self.settings.items()
+            if parse_reference(key).name in self.model.constants
+        }
+        stacked = stacked_inputs([{**case.changes, **here} for case in self.cases], self.names, self.model)
+        return {**stacked, **{key: value for key, value in self.settings.items() if key not in here}}
+
+
+def groups_of(
+    model: Any, base: Scenario, others: Sequence[Scenario], settings: Mapping[str, float], edited: Any
+) -> list[Group]:
+    """Sort out which scenario is run where: the baseline as it is first, then as asked for."""
+
+    def case(scenario: Scenario, within: Any, more: str = "") -> Case:
+        changes = scenario_inputs(scenario, within)
+        words = {"name": scenario.name + more, "title": scenario.title + more}
+        return Case(scenario.model_copy(update=words) if more else scenario, within, changes)
+
+    rest = [s for s in others if s.name != base.name]
+    if edited is None and not settings:
+        return [Group(model, tuple(case(s, model) for s in (base, *rest)), {})]
+    with_settings = f" with {settings_words(settings)}" if settings else ""
+    if edited is None:
+        both = [*([base] if len(rest) < len(others) or not others else []), *rest]
+        return [
+            Group(model, tuple(case(s, model) for s in (base, *rest)), {}),
+            Group(model, tuple(case(s, model, with_settings) for s in both), settings),
+        ]
+    within = f" in {edited.name}" + with_settings
+    return [
+        Group(model, (case(base, model),), {}),
+        Group(edited, tuple(case(s, edited, within) for s in (base, *rest)), settings),
+    ]
+
+
+def joined(parts: Sequence[xr.Dataset]) -> xr.Dataset:
+    """Set the runs of several calls below each other, over the times that all have."""
+    if len(parts) == 1:
+        return parts[0]
+    attrs = {name: array.attrs for name, array in parts[0].variables.items()}
+    found = xr.concat(
+        parts, dim="scenario", join="inner", coords="minimal", compat="override", combine_attrs="override"
+    )
+    if not found.sizes["time"]:
+        raise InputError("the models have no time in common")
+    for name, about in attrs.items():
+        found[name].attrs.update(about)
+    return found.transpose("scenario", ...)
+
+
+def refuse_twins(scenarios: Sequence[Scenario]) -> None:
+    """Refuse two scenarios of one name."""
+    seen: dict[str, Scenario] = {}
+    for scenario in scenarios:
+        first = seen.setdefault(scenario.name, scenario)
+        if first is not scenario:
+            raise InputError(
+                f'two scenarios are named "{scenario.name}"',
+                where=f"{first.file} and {scenario.file}",
+                remedy="Name each scenario once",
+            )
+
+
+def _position(elements: Sequence[str], item: Any, model: Any) -> tuple[int, ...]:
+    """Where an element stands in a constant's array; nothing for the whole constant."""
+    places = []
+    for element, dim in zip(elements, item.subscripts, strict=bool(elements)):
+        known = [fold(str(name)) for name in model.subscripts[dim].value]
+        if fold(element) not in known:
+            raise InputError(
+                f'no element "{element}" of "{item.name}"',
+                remedy=near(element, map(str, model.subscripts[dim].value)),
+            )
+        places.append(known.index(fold(element)))
+    return tuple(places)
+
+
+def over_scenarios(dataset: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
+    """Give every variable the dimension ``scenario``, also those that no scenario touches."""
+    if "scenario" not in dataset.dims:
+        dataset = dataset.expand_dims(scenario=list(names))
+    dataset = dataset.assign_coords(scenario=list(names))
+    wide = {
+        name: array if "scenario" in array.dims else array.expand_dims(scenario=list(names))
+        for name, array in dataset.data_vars.items()
+    }
+    return dataset.assign(wide)
+
+
+def start_of(scenario: Scenario, model: Any, dataset: xr.Dataset) -> float:
+    """Model time from which a scenario's levers act; the start of the run where the model has no such thing."""
+    for change in scenario.constants:
+        if fold(change.name) == _POLICY_START:
+            return change.value
+    if _POLICY_START in model.constants:
+        return float(model.constants[_POLICY_START].value)
+    return float(dataset["time"].values[0])
+
+
+def draws_within(free: Mapping[str, xr.DataArray], model: Any) -> dict[str, xr.DataArray]:
+    """Leave out draws of constants and lookups that a model lacks."""
+    return {
+        key: draws
+        for key, draws in free.items()
+        if (name := parse_reference(key).name) in model.constants or name in model.lookups
+    }

@@ -1,0 +1,222 @@
+"""Two levers at once: where on a grid of their values a target is met, and the frontier between."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import xarray as xr
+from numpy.typing import NDArray
+
+from flows.compare import BASELINE, CAVEAT, count_draws, free_draws
+from flows.ensemble import simulate as run_model
+from flows.errors import InputError
+from flows.inputs import Scenario, parse_reference, read_scenario, scenario_inputs
+from flows.references import fold
+from flows.solve.search import (
+    Simulate,
+    Target,
+    end_within,
+    find_constant,
+    own_value,
+    read_points,
+    search_range,
+)
+
+DOWN, ACROSS = 13, 7
+"""Values of the lever looked for, and of the other one."""
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Shares of draws that meet a target, over two levers.
+
+    Attributes
+    ----------
+    names, units : tuple of str
+        Of the lever looked for and of the other one.
+    target : Target
+        What was asked for.
+    probability : float
+        Share of draws that has to meet it.
+    draws : int
+        Number of draws; 1 if nothing is drawn.
+    starts : tuple of float
+        Their values in the scenario.
+    shares : xarray.DataArray
+        Share of draws that meets the target, over the two names as dimensions.
+    frontier : pandas.DataFrame
+        For each value of the other lever: ``other, value`` (of the lever looked for, nearest to its start, that meets
+        the target in the stated share of draws; not a number where none on the grid does), ``met`` (whether the start
+        does).
+    table : pandas.DataFrame
+        Every point: the two names, ``probability, median, bound, unit, target, caveat``.
+    """
+
+    names: tuple[str, str]
+    units: tuple[str, str]
+    target: Target
+    probability: float
+    draws: int
+    starts: tuple[float, float]
+    shares: xr.DataArray
+    frontier: pd.DataFrame
+    table: pd.DataFrame
+
+    def sentences(self) -> list[str]:
+        """Say the answer in a sentence for each value of the other lever."""
+        said = []
+        for row in self.frontier.to_dict("records"):
+            other = f"{self.names[1]} = {row['other']:.4g}"
+            if row["met"]:
+                said.append(f"{other}: met already at {self.names[0]} = {self.starts[0]:.4g}.")
+            elif math.isfinite(row["value"]):
+                said.append(f"{other}: met from {self.names[0]} = {row['value']:.3g} on.")
+            else:
+                ends = self.shares[self.names[0]].values
+                said.append(f"{other}: not met by any value read from {ends[0]:.4g} to {ends[-1]:.4g}.")
+        return said
+
+
+def grid(
+    model: Any,
+    name: str,
+    other: str,
+    target: Target,
+    *,
+    draws: Mapping[str, NDArray[np.float64] | xr.DataArray],
+    probability: float = 0.8,
+    scenario: str | Path | Scenario = BASELINE,
+    settings: Mapping[str, float] | None = None,
+    between: tuple[float, float] | None = None,
+    other_between: tuple[float, float] | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    simulate: Simulate = run_model,
+) -> Grid:
+    """Read a target on a grid of two levers or constants.
+
+    Parameters
+    ----------
+    model : flows.Model
+        As `flows.read_vensim` returns it.
+    name, other : str
+        The lever looked for, and the other one; constants too, or one element of them.
+    target : Target
+        As `read_target` returns it.
+    draws : mapping of str to array of shape (draws,) or DataArray over draw
+        Values of uncertain constants, the same at every point.
+    probability : float
+        Share of draws that has to meet the target, above 0 and at most 1.
+    scenario : str, Path or Scenario
+        Which course the values are looked for in.
+    settings : mapping of str to float, optional
+        Further constants, as `flows.inputs.settings_inputs` returns them.
+    between, other_between : (float, float), optional
+        The ranges; the declared ones by default.
+    progress : callable
+        Called with (points read, points in all).
+    simulate : callable, optional
+        In place of `flows.simulate`.
+
+    Returns
+    -------
+    Grid
+
+    Raises
+    ------
+    InputError
+        No such constant, the same one twice, no range to search, or a month outside the run.
+
+    Notes
+    -----
+    Thirteen values by seven. Between two neighbours of the thirteen the margin by which the stated share of draws meets
+    the target is taken to be straight.
+    """
+    if not 0 < probability <= 1:
+        raise InputError("not a probability", found=f"{probability:g}", expected="above 0 and at most 1")
+    base = scenario if isinstance(scenario, Scenario) else read_scenario(scenario)
+    (key, item), (second, second_item) = find_constant(name, model), find_constant(other, model)
+    if fold(key) == fold(second):
+        raise InputError(f'"{key}" is named twice', where="--grid", remedy="Name another lever")
+    own = {**scenario_inputs(base, model), **(settings or {})}
+    constants = {k: v for k, v in own.items() if parse_reference(k).name in model.constants}
+    others = {k: v for k, v in own.items() if k not in constants}
+    low, high = search_range(key, item, between)
+    left, right = search_range(second, second_item, other_between, "--grid")
+    starts = (
+        constants.get(key, own_value(key, item, model)),
+        constants.get(second, own_value(second, second_item, model)),
+    )
+    down = np.unique([*np.linspace(low, high, DOWN), *([starts[0]] if low <= starts[0] <= high else [])])
+    across = np.unique(
+        [*np.linspace(left, right, ACROSS), *([starts[1]] if left <= starts[1] <= right else [])]
+    )
+    ends = [end_within(reading, model) for reading in target.readings]
+    free = free_draws(draws, [key, second, *own])
+    count = count_draws(free) or 1
+    shares = np.zeros((len(down), len(across)))
+    margins = np.zeros_like(shares)
+    rank = math.ceil(probability * count - 1e-9) - 1
+    rows = []
+    progress(0, shares.size)
+    for column, value in enumerate(across.tolist()):
+        points = [{**constants, key: one, second: value} for one in down.tolist()]
+        sides = read_points(
+            model, points, target.readings, ends, others=others, free=free, count=count, simulate=simulate
+        )
+        for place, one in enumerate(down.tolist()):
+            reading, bound, margin = target.margin([side[place] for side in sides])
+            shares[place, column] = float(target.met(margin).mean())
+            margins[place, column] = float(np.sort(margin)[rank])
+            rows.append(
+                {
+                    key: one,
+                    second: value,
+                    "probability": shares[place, column],
+                    "median": float(np.median(reading)),
+                    "bound": float(np.median(bound)),
+                    "unit": target.left.outcome.unit,
+                    "target": str(target),
+                    "caveat": CAVEAT,
+                }
+            )
+        progress((column + 1) * len(down), shares.size)
+    frontier = [
+        {"other": value, **_edge(down, margins[:, column], starts[0], target)}
+        for column, value in enumerate(across.tolist())
+    ]
+    return Grid(
+        names=(key, second),
+        units=(str(item.units or "Dmnl"), str(second_item.units or "Dmnl")),
+        target=target,
+        probability=probability,
+        draws=count,
+        starts=starts,
+        shares=xr.DataArray(
+            shares, dims=(key, second), coords={key: down, second: across}, name="probability"
+        ),
+        frontier=pd.DataFrame(frontier),
+        table=pd.DataFrame(rows),
+    )
+
+
+def _edge(
+    values: NDArray[np.float64], margins: NDArray[np.float64], start: float, target: Target
+) -> dict[str, Any]:
+    """The value nearest to the start at which the margin reaches zero, straight between neighbours."""
+    held = target.met(margins)
+    here = int(np.argmin(np.abs(values - start)))
+    if held[here]:
+        return {"value": float("nan"), "met": True}
+    found = []
+    for a, b in itertools.pairwise(range(len(values))):
+        if held[a] != held[b]:
+            share = margins[a] / (margins[a] - margins[b])
+            found.append(float(values[a] + share * (values[b] - values[a])))
+    return {"value": min(found, key=lambda v: abs(v - start), default=float("nan")), "met": False}
