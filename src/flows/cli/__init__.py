@@ -42,6 +42,7 @@ for _command in (
     edits.set_,
     versions.diff,
     versions.watch,
+    edits.flatten,
     diagrams.draw,
     diagrams.layout,
     docs.docs,

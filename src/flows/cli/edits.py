@@ -1,4 +1,4 @@
-"""``flows set``: equations of a model file changed by program."""
+"""``flows set`` and ``flows flatten``: model files changed by program."""
 
 from __future__ import annotations
 
@@ -55,3 +55,45 @@ def set_(
         if out is None:
             return
     print(short_path(write(changed, out)))
+
+
+def flatten(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Vensim model.", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            metavar="FILE",
+            help="Where to write; FILE-flat.mdl beside it by default.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Write an equal model without subscripts, for Vensim's free edition.
+
+    Migrants in transit[Haiti] becomes Migrants in transit Haiti, with its units, comment and group; sums are written
+    out, and each view of a sector is drawn once for each element. Edits made there come back with flows diff.
+    """
+    from flows.cli.terminal import working_on
+    from flows.diagrams.flat import flat_text
+    from flows.errors import InputError
+    from flows.provenance import atomic_write
+    from flows.vensim.flatten import flatten as flattened
+    from flows.vensim.lower import lower
+    from flows.vensim.parse import decoded, parse, read_text
+
+    target = out or file.with_name(f"{file.stem}-flat.mdl")
+    if target.resolve() == file.resolve():
+        raise InputError(
+            "the flat model would take the place of the one with subscripts", where=f"--out {target}"
+        )
+    text = read_text(file)
+    raw = file.read_bytes()
+    _, encoding, mark = decoded(raw)
+    with working_on(f"Writing {file.name} without subscripts"):
+        source = parse(text, str(file))
+        flat = flattened(source)
+        whole = flat_text(text, flat, lower(source), path=str(file))
+    atomic_write(target, raw[:mark] + whole.encode(encoding, errors="replace"))
+    print(f"{len(flat.forms)} elements got a name of their own, of {len(flat.names)} variables.")
+    print(short_path(target))

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from flows.model.model import Model
     from flows.versions.behaviour import Behaviour
     from flows.versions.equations import Change, Difference
+    from flows.versions.flat import Matched
     from flows.versions.watch import Saved
 
 _HEADS = {
@@ -76,20 +77,23 @@ def diff(
     from flows import provenance
     from flows.compare import CAVEAT
     from flows.versions.behaviour import write
-    from flows.versions.equations import differences
+    from flows.versions.flat import matched
     from flows.versions.source import opened
 
     with opened([old, new]) as (before, after):
-        found = differences(before.text, after.text)
+        both = matched(before.text, after.text)
+        found = both.difference
+        if any(both.flat):
+            print("Compared element by element: one version has no subscripts.")
         print_difference(found, full=full)
         told: dict[str, Any] = {"old": old, "new": new, "sketch": found.sketch, "layout": found.layout}
         told |= {"renamed": dict(found.renamed), "changes": [asdict(c) for c in found.changes]}
         if run and found.acts:
             models = before.model(), after.model()
             with working_on("Running both versions"):
-                moved = _run_both(models, found, until)
+                moved, outcomes = _run_both(models, both, until)
             _print_moved(moved)
-            if outcomes_beside(models[1]):
+            if outcomes:
                 say(CAVEAT)
             told |= {"compared": moved.compared, "moved": [asdict(m) for m in moved.moved]}
             folder = out or OUTPUTS / folder_name(f"diff-{_stem(old)}-{_stem(new)}")
@@ -119,14 +123,22 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and value - value != 0 else value
 
 
-def _run_both(models: tuple[Model, Model], found: Difference, until: str | None) -> Behaviour:
+def _run_both(
+    models: tuple[Model, Model], both: Matched, until: str | None
+) -> tuple[Behaviour, tuple[Any, ...]]:
+    """Run two versions; gives what moved, and the outcomes of the new one."""
     from flows.versions.behaviour import behaviour, run_of
 
-    outcomes = [outcomes_beside(m) for m in models]
+    one = any(both.flat)  # the flat model goes by the outcomes of the other
+    outcomes = [outcomes_beside(m) for m in (models if not one else (models[both.flat[0]],) * 2)]
     if not all(outcomes):
         outcomes = [(), ()]
-    runs = [run_of(m, o, until=read_until(until, m)) for m, o in zip(models, outcomes, strict=True)]
-    return behaviour(runs[0], runs[1], renamed=found.renamed)
+    runs = [
+        run_of(m, o, until=read_until(until, m), forms=both.forms if flat else None)
+        for m, o, flat in zip(models, outcomes, both.flat, strict=True)
+    ]
+    renamed = {} if any(both.flat) else both.difference.renamed
+    return behaviour(runs[0], runs[1], renamed=renamed), outcomes[1]
 
 
 def outcomes_beside(model: Model) -> tuple[Any, ...]:

@@ -77,10 +77,10 @@ def lower(
     UnsupportedError
         For constructs that are valid Vensim but not supported, by name.
     """
-    return _Lowering(source, data, errors).model()
+    return Lowering(source, data, errors).model()
 
 
-class _Lowering(Calls):
+class Lowering(Calls):
     """The model as a whole, its variables and their equations."""
 
     def __init__(
@@ -96,6 +96,7 @@ class _Lowering(Calls):
         self.errors.append(error)
 
     def model(self) -> Model:
+        """Lower the whole file."""
         self._ranges()
         for definition in self.source.definitions:
             if definition.operator == ":IS:" and isinstance(definition.expression, Text):

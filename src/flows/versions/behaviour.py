@@ -79,7 +79,13 @@ class Behaviour:
     courses: xr.Dataset
 
 
-def run_of(model: Model, outcomes: Sequence[Outcome] = (), *, until: float | str | None = None) -> xr.Dataset:
+def run_of(
+    model: Model,
+    outcomes: Sequence[Outcome] = (),
+    *,
+    until: float | str | None = None,
+    forms: Mapping[str, str] | None = None,
+) -> xr.Dataset:
     """Run a model once, for its outcomes, saved month by month, or for all its variables.
 
     Parameters
@@ -89,16 +95,37 @@ def run_of(model: Model, outcomes: Sequence[Outcome] = (), *, until: float | str
         Empty for all variables, saved as the model says.
     until : float or str, optional
         Last model time or month.
+    forms : mapping of str to str, optional
+        Folded name → text form such as ``Migrants in transit[Haiti]``, of a model without subscripts whose variables
+        are to be called as in the model with them.
 
     Returns
     -------
     xarray.Dataset
         Outcomes by name, or variables.
     """
+    names = forms or {}
     if not outcomes:
-        return simulate(model, until=until)
-    wanted = list(dict.fromkeys(r.key for o in outcomes for r in o.references))
-    return outcome_values(outcomes, simulate(model, outcomes=wanted, save_every=1, until=until))
+        return _called(simulate(model, until=until), names)
+    flat = {_key(form): name for name, form in names.items()}
+    wanted = dict.fromkeys(flat.get(_key(r.key), r.key) for o in outcomes for r in o.references)
+    run = simulate(model, outcomes=list(wanted), save_every=1, until=until)
+    return outcome_values(outcomes, _called(run, names))
+
+
+def _called(run: xr.Dataset, forms: Mapping[str, str]) -> xr.Dataset:
+    return run.rename({n: forms[fold(str(n))] for n in run if fold(str(n)) in forms}) if forms else run
+
+
+def _key(form: str) -> str:
+    name, elements = _parts(form)
+    return f"{fold(name)}[{','.join(map(fold, elements))}]" if elements else fold(name)
+
+
+def _parts(form: str) -> tuple[str, tuple[str, ...]]:
+    """Name and elements of a text form."""
+    name, bracket, rest = form.rpartition("[")
+    return (name, tuple(rest[:-1].split(","))) if bracket and rest.endswith("]") else (form, ())
 
 
 def behaviour(old: xr.Dataset, new: xr.Dataset, *, renamed: Mapping[str, str] | None = None) -> Behaviour:
@@ -155,9 +182,10 @@ def _courses(dataset: xr.Dataset) -> Iterator[tuple[str, tuple[str, ...], NDArra
         values = array.transpose(*dims, ...).values.astype(float)
         labels = [[str(v) for v in array[d].values] for d in dims]
         unit = str(array.attrs.get("units", ""))
+        stem, own = _parts(str(name))
         for place in np.ndindex(*(len(label) for label in labels)):
-            elements = tuple(label[k] for label, k in zip(labels, place, strict=True))
-            yield str(name), elements, np.atleast_1d(values[place]), unit
+            elements = own + tuple(label[k] for label, k in zip(labels, place, strict=True))
+            yield stem, elements, np.atleast_1d(values[place]), unit
 
 
 def _on(

@@ -1,0 +1,240 @@
+"""Models without subscripts: equal values, units, comments and groups, every variable on one view."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.conftest import small_model
+
+from flows import cli, resources, simulate
+from flows.diagrams.flat import flat_text
+from flows.errors import UnsupportedError
+from flows.references import fold
+from flows.vensim.flatten import Flat, flatten
+from flows.vensim.lower import lower
+from flows.vensim.parse import parse, read_text
+from flows.vensim.sketch import parse_sketch
+
+MODEL = """
+place: North, South, Isthmus -> (zone: Up, Down, Down) ~~|
+zone: Up, Down ~~|
+coast: South, Isthmus ~~|
+sex: women, men ~~|
+Waiting[place,sex] = INTEG(arrivals[place] * share[place,sex] - leaving[place,sex],
+	initial waiting[sex]) ~ Person [0,?] ~ People by place and sex. |
+share[place,sex] = 0.5, 0.5; 0.25, 0.75; 1, 0; ~ Dmnl ~ Share. |
+initial waiting[sex] = 10, 20 ~ Person ~ At first. |
+arrivals[North] = 5 ~ Person/Month ~ In. |
+arrivals[coast] = speed[coast] * Time ~ Person/Month ~ In. |
+speed[place] :EXCEPT: [North] = 2 ~~|
+speed[North] = 3 ~~|
+leaving[place,sex] = Waiting[place,sex] * zone rate[zone] / VMAX(speed[place!]) ~ Person/Month ~ Out. |
+zone rate[zone] = 0.1, 0.3 ~~|
+total = SUM(Waiting[place!,sex!]) ~ Person ~ All. |
+by sex[sex] = SUM(Waiting[place!,sex]) / SUM(share[place!,sex] * SUM(speed[place!])) ~~|
+least = VMIN(speed[place!]) + PROD(initial waiting[sex!]) + ELMCOUNT(place) ~~|
+number[place] = place + 10 * coast first ~~|
+coast first = Isthmus ~~|
+effect[place]((0,1),(20,2)) ~~|
+bent[place] = effect[place](Time * place) ~~|
+smoothed[place] = SMOOTH3(arrivals[place], 2) ~~|
+picked = Waiting[South,men] ~~|
+"U.S. share[1]"[sex] = 1, 2 ~~|
+"""
+
+
+SHORT = """
+place: North, South ~~|
+sex: women, men ~~|
+Waiting[place,sex] = INTEG(share[place,sex] - leaving[place,sex], 4) ~~|
+leaving[place,sex] = Waiting[place,sex] * rate[place] ~~|
+share[place,sex] = 0.5, 0.5; 0.25, 0.75; ~~|
+rate[place] = 0.1, 0.3 ~~|
+"""
+
+
+def flat_of(text: str) -> tuple[Flat, str]:
+    source = parse(text, "m.mdl")
+    flat = flatten(source)
+    return flat, flat.body + flat.settings
+
+
+def assert_equal(text: str, flat: Flat, whole: str, tolerance: float = 1e-12, **options: object) -> int:
+    """Hold every element of both models against each other; returns how many were compared."""
+    a = simulate(lower(parse(text, "m.mdl")), **options)
+    b = simulate(lower(parse(whole, "flat.mdl")), **options)
+    here, there = ({fold(str(n)): n for n in d} for d in (a, b))
+    compared = 0
+    for (key, place), name in flat.names.items():
+        if key not in here:
+            continue  # a lookup
+        values = a[here[key]]
+        dims = [d for d in values.dims if d != "time"]
+        for dim, element in zip(dims, place, strict=True):
+            values = values.isel({dim: [fold(str(v)) for v in values[dim].values].index(element)})
+        one, other = np.broadcast_arrays(values.values, b[there[fold(name)]].values)
+        assert np.abs(one - other).max() <= tolerance * max(np.abs(one).max(), 1e-300), name
+        compared += 1
+    return compared
+
+
+def test_equal_values() -> None:
+    text = small_model(MODEL).text
+    flat, whole = flat_of(text)
+    assert assert_equal(text, flat, whole, engine="python") == len(flat.names) - 3 == 49
+    assert not parse(whole).ranges and not any(d.subscripts for d in parse(whole).definitions)
+
+
+def test_equal_units_comments_and_groups() -> None:
+    text = "*" * 56 + "\n\t.One\n" + "*" * 56 + "~\n\t\tThe first.\n\t|\n" + small_model(MODEL).text
+    flat, whole = flat_of(text)
+    old, new = lower(parse(text)), lower(parse(whole))
+    for (key, _), name in flat.names.items():
+        a, b = old.variables[key], new.variables[fold(name)]
+        assert (a.units, a.limits, a.group) == (b.units, b.limits, b.group)
+        assert a.comment == b.comment or len(a.equations) > 1
+
+
+def test_names_and_forms() -> None:
+    flat, _ = flat_of(small_model(MODEL).text)
+    assert flat.names["waiting", ("south", "men")] == "Waiting South men"
+    assert flat.forms["waiting south men"] == "Waiting[South,men]"
+    assert flat.names["total", ()] == "total"
+
+
+def test_names_stay_unique() -> None:
+    flat, whole = flat_of(
+        small_model("r: a, b ~~|\nx[r] = 1, 2 ~~|\nx a = 7 ~~|\nx_A 2 = 8 ~~|\ny = x[a] + x a ~~|").text
+    )
+    assert flat.names["x", ("a",)] == "x a 3" and flat.names["x a", ()] == "x a"
+    names = [fold(d.name) for d in parse(whole).definitions]
+    assert len(set(names)) == len(names)
+
+
+def test_what_has_no_subscripts_stays_byte_for_byte() -> None:
+    text = small_model("r: a, b ~~|\nx[r] = 1 ~~|\ny   =  2  {seven} +\\\n\t\t1 ~ Dmnl ~ Why? |").text
+    _, whole = flat_of(text)
+    assert "y   =  2  {seven} +\\\n\t\t1 ~ Dmnl ~ Why? |" in whole
+
+
+def test_line_ends_stay() -> None:
+    _, whole = flat_of(small_model(MODEL).text.replace("\n", "\r\n"))
+    assert "\n" not in whole.replace("\r\n", "")
+
+
+@pytest.mark.parametrize(
+    ("equations", "what"),
+    [
+        ("x[r] = VECTOR SORT ORDER(c[r], 1) ~~|", "VECTOR SORT ORDER"),
+        ("x[r] ~~|\n", "data variable"),
+        ("x[r] = RANDOM UNIFORM(0, 1, 0) ~~|", "RANDOM UNIFORM"),
+        ("x = VECTOR SELECT(c[r!], c[r!], 0, 0, 0) ~~|", "VECTOR SELECT"),
+    ],
+)
+def test_what_needs_subscripts_is_refused_by_name(equations: str, what: str, tmp_path: Path) -> None:
+    path = tmp_path / "m.mdl"
+    data = "13:d.tab\n"
+    (tmp_path / "d.tab").write_text("Time\t0\t4\nx[a]\t1\t2\nx[b]\t1\t2\n", encoding="utf-8")
+    text = small_model("r: a, b ~~|\nc[r] = 2, 1 ~~|\n").text + equations + "\n:L\x7f<%^E!@\n" + data
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(UnsupportedError, match=what):
+        flatten(parse(read_text(path), str(path)))
+
+
+VIEW = r"""\\\---/// Sketch information - do not modify anything except names
+V300  Do not put anything below this section - it will be ignored
+*Sector 1 People in the places
+$192-192-192,0,Times New Roman|12||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|96,96,100,0
+10,1,Waiting,300,150,40,20,3,3,0,0,0,0,0,0
+12,2,48,110,150,10,8,0,3,0,0,-1,0,0,0
+1,3,5,1,4,0,0,22,0,0,0,-1--1--1,,1|(230,150)|
+1,4,5,2,100,0,0,22,0,0,0,-1--1--1,,1|(155,150)|
+11,5,0,195,150,6,8,34,3,0,0,1,0,0,0
+10,6,arrivals,195,169,26,11,40,3,0,0,-1,0,0,0
+10,7,pull,100,250,26,11,8,3,0,0,0,0,0,0
+1,8,7,6,0,0,0,0,0,64,0,-1--1--1,,1|(0,0)|
+10,9,total,400,250,26,11,8,3,0,0,0,0,0,0
+1,10,1,9,0,0,0,0,0,64,0,-1--1--1,,1|(0,0)|
+10,11,only south,300,250,26,11,8,3,0,0,0,0,0,0
+///---\\\
+"""
+
+
+def test_views_by_element() -> None:
+    text = small_model(
+        """
+        place: North, South ~~|
+        coast: South ~~|
+        other: x1, x2, x3 ~~|
+        Waiting[place] = INTEG(arrivals[place], 0) ~~|
+        arrivals[place] = pull * 2 ~~|
+        pull = 1 ~~|
+        total = SUM(Waiting[place!]) ~~|
+        only south[coast] = 3 ~~|
+        listed[other] = 4 ~~|
+        """,
+        settings=VIEW,
+    ).text
+    source = parse(text)
+    flat = flatten(source)
+    sketch = parse_sketch(flat_text(text, flat, lower(source)))
+    assert [v.name for v in sketch.views] == [
+        "S1 People in the places North", "S1 People in the places South", "Variables list"
+    ]  # fmt: skip
+    north, south = sketch.views[:2]
+    assert {w.name for w in north.words if w.kind == 10} == {
+        "Waiting North",
+        "arrivals North",
+        "pull",
+        "total",
+    }
+    assert {w.name: w.shadow for w in south.words if w.kind == 10} == {
+        "Waiting South": False, "arrivals South": False, "pull": True, "only south South": False
+    }  # fmt: skip
+    assert [w.role for w in south.words].count("cloud") == 1 and len([a for a in south.arrows if a.pipe]) == 2
+    counts = Counter(n for v in sketch.views for n in v.defined)
+    assert counts == Counter({fold(n): 1 for n in flat.names.values()})
+    for view in sketch.views:
+        ids = [r.id for r in (*view.words, *view.arrows)]
+        assert len(set(ids)) == len(ids)
+        assert all(a.start in view.by_id and a.end in view.by_id for a in view.arrows)
+        assert len(view.name) <= 30
+
+
+def test_a_model_without_views_is_laid_out() -> None:
+    source = parse(small_model("r: a, b ~~|\nx[r] = 1 ~~|\ny = SUM(x[r!]) ~~|").text)
+    whole = flat_text(source.text, flatten(source), lower(source))
+    assert {"x a", "x b", "y"} <= parse_sketch(whole).defined
+
+
+def test_the_shipped_model() -> None:
+    path = resources.root() / "models" / "migration.mdl"
+    text = read_text(path)
+    source = parse(text, str(path))
+    flat = flatten(source)
+    whole = flat_text(text, flat, lower(source))
+    assert assert_equal(text, flat, whole, save_every=12) > 3500
+    counts = Counter(n for v in parse_sketch(whole).views for n in v.defined)
+    assert counts == Counter({fold(n): 1 for n in flat.names.values()})
+
+
+def test_command_and_the_way_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("m.mdl").write_text(small_model(SHORT).text, encoding="utf-8")
+    assert cli.main(["flatten", "m.mdl"]) == 0
+    assert cli.main(["diff", "m.mdl", "m-flat.mdl"]) == 0
+    told = capsys.readouterr().out
+    assert "Compared element by element" in told and "No equation differs." in told
+    changes = ["share South men=0.5", "leaving North women=Waiting North women * 2", "rate South=0.2"]
+    assert cli.main(["set", "m-flat.mdl", *changes]) == 0
+    capsys.readouterr()
+    assert cli.main(["diff", "m.mdl", "m-flat.mdl", "--no-figures"]) == 0
+    told = capsys.readouterr().out
+    assert "share[South,men]" in told and "rate[South]" in told and "leaving[North,women]" in told
+    assert "Waiting[North,women]" in told[told.index("What moved most") :]
+    assert cli.main(["flatten", "m.mdl", "--out", "m.mdl"]) == 1
