@@ -106,13 +106,13 @@ function axesInto(group, frame, say, calendar, marks) {
 }
 
 class Chart {
-  constructor(place, one, page) {
+  constructor(place, one, page, heading) {
     this.place = place;
     this.one = one;
     this.page = page;
     this.seen = false;
     this.key = "";
-    this.title = el("h4", {});
+    this.title = el(heading, {});
     this.unit = el("p", { class: "unit" });
     this.value = el("p", { class: "reading" });
     this.axes = svg("g", {});
@@ -136,6 +136,7 @@ class Chart {
     const say = this.page.say;
     this.title.textContent = say.of(this.one.title);
     this.unit.textContent = say.of(this.one.unit);
+    this.picture.setAttribute("aria-label", say.of(this.one.title));
     this.save.textContent = "PNG";
     this.save.setAttribute("aria-label", say.t("save_picture_of", { what: say.of(this.one.title) }));
     this.key = "";

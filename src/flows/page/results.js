@@ -38,7 +38,7 @@ class Results {
     for (const [title, places, open] of this.groups()) {
       const panels = el("div", { class: "panels" });
       for (const place of places) {
-        const chart = new Chart(place, data.series[place], page);
+        const chart = new Chart(place, data.series[place], page, title ? "h4" : "h3");
         this.charts.push(chart);
         panels.append(chart.figure);
         this.watch.observe(chart.figure);
@@ -76,12 +76,10 @@ class Results {
     return groups;
   }
 
-  /** A stock that an outcome shows already. */
+  /** A stock that an outcome shows already, under the same title. */
   doubles(place) {
     const { data } = this.page, one = data.series[place];
-    if (one.kind !== "stock") return false;
-    const rows = JSON.stringify([...one.how.rows].sort());
-    return data.charts.some((other) => data.series[other].how.rows && JSON.stringify([...data.series[other].how.rows].sort()) === rows);
+    return one.kind === "stock" && data.charts.some((other) => data.series[other].title.en === one.title.en);
   }
 
   draw() {

@@ -10,7 +10,7 @@ class Numbers {
 
   places() {
     const { data } = this.page;
-    return [...new Set([...Object.values(data.featured).flat(), ...data.charts, ...data.stocks])];
+    return [...new Set([...Object.values(data.featured).flat(), ...data.charts, ...data.stocks])].filter((place) => !this.page.results.doubles(place));
   }
 
   build() {
