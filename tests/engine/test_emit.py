@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from flows import simulate
-from flows.engine import emit_llvm, emit_python, kernel
+from flows.engine import emit_js, emit_llvm, emit_python, kernel
 from flows.ensemble import NonFiniteWarning
 from flows.model.model import CONTROLS, Model
 from flows.references import fold
@@ -54,11 +54,12 @@ def test_every_equation_holds_at_every_step(
                 assert values[k] == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True), v.spelling
 
 
-def sources(model: Model) -> tuple[str, str]:
-    """The Python and the assembly language of a model."""
+def sources(model: Model) -> tuple[str, str, str]:
+    """The Python, the assembly language and the JavaScript of a model."""
     p = kernel.prepare(model, method="euler")
     python = emit_python.source(p.model, p.plan, p.layout, method=p.method)
-    return python, emit_llvm.Source(p.model, p.plan, p.layout, method=p.method, own_tables=p.own_tables).text
+    assembly = emit_llvm.Source(p.model, p.plan, p.layout, method=p.method, own_tables=p.own_tables).text
+    return python, assembly, emit_js.Script(p.model, p.layout).phases(p.plan)
 
 
 HOSTILE = st.text(
@@ -88,9 +89,9 @@ def test_the_source_is_made_of_few_names(build: Build) -> None:
         '"__import__(\'os\')" = 5 ~~|\n"w[0] = 1" = INTEG("__import__(\'os\')", 0) ~~|\n"lambda" = "w[0] = 1" ~~|\n'
         "t((0,1),(2,3)) ~~|\nx = t(lambda) + EXP(lambda) ~~|\n"
     )
-    python, assembly = sources(model)
+    python, assembly, script = sources(model)
     tokens = tokenize.generate_tokens(StringIO(python).readline)
-    words = {t.string for t in tokens if t.type == tokenize.NAME} | set(re.findall(r"\w+", assembly))
+    words = {t.string for t in tokens if t.type == tokenize.NAME} | set(re.findall(r"\w+", assembly + script))
     assert not words & {"__import__", "os", "lambda", "import", "exec", "eval", "open", "getattr", "system"}
 
 

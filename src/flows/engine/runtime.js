@@ -1,7 +1,8 @@
-// What generated JavaScript calls at run time: doubles in, doubles out. The same as flows.engine.runtime, flows.engine.draws
-// and flows.engine.integrate, whose docstrings name the sources. It stands inside the generated function makeKernel, where
-// w (one value a slot), px, py and ps (x, y and slopes of lookups), past (rows of the history), near (for each place of a
-// lookup the segment found last), the numbers in capitals and the phases of the model are defined.
+// What generated JavaScript calls at run time: doubles in, doubles out. The same as flows.engine.runtime,
+// flows.engine.draws and flows.engine.integrate, whose docstrings name the sources. It stands inside the generated
+// function makeKernel, where w (one value a slot), px, py and ps (x, y and slopes of lookups), near (for each place of a
+// lookup the segment found last), past (rows of the history), saved (a row for each saved time), the numbers in capitals
+// and the phases of the model are defined.
 
 const NOT_AVAILABLE = -(2 ** 109);
 
@@ -598,7 +599,25 @@ function rk4_step(n, t, h) {
   for (let k = 0; k < N_STOCKS; k++) w[STOCKS + k] = w[base + k] + (h / 6) * w[slopes + k];
 }
 
-function integrate(out) {
+// Values are saved time by time, one beside the other, and turned into series when the run is over.
+function save(row, columns, slots, others) {
+  const first = row * OUTPUTS;
+  for (let k = 0; k < columns.length; k++) saved[first + columns[k]] = w[slots[k]];
+  others(first);
+}
+
+function turned(out) {
+  const rows = SAVED_AT.length;
+  for (let top = 0; top < rows; top += 16) {
+    const bottom = Math.min(rows, top + 16);
+    for (let k = 0; k < OUTPUTS; k++) {
+      for (let row = top; row < bottom; row++) out[k * rows + row] = saved[row * OUTPUTS + k];
+    }
+  }
+  return out;
+}
+
+function integrate() {
   const times = TIMES;
   const steps = STEPS;
   const last = times.length - 1;
@@ -606,10 +625,10 @@ function integrate(out) {
   initialize(0, times[0], times[0], steps[0]);
   for (let n = 0; n <= last; n++) {
     const t = times[n];
-    const saved = row < SAVED_AT.length && SAVED_AT[row] === n;
-    if (saved) save_before(out, row);
+    const due = row < SAVED_AT.length && SAVED_AT[row] === n;
+    if (due) save(row, EARLY, EARLY_SLOTS, save_early);
     auxiliaries(n, t, t, steps[n]);
-    if (saved) save_after(out, row++);
+    if (due) save(row++, USUAL, USUAL_SLOTS, save_usual);
     if (n < last) {
       record(n, t, t, steps[n]);
       step(n, t, steps[n]);
@@ -654,8 +673,8 @@ function run(inputs, into) {
   w.fill(0, STOCKS, AUXILIARIES);
   w.fill(NaN, AUXILIARIES);
   lay_tables(inputs);
-  integrate(out);
-  return out;
+  integrate();
+  return turned(out);
 }
 
 // What the numbers of a run mean, a row for each element; see flows.page.kernel.KernelText.

@@ -54,8 +54,9 @@ class _Output:
     outcome: str
     name: str
     element: str
-    code: str
     late: bool
+    slot: int | None = None
+    code: str = ""
 
 
 @deep
@@ -166,7 +167,7 @@ def _rows(
         variable, elements = reference(model, text, where="outcomes")
         slots, late = found[text]
         return [
-            _Output(text, variable.spelling, element, f"w[{slot}]", bool(is_late))
+            _Output(text, variable.spelling, element, bool(is_late), slot)
             for slot, is_late, element in zip(
                 slots.tolist(), late, _elements(model, variable, elements), strict=True
             )
@@ -186,7 +187,8 @@ def _rows(
 
     value = expression.evaluate(slot)
     code = value.text if isinstance(value, _Code) else repr(value)
-    return [_Output(text, text, "", code, any(found[name][1].any() for name in references))]
+    late_too = any(bool(found[name][1].any()) for name in references)
+    return [_Output(text, text, "", late_too, code=code)]
 
 
 @dataclass(frozen=True)
@@ -337,6 +339,7 @@ def _text(
         "HELD": _whole(held),
         "TABLES": _whole([n for start, *rest in tables for n in (script.starts[start], *rest)]),
         "w": f"new Float64Array({len(places.template)})",
+        "saved": f"new Float64Array({len(outputs) * len(grid.saved)})",
         "past": f"new Float64Array({len(grid.times) * places.n_histories})",
         "px": _numbers(_abscissas(program, script)),
         "py": f"new Float64Array({script.points})",
@@ -353,8 +356,8 @@ def _text(
             files("flows.engine").joinpath("runtime.js").read_text(encoding="utf-8"),
             phases,
             f"const step = {program.method.step};",
-            _saving("save_before", outputs, late=True),
-            _saving("save_after", outputs, late=False),
+            _saving("early", outputs, late=True),
+            _saving("usual", outputs, late=False),
             f"const spec = described({_data(variables)}, {_data(short)});",
             "return { spec, defaults, run };",
             "}",
@@ -389,13 +392,19 @@ def _steps(grid: Grid) -> str:
 
 
 def _saving(name: str, outputs: Sequence[_Output], *, late: bool) -> str:
-    """A function that writes a row of the series that are due before or after the auxiliaries are worked out."""
-    lines = [
-        f"out[{k} * SAVED_AT.length + row] = {output.code};"
-        for k, output in enumerate(outputs)
-        if output.late == late
-    ]
-    return "\n".join([f"function {name}(out, row) {{", *lines, "}"])
+    """What is saved before or after the auxiliaries: series that are slots, and a function for all others."""
+    own = [(k, output) for k, output in enumerate(outputs) if output.late == late]
+    plain = [(k, output.slot) for k, output in own if output.slot is not None]
+    lines = [f"saved[first + {k}] = {output.code};" for k, output in own if output.slot is None]
+    return "\n".join(
+        [
+            f"const {name.upper()} = {_whole([k for k, _ in plain])};",
+            f"const {name.upper()}_SLOTS = {_whole([slot for _, slot in plain])};",
+            f"function save_{name}(first) {{",
+            *lines,
+            "}",
+        ]
+    )
 
 
 def _numbers(values: Sequence[float]) -> str:
