@@ -24,7 +24,7 @@ if os.environ.get("CI"):
     settings.load_profile("same")
 
 CONTROL = """
-INITIAL TIME = {initial} ~ {unit} ~ |
+INITIAL TIME = {initial} ~ {unit} ~ In months, 0 = 1 January 2013. |
 FINAL TIME = {final} ~ {unit} ~ |
 TIME STEP = {step} ~ {unit} ~ |
 SAVEPER = {saveper} ~ {unit} ~ |

@@ -499,12 +499,29 @@ def test_stocks_of_another_model_are_added_up_and_dated(
         "TIME STEP = 0.5 ~ Month ~ |\nSAVEPER = 1 ~ Month ~ |\n",
         encoding="utf-8",
     )
+    assert cli.main(["run", "--model", "two.mdl", "--until", "2013-12"]) == 1
+    assert "write into a comment of the model that time 0 = 1 January 2013" in capsys.readouterr().err
+    assert cli.main(["run", "--model", "two.mdl", "--until", "12"]) == 0
+    assert "at 12 Month" in capsys.readouterr().out
+    text = (here / "two.mdl").read_text("utf-8")
+    (here / "two.mdl").write_text(text.replace("0 ~ Month ~ |", "0 ~ Month ~ 0 = January 2013 |", 1), "utf-8")
     assert cli.main(["run", "--model", "two.mdl", "--until", "2013-12"]) == 0
     out = capsys.readouterr().out
     assert out.count("people") == 1
     assert "people (sum)" in out
     assert "36" in out
     assert "Dec 2013" in out
+
+
+def test_a_shipped_scenario_says_nothing_in_a_strangers_model(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "two.mdl").write_text(
+        "people = INTEG(1, 0) ~~|\nINITIAL TIME = 0 ~~|\nFINAL TIME = 2 ~~|\nTIME STEP = 1 ~~|\n",
+        encoding="utf-8",
+    )
+    assert cli.main(["run", "current-course", "--model", "two.mdl"]) == 1
+    assert 'the scenario "current-course" belongs to the shipped model' in capsys.readouterr().err
 
 
 def test_run_and_compare_show_the_same_numbers(small_root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,7 @@ from flows.inputs import (
     scenario_inputs,
     settings_inputs,
 )
-from flows.inputs.scenarios import RangeWarning
+from flows.inputs.cin import RangeWarning
 from flows.observations import figure_variables
 from flows.references import fold
 

@@ -539,12 +539,17 @@ def _clock(job: _Job, save_every: float | None, until: float | str | None) -> Cl
 
 def _last(model: Model, control: Control, until: float | str) -> float:
     """The last time of a run that `until` asks for."""
-    if isinstance(until, str) and not _in_months(model):
+    if isinstance(until, str) and not model.dated:
         raise InputError(
-            "a month says nothing in a model whose time isn't in months",
+            "a month says nothing in a model whose time has no dates"
+            if model.in_months
+            else "a month says nothing in a model whose time isn't in months",
             where="until",
             found=f'"{until}"',
             expected="a model time as a number",
+            remedy="Or write into a comment of the model that time 0 = 1 January 2013"
+            if model.in_months
+            else "",
         )
     final = calendar.time_at_end(until) if isinstance(until, str) else float(until)
     if not control.initial_time < final:
@@ -552,7 +557,7 @@ def _last(model: Model, control: Control, until: float | str) -> float:
             "until asks for a time before the start of the run",
             found=str(until),
             expected=f"after {calendar.label(control.initial_time)}"
-            if _in_months(model)
+            if model.dated
             else f"above {control.initial_time:g}",
         )
     if final > control.final_time:
@@ -560,14 +565,10 @@ def _last(model: Model, control: Control, until: float | str) -> float:
             "until asks for a time beyond the model's FINAL TIME",
             found=str(until),
             expected=f"at most {calendar.month_of(control.final_time - 1)}"
-            if _in_months(model)
+            if model.dated
             else f"at most {control.final_time:g}",
         )
     return final
-
-
-def _in_months(model: Model) -> bool:
-    return model.variables["time step"].units.lower().rstrip("s") == "month"
 
 
 @dataclass(frozen=True)
@@ -990,7 +991,7 @@ def _dataset(
         block = np.moveaxis(values[w.label], 1, -1).reshape([*lead_shape, *shape, len(time)])
         data[w.label] = xr.DataArray(block, dims=[*lead, *dims, "time"], attrs=attrs)
     dataset = xr.Dataset(data, coords={**coords, "time": time})
-    if _in_months(model) and "date" not in dataset:
+    if model.dated and "date" not in dataset:
         dataset = dataset.assign_coords(date=("time", calendar.to_date(time)))
     dataset["time"].attrs["units"] = model.variables["time step"].units
     dataset.attrs["model"] = model.name

@@ -116,7 +116,7 @@ def is_familiar(model: Model) -> bool:
     from flows.compare import outcomes_of
     from flows.inputs import read_outcomes
 
-    if model.variables["time step"].units.lower().rstrip("s") != "month":
+    if not model.in_months:
         return False
     every, own = read_outcomes(), {outcome.name for outcome in outcomes_of(model)}
     if 2 * len(own) < len(every) or not own:
@@ -143,7 +143,7 @@ def read_until(text: str | None, model: Model) -> float | str | None:
 
     if text is None:
         return None
-    months = model.variables["time step"].units.lower().rstrip("s") == "month"
+    months = model.dated
     if months and re.fullmatch(r"\s*(19|20)\d\d\s*", text) and float(text) > model.control.final_time:
         raise InputError("not a month", where="--until", found=f'"{text}"', remedy=f"Write {text.strip()}-12")
     with contextlib.suppress(ValueError):

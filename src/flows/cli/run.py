@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -34,13 +35,13 @@ from flows.cli.terminal import (
     say_written,
     screen_width,
 )
-from flows.errors import ResultError
+from flows.errors import InputError, ResultError
 
 if TYPE_CHECKING:
     import pandas as pd
     import xarray as xr
 
-    from flows.inputs import Outcome
+    from flows.inputs import Outcome, Scenario
     from flows.model.model import Model
 
 
@@ -53,6 +54,15 @@ def run(
     ] = None,
     model: ModelFile = None,
     settings: Settings = None,
+    changes: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--changes",
+            metavar="FILE",
+            help="Vensim's changes file (.cin), made after the scenario; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
     until: Until = None,
     engine: Annotated[
         Engine,
@@ -69,6 +79,18 @@ def run(
     ] = None,
     out: Out = None,
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Whether to draw.")] = True,
+    export: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--export",
+            metavar="FILE",
+            help="Write for Vensim too: the run as .tab, .csv or .dat, or what was set as .cin; repeatable.",
+            show_default=False,
+        ),
+    ] = None,
+    across: Annotated[
+        bool, typer.Option("--across", help="Times across in what --export writes, in place of down.")
+    ] = False,
 ) -> None:
     """Run the model once: trajectories, a figure, and a table against what was observed.
 
@@ -89,9 +111,16 @@ def run(
     built = read_model(model, units, chosen.model if chosen else "")
     known = outcomes_of(built) if shipped or is_familiar(built) else ()
     outcomes = known if in_months(built) else ()
+    if chosen and not (shipped or known):
+        _refuse_stranger(chosen, built)
     inputs = scenario_inputs(chosen, built) if chosen is not None else {}
+    files = [read_scenario(file) for file in _cin(changes or ())]
+    for file in files:
+        inputs |= scenario_inputs(file, built)
     changed = settings_inputs(settings or (), built)
-    name = "+".join(filter(None, (None if shipped else built.name, chosen.name if chosen else None)))
+    exports = _exports(export or ())
+    names = (None if shipped else built.name, chosen.name if chosen else None, *(f.name for f in files))
+    name = "+".join(filter(None, names))
     words = f" with {settings_words(changed)}" if changed else ""
     folder = out or OUTPUTS / folder_name(name + words)
     last = read_until(until, built)
@@ -102,7 +131,7 @@ def run(
             built,
             {**inputs, **changed},
             engine=engine.value,
-            save_every=1 if outcomes and not is_set(changed, "saveper") else None,
+            save_every=1 if outcomes and not is_set({**inputs, **changed}, "saveper") else None,
             until=last,
         )
     _refuse_non_finite(dataset, engine)
@@ -111,7 +140,7 @@ def run(
     title = (chosen.title if chosen else built.name) + words
     if chosen and not shipped:
         title += f" in {built.name}"
-    read = [built.path, *(chosen.paths if chosen else ())]
+    read = [built.path, *(path for s in (chosen, *files) if s for path in s.paths)]
     if outcomes:
         read += [find("outcomes"), *observations.files()]
     with provenance.results_folder(
@@ -127,9 +156,68 @@ def run(
         say(CAVEAT)
     else:
         _print_stocks(title, _stock_rows(dataset, built), dataset)
-        if chosen:
+        if chosen and not chosen.entries:
             say(CAVEAT)
+    for path in exports:
+        say(f"Written: {_export(path, dataset, {**inputs, **changed}, across=across)}", stderr=True)
     say_written(folder, older)
+
+
+def _refuse_stranger(scenario: Scenario, model: Model) -> None:
+    """Refuse a shipped scenario in a model of another kind, in which it would change nothing."""
+    from flows import resources
+
+    shelf = resources.root() / "models" / "scenarios"
+    if scenario.model != model.name and any(
+        path.resolve().is_relative_to(shelf.resolve()) for path in scenario.paths
+    ):
+        raise InputError(
+            f'the scenario "{scenario.name}" belongs to the shipped model',
+            found=f"the model {model.path.name}",
+            remedy="Leave it out: the model runs as it is; --set and --changes change its constants",
+        )
+
+
+def _cin(files: Sequence[Path]) -> Sequence[Path]:
+    """Files after ``--changes``, by their ending."""
+    from flows.inputs.scenarios import CHANGES
+
+    for file in files:
+        if file.suffix.lower() not in CHANGES:
+            raise InputError(
+                "not a changes file",
+                where=f"--changes {file}",
+                expected="a name that ends in " + " or ".join(CHANGES),
+                remedy="A scenario stands before the options: flows run NAME",
+            )
+    return files
+
+
+def _exports(files: Sequence[Path]) -> Sequence[Path]:
+    """Files after ``--export``, refused before the run if they can't be written."""
+    from flows.vensim.results import ENDINGS
+
+    for file in files:
+        if file.suffix.lower() not in (*ENDINGS, ".cin"):
+            raise InputError(
+                "Flows doesn't write this kind of file for Vensim",
+                where=f"--export {file}",
+                expected="a name that ends in " + ", ".join((*ENDINGS, ".cin")),
+            )
+        if not file.absolute().parent.is_dir():
+            raise InputError("there is no such folder", where=f"--export {file}", remedy="Make it first")
+    return files
+
+
+def _export(path: Path, dataset: xr.Dataset, inputs: Mapping[str, Any], *, across: bool) -> Path:
+    """Write a run, or what was set in it, as its file's name says."""
+    from flows.provenance import atomic_write
+    from flows.vensim.companions import changes
+    from flows.vensim.results import dataset_lines
+
+    if path.suffix.lower() == ".cin":
+        return atomic_write(path, "".join(line + "\n" for line in changes(inputs)))
+    return atomic_write(path, "".join(dataset_lines(dataset, path.suffix.lower(), across=across)))
 
 
 def _print_outcomes(

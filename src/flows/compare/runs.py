@@ -118,6 +118,12 @@ def stacked_inputs(
         ordered = sorted(changes.items(), key=lambda change: bool(parse_reference(change[0]).elements))
         for key, value in ordered:
             reference = parse_reference(key)
+            if reference.name not in model.constants:
+                raise InputError(
+                    f'"{reference.name}" is no constant, and scenarios differ in constants alone here',
+                    where=names[run],
+                    remedy="Take its line out of the changes file, or make a single run with flows run --changes",
+                )
             item = model.constants[reference.name]
             own = np.asarray(item.value, dtype=float)
             block = touched.setdefault(item.name, np.repeat(own[None, ...], len(inputs), axis=0))

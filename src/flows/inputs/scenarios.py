@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
@@ -12,7 +11,8 @@ from pydantic import Field, model_validator
 from flows import resources
 from flows.calendar import month_index, month_of, time_at_end
 from flows.errors import InputError, near
-from flows.inputs.bounds import element_key, limits, range_text, refuse_outside
+from flows.inputs.bounds import element_key, refuse_outside
+from flows.inputs.cin import CONTROLS, Entry, entries_inputs, read_changes_file, warn_outside
 from flows.inputs.tables import (
     PLACES,
     Month,
@@ -30,13 +30,10 @@ from flows.references import fold, parse_reference, parse_setting
 START_DELAY, PHASE_IN, END = "lever start delay", "lever phase in", "lever end"
 POLICY_START = "policy start time"
 TIMING = "timing"
-_CONTROLS = ("initial time", "final time", "time step", "saveper")
+CHANGES = (".cin", ".out")
+"""Endings of Vensim's files that stand for a scenario."""
 
 Kind = Literal["base", "context", "package"]
-
-
-class RangeWarning(UserWarning):
-    """A constant is set outside the range that the model declares for it."""
 
 
 class _Change(Table):
@@ -113,6 +110,8 @@ class Scenario(Table):
         Ids of rows of ``models/claims.csv``.
     levers, constants : tuple
         The changes.
+    entries : tuple of Entry
+        Those of Vensim's changes files, which are made after the others.
     not_expressed : tuple of str
         What the source says and the levers of this model can't.
     file : str
@@ -130,6 +129,7 @@ class Scenario(Table):
     not_expressed: Texts = ()
     levers: tuple[LeverChange, ...] = ()
     constants: tuple[ConstantChange, ...] = ()
+    entries: tuple[Entry, ...] = ()
     file: str = Field(default="", repr=False)
     paths: tuple[Path, ...] = Field(default=(), repr=False)
 
@@ -141,7 +141,7 @@ def read_scenario(name_or_path: str | Path, *, folder: Path | None = None) -> Sc
     ----------
     name_or_path : str or Path
         The name of a file in ``folder`` without its ending, the path of a ``.toml`` file or of a spreadsheet
-        (``.xlsx``, or ``.xlsx#sheet``), or several of these joined by ``+``.
+        (``.xlsx``, or ``.xlsx#sheet``) or of Vensim's changes (``.cin``), or several of these joined by ``+``.
     folder : Path, optional
         Where names are looked up; the shipped scenarios by default.
 
@@ -158,6 +158,17 @@ def read_scenario(name_or_path: str | Path, *, folder: Path | None = None) -> Sc
     text = str(name_or_path)
     if "+" in text and not Path(text).is_file():
         return combine([read_scenario(part.strip(), folder=folder) for part in text.split("+")])
+    if Path(text).suffix.lower() in CHANGES:
+        path = Path(text)
+        entries = read_changes_file(path)
+        return Scenario(
+            name=path.stem,
+            title=path.stem,
+            kind="package",
+            entries=entries,
+            file=shown_path(path),
+            paths=(path,),
+        )
     file, sheet = _sheet_of(text)
     if file:
         from flows.inputs.workbook import read_workbook  # which reads into the classes of this module
@@ -211,9 +222,9 @@ def combine(scenarios: Sequence[Scenario]) -> Scenario:
             where=f"{bases[0].file} and {bases[1].file}",
             remedy="Keep one base course; contexts and packages combine with it",
         )
-    models = list(dict.fromkeys(s.model for s in scenarios))
+    models = list(dict.fromkeys(s.model for s in scenarios if not s.entries)) or [""]
     if len(models) > 1:
-        other = next(s for s in scenarios if s.model != scenarios[0].model)
+        other = next(s for s in scenarios if not s.entries and s.model != scenarios[0].model)
         raise InputError(
             "scenarios of two models in one combination",
             where=f"{scenarios[0].file} and {other.file}",
@@ -234,6 +245,7 @@ def combine(scenarios: Sequence[Scenario]) -> Scenario:
         not_expressed=tuple(dict.fromkeys(text for s in scenarios for text in s.not_expressed)),
         levers=levers,
         constants=constants,
+        entries=tuple(entry for s in scenarios for entry in s.entries),
         file=" + ".join(s.file for s in scenarios),
         paths=tuple(path for s in scenarios for path in s.paths),
     )
@@ -252,7 +264,7 @@ def _refuse_doubles(changes: Sequence[_Change], kind: str) -> None:
             )
 
 
-def scenario_inputs(scenario: Scenario, model: Any) -> dict[str, float]:
+def scenario_inputs(scenario: Scenario, model: Any) -> dict[str, Any]:
     """Turn a scenario into inputs of `flows.simulate`.
 
     Parameters
@@ -265,7 +277,8 @@ def scenario_inputs(scenario: Scenario, model: Any) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        Keys are names or element text forms of constants, those of the levers' timing among them.
+        Keys are names or element text forms of constants, those of the levers' timing among them; from a changes file
+        also of lookups, with pairs (x, y), and of control variables.
 
     Raises
     ------
@@ -279,7 +292,7 @@ def scenario_inputs(scenario: Scenario, model: Any) -> dict[str, float]:
             where=f'{scenario.file}, key "model"',
             found=f'the model "{model.name}"',
         )
-    inputs: dict[str, float] = {}
+    inputs: dict[str, Any] = {}
     for constant in scenario.constants:
         inputs[_constant_key(constant, model)] = constant.value
     folded = {fold(key): value for key, value in inputs.items()}
@@ -301,7 +314,7 @@ def scenario_inputs(scenario: Scenario, model: Any) -> dict[str, float]:
         if start is None:
             start = float(_timing_constant(POLICY_START, change, model).value)
         inputs.update(_timing(change, element, start, model))
-    return inputs
+    return inputs | entries_inputs(scenario.entries, model)
 
 
 def _timing(change: LeverChange, element: str, policy_start: float, model: Any) -> dict[str, float]:
@@ -403,21 +416,14 @@ def settings_inputs(settings: Iterable[str], model: Any, *, option: str = "--set
         where = f"{option} '{text}'"
         key, value = parse_setting(text)
         reference = parse_reference(key, where=where)
-        if fold(reference.name) in _CONTROLS and not reference.elements:
+        if fold(reference.name) in CONTROLS and not reference.elements:
             spelt = fold(reference.name).upper()
         else:
             item = _settable(reference.name, model, where)
             if reference.name in model.levers:
                 refuse_outside(value, item, "lever", where)
             spelt = element_key(reference, item, model, where)
-            low, high = limits(item)
-            if not low <= value <= high:
-                warnings.warn(
-                    f'"{spelt}" is set to {value:g}, outside the range that the model declares for it '
-                    f"({range_text(item)}): its equations may not hold there.",
-                    RangeWarning,
-                    stacklevel=1,
-                )
+            warn_outside(spelt, value, item)
         if spelt in inputs:
             raise InputError(f'"{spelt}" is set twice', where=where, remedy="Remove one of them")
         inputs[spelt] = value

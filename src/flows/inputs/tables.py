@@ -111,7 +111,7 @@ def shown_path(path: Path) -> str:
 
 _LINE = re.compile(r"(.*?)\s*\(at line (\d+), column (\d+)\)")
 _T = TypeVar("_T", bound=Table)
-_INTERNAL = frozenset({"where", "file", "path", "paths", "levers", "constants", "uncertainties"})
+_INTERNAL = frozenset({"where", "file", "path", "paths", "levers", "constants", "entries", "uncertainties"})
 
 
 def read_toml(path: Path, shown: str) -> dict[str, Any]:

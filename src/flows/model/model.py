@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,7 @@ from flows.references import fold
 
 CONTROLS = ("initial time", "final time", "time step", "saveper")
 LEVER_GROUP = "levers"
+_EPOCH = re.compile(r"\b0[\s\\]*=[\s\\]*(?:1[\s\\]+)?January[\s\\]+2013\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -233,6 +235,20 @@ class Model:
     def levers(self) -> Catalogue:
         """Policy levers: the constants of the group ``.Levers``."""
         return Catalogue("lever", [i for i in self.constants if i.group.lower() == LEVER_GROUP])
+
+    @cached_property
+    def in_months(self) -> bool:
+        """Whether model time counts months."""
+        variable = self.variables.get("time step")
+        return variable is not None and variable.units.lower().rstrip("s") == "month"
+
+    @cached_property
+    def dated(self) -> bool:
+        """Whether model time means dates: it counts months, and a remark of the file says that 0 is 1 January 2013.
+
+        A model with the constant ``policy start time`` counts as one that says so.
+        """
+        return self.in_months and ("policy start time" in self.variables or bool(_EPOCH.search(self.text)))
 
     @cached_property
     def subscripts(self) -> Catalogue:

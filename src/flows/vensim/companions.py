@@ -379,10 +379,22 @@ def quoted(name: str) -> str:
     return f"{base}[{','.join(reference.elements)}]" if reference.elements else base
 
 
-def changes(values: Mapping[str, float]) -> Iterator[str]:
-    """Lines of a changes file (``.cin``)."""
+def changes(values: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of a changes file (``.cin``) with inputs of a run: numbers, and points of lookups as pairs.
+
+    Raises
+    ------
+    InputError
+        For what Vensim's changes files don't hold, such as an array.
+    """
     for name, value in values.items():
-        yield f"{quoted(name)} = {float(value)!r}"
+        if isinstance(value, tuple):
+            pairs = ",".join(f"({float(x)!r},{float(y)!r})" for x, y in value)
+            yield f"{quoted(name)}({pairs})"
+        elif isinstance(value, int | float):
+            yield f"{quoted(name)} = {float(value)!r}"
+        else:
+            raise InputError(f'a changes file can\'t hold the values of "{name}"', found=type(value).__name__)
 
 
 def _call(uncertainty: Uncertainty) -> str:
