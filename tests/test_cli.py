@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import xarray as xr
+from tests.conftest import small_model
 
 import flows
 from flows import cli
@@ -671,14 +672,36 @@ def test_an_index_above_one_is_explained(
 
 
 def test_only_whole_blank_elements_of_the_reference_pass() -> None:
+    model = small_model("place : a, b ~~|\nx[place] = Time ~~|\n")
     time = {"time": [0.0, 1.0]}
     blank = xr.Dataset({"x": (("place", "time"), [[1.0, 2.0], [float("nan")] * 2])}, coords=time)
-    run._refuse_non_finite(blank, options.Engine.pysd)
-    with pytest.raises(ResultError, match=r'time 0: "x" is not a finite number'):
-        run._refuse_non_finite(blank, options.Engine.auto)
+    run._refuse_non_finite(blank, options.Engine.pysd, model)
+    with pytest.raises(ResultError, match=r'm.mdl:2, time 0: "x" is not a finite number'):
+        run._refuse_non_finite(blank, options.Engine.auto, model)
     hole = xr.Dataset({"x": ("time", [1.0, float("inf")])}, coords=time)
-    with pytest.raises(ResultError, match=r'time 1: "x" is not a finite number'):
-        run._refuse_non_finite(hole, options.Engine.pysd)
+    with pytest.raises(ResultError, match=r'm.mdl:2, time 1: "x" is not a finite number'):
+        run._refuse_non_finite(hole, options.Engine.pysd, model)
+
+
+def test_a_division_by_zero_is_found_where_it_begins(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "zero.mdl").write_text(
+        "result = share * 2 ~~|\nshare = 1 / (2 * rest) ~~|\nrest = 3 - Time ~~|\nINITIAL TIME = 0 ~~|\n"
+        "FINAL TIME = 5 ~~|\nTIME STEP = 1 ~~|\n",
+        encoding="utf-8",
+    )
+    assert cli.main(["run", "--model", "zero.mdl"]) == 1
+    error = capsys.readouterr().err
+    assert (
+        'zero.mdl:2, time 3: "share" is not a finite number: it divides by "rest", which is 0 then' in error
+    )
+
+
+def test_a_model_in_utf_16_gets_one_sentence(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for encoding in ("utf-16", "utf-16-le"):
+        (here / "wide.mdl").write_bytes("x = 1 ~~|\nINITIAL TIME = 0 ~~|\n".encode(encoding))
+        for command in (["check", "wide.mdl"], ["draw", "wide.mdl"], ["run", "--model", "wide.mdl"]):
+            assert cli.main(command) == 1
+            assert "wide.mdl: the model file is in UTF-16" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("columns", ["80", "150"])

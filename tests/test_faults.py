@@ -23,7 +23,7 @@ level = INTEG(-drain, first level) ~ Widget ~ |
 first level = 100 ~ Widget ~ |
 drain = level / delay ~ Widget/Month ~ |
 delay = 10 ~ Month [1,60] ~ |
-INITIAL TIME = 0 ~ Month ~ |
+INITIAL TIME = 0 ~ Month ~ 0 = 1 January 2013. |
 FINAL TIME = 24 ~ Month ~ |
 TIME STEP = 0.125 ~ Month ~ |
 SAVEPER = 1 ~ Month ~ |

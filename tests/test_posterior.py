@@ -18,7 +18,7 @@ level = 2 ~ Person [0,10] ~ |
 shock size[shock,origin] = 1, 2; 3, 4; ~ Dmnl ~ |
 intensity((0,1),(2,3),(4,5)) ~ Dmnl ~ |
 going[origin] = level * SUM(shock size[shock!,origin]) * intensity(Time) ~ Person ~ |
-INITIAL TIME = 0 ~ Month ~ |
+INITIAL TIME = 0 ~ Month ~ 0 = 1 January 2013. |
 FINAL TIME = 4 ~ Month ~ |
 TIME STEP = 1 ~ Month ~ |
 SAVEPER = 1 ~ Month ~ |

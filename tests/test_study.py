@@ -87,7 +87,7 @@ programme = 40 * growth * MAX(0, Time - start of programme) / one month ~ Person
 ********************************************************~
 	Simulation Control Parameters
 |
-INITIAL TIME = 0 ~ Month ~|
+INITIAL TIME = 0 ~ Month ~ 0 = 1 January 2013. |
 FINAL TIME = 24 ~ Month ~|
 TIME STEP = 0.25 ~ Month ~|
 SAVEPER = 1 ~ Month ~|

@@ -26,7 +26,7 @@ arrivals = 10 ~ Person/Month ~|
 growth = 0 ~ 1/Month ~|
 flow = arrivals * (1 + growth * Time) ~ Person/Month ~|
 Waiting = INTEG(flow - Waiting / settling time, 20) ~ Person ~|
-INITIAL TIME = 0 ~ Month ~|
+INITIAL TIME = 0 ~ Month ~ 0 = 1 January 2013. |
 FINAL TIME = 24 ~ Month ~|
 TIME STEP = 0.25 ~ Month ~|
 SAVEPER = 1 ~ Month ~|

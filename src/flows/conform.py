@@ -1,8 +1,8 @@
 """Conformance: models with canonical output beside them, run by both engines and compared.
 
-A folder holds a case if an ``.mdl`` file lies beside ``output.csv`` or ``output.tab``, as in the public collection
-SDXorg/test-models. Values agree if they differ by at most a tolerance times the largest size of the variable over time,
-half a unit of the last digit printed left aside.
+A folder holds a case if a model (``.mdl``, ``.xmile`` or ``.stmx``) lies beside ``output.csv`` or ``output.tab``, as in
+the public collection SDXorg/test-models. Values agree if they differ by at most a tolerance times the largest size of
+the variable over time, half a unit of the last digit printed left aside.
 """
 
 from __future__ import annotations
@@ -25,12 +25,19 @@ from flows.model.ir import Vector, walk
 from flows.model.model import Model
 from flows.references import fold
 from flows.vensim.read import read_vensim
+from flows.vensim.source import XMILE
 
 TOLERANCE = 1e-5
 WIDER: dict[str, tuple[float, str]] = {
     "test_allocate_available.mdl": (
         1e-3,
         "Vensim's search stops short: its shares don't add up to the supply",
+    ),
+    "test_active_initial.xmile": (1.0, "XMILE has no ACTIVE INITIAL: the file holds another model"),
+    "test_active_initial.stmx": (1.0, "XMILE has no ACTIVE INITIAL: the file holds another model"),
+    "test_zeroled_decimals.xmile": (
+        0.1,
+        "the file asks for RK4, its canonical output was made by Euler's method",
     ),
     "roessler_chaos.mdl": (1e-3, "chaotic: the canonical run is in single precision and drifts away"),
 }
@@ -91,8 +98,9 @@ def cases(folder: str | Path) -> list[tuple[Path, Path]]:
     if not folder.is_dir():
         raise InputError("there is no such folder", where=str(folder))
     found = []
-    for model in sorted(folder.rglob("*.mdl")):
-        beside = [other for other in model.parent.glob("*.mdl") if other.stem.startswith("test")]
+    endings = (".mdl", *XMILE)
+    for model in sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings):
+        beside = [other for other in model.parent.glob("*" + model.suffix) if other.stem.startswith("test")]
         if beside and not model.stem.startswith("test"):
             continue  # a helper of the test beside it: the output is the test's
         for name in ("output.csv", "output.tab"):
@@ -103,7 +111,7 @@ def cases(folder: str | Path) -> list[tuple[Path, Path]]:
         raise InputError(
             "no model with canonical output lies here",
             where=str(folder),
-            expected="an .mdl file beside output.csv or output.tab",
+            expected="a model beside output.csv or output.tab",
         )
     return found
 

@@ -22,7 +22,7 @@ stay= 4 ~ Month ~ |
 month= 1 ~ Month ~ |
 total= SUM(queue[place!]) ~ Person ~ |
 FINAL TIME = 8 ~ Month ~ |
-INITIAL TIME = 0 ~ Month ~ |
+INITIAL TIME = 0 ~ Month ~ 0 = 1 January 2013. |
 TIME STEP = 1 ~ Month ~ |
 SAVEPER = 1 ~ Month ~ |
 \\\\\\---///

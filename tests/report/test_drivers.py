@@ -162,7 +162,7 @@ MODEL = """{UTF-8}
 settling time = 4 ~ Month ~|
 arrivals = 10 ~ Person/Month ~|
 Waiting = INTEG(arrivals - Waiting / settling time, 20) ~ Person ~|
-INITIAL TIME = 0 ~ Month ~|
+INITIAL TIME = 0 ~ Month ~ 0 = 1 January 2013. |
 FINAL TIME = 12 ~ Month ~|
 TIME STEP = 0.25 ~ Month ~|
 SAVEPER = 1 ~ Month ~|

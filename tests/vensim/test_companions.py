@@ -25,7 +25,7 @@ share[origin] = 0.5, 0.5 ~ Dmnl ~|
 "U.S. demand" = 1 ~ Dmnl ~|
 settled[origin] = share[origin] * Waiting * "U.S. demand" / settling time ~ Person/Month ~|
 Waiting = INTEG(arrivals - settled[North] - settled[South], 20) ~ Person ~|
-INITIAL TIME = 0 ~ Month ~|
+INITIAL TIME = 0 ~ Month ~ 0 = 1 January 2013. |
 FINAL TIME = 6 ~ Month ~|
 TIME STEP = 0.25 ~ Month ~|
 SAVEPER = 1 ~ Month ~|

@@ -134,7 +134,7 @@ def run(
             save_every=1 if outcomes and not is_set({**inputs, **changed}, "saveper") else None,
             until=last,
         )
-    _refuse_non_finite(dataset, engine)
+    _refuse_non_finite(dataset, engine, built)
     _refuse_absurd(dataset, built)
     rows = observed_rows(outcomes, dataset) if outcomes else None
     title = (chosen.title if chosen else built.name) + words
@@ -327,32 +327,19 @@ def _stock_rows(dataset: xr.Dataset, model: Model) -> pd.DataFrame:
     return rows.assign(name=[many.get(str(name), str(name)) for name in rows["name"]])
 
 
-def _refuse_non_finite(dataset: xr.Dataset, engine: Engine) -> None:
-    """Name the variable and date of the first value that is no number; nothing is written then."""
-    import numpy as np
-
+def _refuse_non_finite(dataset: xr.Dataset, engine: Engine, model: Model) -> None:
+    """Name the variable, its line and the time of the first value that is no number; nothing is written then."""
     from flows.calendar import label
+    from flows.inspection.culprit import first_no_number
 
-    first: tuple[int, str] | None = None
-    for name in dataset.data_vars:
-        array = dataset.variables[name]
-        if "time" not in array.dims or np.isfinite(array.values).all():
-            continue
-        bad = ~np.isfinite(array.transpose(..., "time").values).reshape(-1, dataset.sizes["time"])
-        if engine is Engine.pysd:  # which leaves out whole elements that it has no column for
-            bad = bad[~bad.all(axis=1)]
-        if not bad.any():
-            continue
-        at = int(np.argmax(bad.any(axis=0)))
-        if first is None or at < first[0]:
-            first = at, str(name)
-    if first is None:
+    # PySD leaves out whole elements that it has no column for
+    found = first_no_number(model, dataset, blanks=engine is Engine.pysd)
+    if found is None:
         return
-    time = float(dataset["time"].values[first[0]])
-    where = label(time) if "date" in dataset.coords else f"time {time:g}"
+    when = label(found.time) if "date" in dataset.coords else f"time {found.time:g}"
     raise ResultError(
-        f'"{first[1]}" is not a finite number',
-        where=where,
+        f'"{found.variable.spelling}" is not a finite number' + (f": {found.why}" if found.why else ""),
+        where=f"{model.where(found.variable)}, {when}",
         remedy="Nothing was written; look at the equation, and at constants set outside their range",
     )
 

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from flows.references import fold
-from flows.vensim.tree import Apply, Definition, Name, Node, Op
+from flows.vensim.spell import number_text
+from flows.vensim.tree import Apply, Array, Definition, Name, Node, Num, Op, Points, Sub, Text
 
-__all__ = ["Piece", "names_in", "pieces", "reach"]
+__all__ = ["Piece", "names_in", "pieces", "reach", "spelt"]
 
 LONGEST = 6_000
 """Letters of one equation that a page shows."""
@@ -187,3 +188,76 @@ def _lines(text: str) -> str:
             steps = min(lead.count("\t") + lead.count(" ") // 4, _STEPS)
             kept.append("  " * max(steps, 1) + _BLANKS.sub(" ", body))
     return "\n".join(kept)
+
+
+_TIGHT = {
+    "OR": 1, "AND": 2, "NOT": 3, "=": 4, "<>": 4, "<": 4, ">": 4, "<=": 4, ">=": 4, "+": 5, "-": 5, "*": 6, "/": 6,
+    "^": 8,
+}  # fmt: skip
+_UNARY = 7
+
+
+def spelt(definition: Definition, known: Mapping[str, str], node: Node | None = None) -> tuple[Piece, ...]:
+    """Write an equation from its nodes, for files whose own text is no equation; a node alone has no left side."""
+    found: list[Piece] = []
+    if node is None:
+        _write_name(definition.name, definition.subscripts, "", found, known)
+        if definition.expression is None:
+            return tuple(found)
+        found.append(Piece(" = " if definition.operator != "(" else ""))
+        node = definition.expression
+    _write(node, 0, found, known)
+    return tuple(p for p in found if p.text)
+
+
+def _write_name(
+    name: str, subs: tuple[Sub, ...], kind: str, found: list[Piece], known: Mapping[str, str]
+) -> None:
+    key = fold(name)
+    found.append(Piece(name, key if kind and key in known else "", known.get(key, kind) if kind else ""))
+    for k, sub in enumerate(subs):
+        key = fold(sub.name)
+        found.append(Piece(", " if k else "["))
+        found.append(Piece(sub.name, key if known.get(key) == "subscript" else "", "subscript"))
+        found.append(Piece("!" if sub.bang else ""))
+    found.append(Piece("]" if subs else ""))
+
+
+def _write(node: Node, around: int, found: list[Piece], known: Mapping[str, str]) -> None:
+    match node:
+        case Num():
+            found.append(Piece(number_text(node.value)))
+        case Text():
+            found.append(Piece(f"'{node.value}'"))
+        case Name():
+            _write_name(node.name, node.subscripts, "name", found, known)
+        case Apply():
+            _write_name(node.name, node.subscripts, "function", found, known)
+            for k, argument in enumerate(node.arguments):
+                found.append(Piece(", " if k else "("))
+                _write(argument, 0, found, known)
+            found.append(Piece(")" if node.arguments else "()"))
+        case Points():
+            pairs = zip(node.x, node.y, strict=True)
+            found.append(
+                Piece("(" + ", ".join(f"({number_text(x)}, {number_text(y)})" for x, y in pairs) + ")")
+            )
+        case Array():
+            found.append(Piece("; ".join(", ".join(map(number_text, row)) for row in node.rows)))
+        case Op():
+            _write_operation(node, around, found, known)
+
+
+def _write_operation(node: Op, around: int, found: list[Piece], known: Mapping[str, str]) -> None:
+    unary = len(node.operands) == 1
+    own = _UNARY if unary and node.operator != "NOT" else _TIGHT[node.operator]
+    words = {"AND": " :AND: ", "OR": " :OR: ", "NOT": ":NOT: ", "^": "^"}
+    sign = Piece(words.get(node.operator, node.operator if unary else f" {node.operator} "))
+    found.append(Piece("(" if own < around else ""))
+    if unary:
+        found.append(sign)
+    else:
+        _write(node.operands[0], own + (node.operator == "^"), found, known)
+        found.append(sign)
+    _write(node.operands[-1], own if unary else own + 1, found, known)
+    found.append(Piece(")" if own < around else ""))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from flows.diagrams.draw import picture, svg
-from flows.document.equations import Piece, expression_end, pieces
+from flows.document.equations import Piece, expression_end, pieces, spelt
 from flows.document.feedback import Feedback, feedback
 from flows.ensemble import simulate
 from flows.errors import FlowsError, ModelError
@@ -25,8 +25,9 @@ from flows.model.model import CONTROLS, Model, flow_terms
 from flows.references import fold
 from flows.vensim.functions import FUNCTIONS
 from flows.vensim.lower import lower
-from flows.vensim.parse import Unreadable, parse, read_text
+from flows.vensim.parse import Unreadable
 from flows.vensim.sketch import View, read_sketch
+from flows.vensim.source import XMILE, read_source
 from flows.vensim.tree import Apply, Array, Definition, ModelText, Name, Num, Points
 
 __all__ = ["Course", "Diagram", "Documentation", "Entry", "Group", "Macro", "Subscript", "read_documentation"]
@@ -225,7 +226,7 @@ def read_documentation(path: str | Path, *, run: bool = True) -> Documentation:
     path = Path(path)
     unreadable: list[Unreadable] = []
     errors: list[ModelError] = []
-    source = parse(read_text(path), str(path), unreadable=unreadable)
+    source = read_source(path, unreadable=unreadable)
     findings = inspect(path, run=run)
     model: Model | None = None
     try:
@@ -399,7 +400,7 @@ def _entries(
             group=first.group,
             limits=next((d.limits for d in definitions if d.limits), None),
             line=source.span(first.at).line,
-            equations=tuple((source.span(d.at).line, pieces(source.text, d, known)) for d in definitions),
+            equations=tuple((source.span(d.at).line, _text(source, d, known)) for d in definitions),
             initial=_initial(source, first, known),
             inflows=inflows,
             outflows=outflows,
@@ -415,6 +416,17 @@ def _entries(
             supplementary="supplementary" in first.flags.lower(),
         )
     return result
+
+
+def _is_xmile(source: ModelText) -> bool:
+    return Path(source.path).suffix.lower() in XMILE
+
+
+def _text(source: ModelText, definition: Definition, known: Mapping[str, str]) -> tuple[Piece, ...]:
+    """An equation as its file has it; of an XMILE file, as Vensim's language writes it."""
+    if _is_xmile(source):
+        return spelt(definition, known)
+    return pieces(source.text, definition, known)
 
 
 def _with_views(entry: Entry, views: tuple[int, ...]) -> Entry:
@@ -439,6 +451,8 @@ def _initial(source: ModelText, definition: Definition, known: Mapping[str, str]
     node = definition.expression
     if not (isinstance(node, Apply) and fold(node.name) == "integ" and len(node.arguments) == 2):
         return ()
+    if _is_xmile(source):
+        return spelt(definition, known, node.arguments[1])
     text, end = source.text, expression_end(source.text, definition)
     comma, depth, at, quoted = -1, 0, text.find("(", node.at, end), False
     while 0 <= at < end:
@@ -560,7 +574,7 @@ def _controls(source: ModelText, known: Mapping[str, str]) -> tuple[tuple[str, t
     for name in CONTROLS:
         for definition in source.definitions:
             if fold(definition.name) == name:
-                text = pieces(source.text, definition, known)
+                text = _text(source, definition, known)
                 found.append((name.upper(), _right_side(text), definition.units))
                 break
     return tuple(found)

@@ -117,7 +117,8 @@ def opened(model: Model) -> Iterator[Reference]:
             import pysd
 
             try:
-                reference = pysd.read_vensim(str(path))
+                read = pysd.read_vensim if path.suffix == ".mdl" else pysd.read_xmile
+                reference = read(str(path))
             except Exception as error:  # PySD raises many kinds, from its grammar down to its imports
                 first = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
                 raise ModelError("PySD can't read this model", where=str(model.path), found=first) from error
@@ -128,7 +129,8 @@ def opened(model: Model) -> Iterator[Reference]:
 def _copy(model: Model) -> Iterator[Path]:
     """A copy of a model with its data files, in a folder of its own: PySD writes code beside what it reads."""
     with tempfile.TemporaryDirectory(prefix="flows-pysd-") as folder:
-        path = Path(folder) / "model.mdl"
+        ending = model.path.suffix.lower()
+        path = Path(folder) / ("model" + (ending if ending in (".xmile", ".stmx") else ".mdl"))
         path.write_text(model.text, encoding="utf-8", newline="")
         for beside in model.path.parent.iterdir() if model.path.parent.is_dir() else ():
             if beside.suffix.lower() in (".xls", ".xlsx", ".csv", ".tab", ".dat"):

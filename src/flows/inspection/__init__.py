@@ -9,7 +9,8 @@ from flows.inspection import behaviour, names, structure
 from flows.inspection.finding import LEVELS, Finding, Level, Places
 from flows.model.ir import deep
 from flows.vensim.lower import lower
-from flows.vensim.parse import Unreadable, parse, read_text
+from flows.vensim.parse import Unreadable
+from flows.vensim.source import read_source
 
 __all__ = ["LEVELS", "Finding", "Level", "inspect"]
 
@@ -46,7 +47,7 @@ def inspect(path: str | Path, *, run: bool = True, text: str | None = None) -> t
     """
     unreadable: list[Unreadable] = []
     errors: list[ModelError] = []
-    source = parse(read_text(path) if text is None else text, str(Path(path)), unreadable=unreadable)
+    source = read_source(path, text=text, unreadable=unreadable)
     places = Places(source)
     unread = names.unread_names(source, unreadable)
     found = list(names.syntax(places, unreadable))

@@ -64,7 +64,25 @@ def read_text(path: str | Path) -> str:
         raise ModelError("this is a folder", where=str(path), expected="a Vensim .mdl file") from None
     except OSError as error:
         raise ModelError(f"the model file can't be read ({error.strerror})", where=str(path)) from None
+    refuse_utf16(raw, path)
     return decoded(raw)[0]
+
+
+def refuse_utf16(raw: bytes, path: str | Path) -> None:
+    """Refuse a file in UTF-16, which would be read as letters with blanks between them.
+
+    Raises
+    ------
+    ModelError
+        If the bytes begin with its mark, or every second one is zero.
+    """
+    start = raw[:400]
+    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or (len(start) > 8 and start.count(0) * 5 > len(start) * 2):
+        raise ModelError(
+            "the model file is in UTF-16, which neither Vensim nor Flows reads",
+            where=str(path),
+            remedy="Save it as UTF-8",
+        )
 
 
 def decoded(raw: bytes) -> tuple[str, str, int]:
@@ -115,6 +133,12 @@ def parse(text: str, path: str = "<text>", *, unreadable: list[Unreadable] | Non
         At the first block that can't be read, with its place, what was found and what was expected.
     """
     source = Source(path, text)
+    if text.lstrip("\ufeff \t\r\n").startswith(("<?xml", "<xmile")):
+        raise ModelError(
+            "this is XML, not the text of a Vensim model",
+            where=path,
+            remedy="XMILE files are read if their name ends in .xmile or .stmx",
+        )
     sketch_at = _sketch(text)
     settings = _SETTINGS.search(text)
     settings_at = len(text) if settings is None else settings.start() + 1

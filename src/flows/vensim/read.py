@@ -11,7 +11,7 @@ from flows.model.check import unit_findings
 from flows.model.ir import deep
 from flows.model.model import Model
 from flows.vensim.lower import lower
-from flows.vensim.parse import parse, read_text
+from flows.vensim.source import read_source
 
 
 class UnitWarning(UserWarning):
@@ -22,12 +22,12 @@ class UnitWarning(UserWarning):
 def read_vensim(
     path: str | Path, *, units: Literal["warn", "error", "off"] = "warn", data: tuple[str | Path, ...] = ()
 ) -> Model:
-    """Read a Vensim model.
+    """Read a Vensim model, or an XMILE one.
 
     Parameters
     ----------
     path : str or path
-        An ``.mdl`` file.
+        An ``.mdl`` file; one that ends in ``.xmile`` or ``.stmx`` is read as XMILE, by PySD's reader.
     units : {"warn", "error", "off"}
         What to do about units that don't match: one warning, a `UnitError`, or nothing.
     data : tuple of paths
@@ -46,7 +46,7 @@ def read_vensim(
     """
     if units not in ("warn", "error", "off"):
         raise InputError("units= is unknown", found=repr(units), expected='"warn", "error" or "off"')
-    model = lower(parse(read_text(path), str(path)), data)
+    model = lower(read_source(path), data)
     if units != "off":
         findings = unit_findings(model)
         if findings and units == "error":

@@ -23,6 +23,8 @@ from pathlib import Path
 
 from flows.errors import InputError, ModelError, near
 from flows.references import fold
+from flows.vensim.parse import refuse_utf16
+from flows.vensim.source import XMILE
 
 __all__ = ["Arrow", "Other", "Sketch", "Style", "View", "Word", "parse_sketch", "read_sketch", "unquoted"]
 
@@ -352,6 +354,13 @@ def read_sketch(path: str | Path) -> tuple[Sketch, str]:
         raise ModelError(
             f"the model file can't be read ({error.strerror})", where=str(path), remedy="Check the path"
         ) from None
+    refuse_utf16(raw, path)
+    if Path(path).suffix.lower() in XMILE:
+        raise ModelError(
+            "the diagrams of an XMILE file aren't read",
+            where=str(path),
+            remedy="Everything else of it is: flows check, run and docs",
+        )
     for encoding in ("utf-8", "cp1252", "latin-1"):
         try:
             text = raw.decode(encoding)
