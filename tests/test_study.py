@@ -688,7 +688,8 @@ def test_a_page_says_what_to_conclude(tiny: SimpleNamespace) -> None:
     waiting, haiti = rows["people waiting"], rows["encounters[Haiti]"]
     strongest = found.indices["ST"].sel(outcome="people waiting").isel(time=-1)
     assert waiting.startswith(f"- **people waiting**: {strongest.idxmax('uncertainty').item()} ")
-    assert f"{float(strongest.max()):.0%} of the variance" in waiting
+    assert f" {float(strongest.max()):.0%} (" in waiting
+    assert "How to read a line" in page
     assert "share[Haiti]" in haiti
     assert all(sentence in page for sentence in found.verdict)
     assert "flows study tiny --extend" in page  # n = 64 isn't enough

@@ -86,11 +86,11 @@ def study(
     extend: Annotated[
         bool,
         typer.Option(
-            "--extend", help="Go on from the finished Sobol results to twice their samples, or to --n."
+            "--extend", help="Go on from finished Sobol or Shapley results to twice their samples, or to --n."
         ),
     ] = False,
 ) -> None:
-    """Run a sensitivity study as its file says: Sobol, Morris, plain draws or a tornado; says whether it was enough."""
+    """Run a sensitivity study as its file says (Sobol, Shapley, Morris, draws, tornado); says if it was enough."""
     from flows.compare import CAVEAT
     from flows.report.results import study_figures, study_month
     from flows.study import run as run_study
@@ -196,6 +196,7 @@ def _stopped(done: int, total: int) -> None:
 
 _STRENGTHS = {
     "sobol": ("ST", "total-order index ST (95 % interval)"),
+    "shapley": ("Sh", "Shapley effect, share of the variance (95 % interval)"),
     "morris": ("mu_star", "mean size of the elementary effects, in the outcome's unit (95 % interval)"),
     "monte-carlo": ("rank_correlation", "rank correlation"),
     "latin-hypercube": ("rank_correlation", "rank correlation"),
@@ -226,7 +227,7 @@ def _print_indices(result: Any, month: str) -> None:
                 name == "ST" and bool((row["ST"].fillna(0) > 1).any() or (row["ST_high"].fillna(0) > 1).any())
             )
             table.add_row(
-                str(row["title"].values), str(row["unit"].values), said or "no variance at that date"
+                str(row["title"].values), str(row["unit"].values), said or "all runs give the same number"
             )
         make_console().print(table)
     if result.study.method == "sobol" and result.study.n < _FEW:
@@ -250,12 +251,12 @@ def _strongest(row: xr.Dataset, name: str) -> str:
             continue
         value = (
             f"{float(row[name][i]):.2f}"
-            if name in ("ST", "rank_correlation")
+            if name in ("ST", "Sh", "rank_correlation")
             else f"{float(row[name][i]):.4g}"
         )
         if f"{name}_low" in row:
             ends = (float(row[f"{name}_{end}"][i]) for end in ("low", "high"))
-            digits = ".2f" if name == "ST" else ".3g"
+            digits = ".2f" if name in ("ST", "Sh") else ".3g"
             value += " ({} to {})".format(*(format(x, digits) for x in ends))
         said.append(f"{row['uncertainty'].values[i]} {value}")
     return "; ".join(said)

@@ -43,16 +43,18 @@ class Uncertainty(Table):
     ----------
     name : str
         A constant of the model (levers and switches are constants), a stock for its initial value, or a lookup; one
-        element in its text form.
-    of : {"value", "scale", "between"}
+        element in its text form. Of a posterior sample any words, as shown to people.
+    of : {"value", "scale", "between", "posterior"}
         What a draw means: the value itself; of a lookup the factor on all its points, or the share of the curve of
-        another lookup, from 0 (this one) to 1 (the other).
+        another lookup, from 0 (this one) to 1 (the other); a row of the posterior sample beside the model, which sets
+        all constants that were calibrated, together.
     other : str or None
         The other lookup.
-    distribution : str
-        ``uniform`` and ``loguniform`` (min, max), ``triangular`` (min, mode, max), ``normal`` (mean, sd; cut
-        off at min and max where given), ``lognormal`` (median, sigma = standard deviation of the logarithm;
-        cut off likewise), ``beta`` (a, b, stretched from min to max) or ``discrete`` (values, probabilities).
+    distribution : str or None
+        None for a posterior sample, which is its own. Otherwise ``uniform`` and ``loguniform`` (min, max),
+        ``triangular`` (min, mode, max), ``normal`` (mean, sd; cut off at min and max where given), ``lognormal``
+        (median, sigma = standard deviation of the logarithm; cut off likewise), ``beta`` (a, b, stretched from min to
+        max) or ``discrete`` (values, probabilities).
     group : str or None
         Uncertainties of one group are sampled together.
     why : str
@@ -62,9 +64,9 @@ class Uncertainty(Table):
     """
 
     name: Text
-    of: Literal["value", "scale", "between"] = "value"
+    of: Literal["value", "scale", "between", "posterior"] = "value"
     other: Text | None = None
-    distribution: Distribution
+    distribution: Distribution | None = None
     group: Text | None = None
     why: str = ""
     min: float | None = None
@@ -83,6 +85,16 @@ class Uncertainty(Table):
     @model_validator(mode="after")
     def _fits(self) -> Uncertainty:
         kind = self.distribution
+        if self.of == "posterior":
+            given = next(
+                (key for key in ("distribution", "other", *_ARGUMENTS) if getattr(self, key) is not None),
+                None,
+            )
+            if given is not None:
+                raise ValueError(f'a posterior sample is its own distribution; take out the key "{given}"')
+            return self
+        if kind is None:
+            raise ValueError('the key "distribution" is missing')
         required, optional = _REQUIRED[kind], _OPTIONAL.get(kind, ())
         listed = "its arguments are " + ", ".join((*required, *optional))
         for key in _ARGUMENTS:
@@ -207,11 +219,12 @@ class Study(Table):
         Path of the model file, seen from the folder that holds ``models/``, or as given.
     scenario : str
         The scenario, or a combination, under which all runs are made.
-    method : {"sobol", "morris", "monte-carlo", "latin-hypercube", "tornado"}
+    method : {"sobol", "morris", "monte-carlo", "latin-hypercube", "tornado", "shapley"}
         How the sample is drawn and analysed.
     n : int
         Of a Sobol study a power of two: there are n (D + 2) runs for D uncertainties or groups, n (2 D + 2) with
-        second order. Of a Morris study the number of trajectories of D + 1 runs. Otherwise the number of runs; a
+        second order. Of a Morris study the number of trajectories of D + 1 runs; of Shapley effects that of orders of
+        D + 1 runs, where each constant of a posterior sample counts. Otherwise the number of runs; a
         tornado needs none.
     seed : int
         Of the sample and the bootstrap.
@@ -246,7 +259,7 @@ class Study(Table):
     title: str = ""
     model: Text = "models/migration.mdl"
     scenario: Text = "current-course"
-    method: Literal["sobol", "morris", "monte-carlo", "latin-hypercube", "tornado"] = "sobol"
+    method: Literal["sobol", "morris", "monte-carlo", "latin-hypercube", "tornado", "shapley"] = "sobol"
     n: Annotated[int, Field(ge=2)] = 2
     seed: Annotated[int, Field(ge=0)]
     second_order: bool = False
@@ -267,14 +280,17 @@ class Study(Table):
             raise InputError('the key "n" is missing', remedy="Add a line n = …")
         if self.method != "sobol" and self.second_order:
             raise ValueError("second-order indices belong to a Sobol study")
-        if self.method not in ("sobol", "morris") and any(u.group for u in self.uncertainties):
-            raise ValueError("groups belong to a Sobol or Morris study")
-        if self.method in ("monte-carlo", "latin-hypercube") and self.n < 20:
-            raise ValueError(f'"n" must be at least 20 runs, found {self.n}')
+        if self.method not in ("sobol", "morris", "shapley") and any(u.group for u in self.uncertainties):
+            raise ValueError("groups belong to a Sobol, Morris or Shapley study")
+        if self.method in ("monte-carlo", "latin-hypercube", "shapley") and self.n < 20:
+            what = "orders" if self.method == "shapley" else "runs"
+            raise ValueError(f'"n" must be at least 20 {what}, found {self.n}')
+        self._check_posterior()
         if self.method == "sobol" and self.n & (self.n - 1):
             below = 1 << (self.n.bit_length() - 1)
             raise ValueError(f'"n" must be a power of two, such as {below} or {2 * below}, found {self.n}')
-        if len(self.uncertainties) < 2:
+        alone = self.method in ("monte-carlo", "latin-hypercube", "shapley") and self.posterior is not None
+        if len(self.uncertainties) < 2 and not alone:
             raise ValueError(
                 f"a study needs at least two [[uncertainty]] tables, found {len(self.uncertainties)}"
             )
@@ -290,6 +306,23 @@ class Study(Table):
         if doubled:
             raise ValueError(f'the outcome "{doubled[0]}" stands twice; remove one of them')
         return self
+
+    @property
+    def posterior(self) -> Uncertainty | None:
+        """The uncertainty that draws rows of the posterior sample."""
+        return next((u for u in self.uncertainties if u.of == "posterior"), None)
+
+    def _check_posterior(self) -> None:
+        found = [u for u in self.uncertainties if u.of == "posterior"]
+        if len(found) > 1:
+            raise ValueError(
+                "a model has one posterior sample; remove one of the uncertainties that draw from it"
+            )
+        if found and self.method in ("morris", "tornado"):
+            raise ValueError(
+                f"a row of the posterior sample is neither low nor high, so a {self.method} study can't move it; take "
+                "sobol, shapley, monte-carlo or latin-hypercube"
+            )
 
 
 def read_study(name_or_path: str | Path) -> Study:
@@ -372,7 +405,7 @@ def check_study(study: Study, model: Any, outcomes: Sequence[Outcome]) -> tuple[
     for uncertainty in study.uncertainties:
         if uncertainty.of == "value":
             _check_value(uncertainty, model)
-        else:
+        elif uncertainty.of != "posterior":
             _check_curves(uncertainty, model)
     return tuple(_measure(text, outcomes, model, f'{study.file}, key "outcomes"') for text in study.outcomes)
 
@@ -472,6 +505,8 @@ def _is_variable(text: str, model: Any) -> bool:
 
 def _arguments(uncertainty: Uncertainty) -> tuple[str, ...]:
     kind = uncertainty.distribution
+    if kind is None:
+        return ()
     return (*_REQUIRED[kind], *_OPTIONAL.get(kind, ()))
 
 

@@ -148,6 +148,13 @@ def screening(
         low, mid, high = (row[key].values for key in ("mu_star_low", "mu_star", "mu_star_high"))
         sigma = np.zeros_like(mid) if grouped else row["sigma"].values
         top = 1.06 * float(max(np.nanmax(high), np.nanmax(sigma), 1e-300))
+        if not mid.any():
+            _plain_axis(axis, str(row["title"].values))
+            axis.set(xticks=[], yticks=[])
+            axis.text(
+                0.5, 0.5, "nothing moves it", transform=axis.transAxes, ha="center", color=GREY, fontsize=9
+            )
+            continue
         if not grouped:
             (handles["spread as large as the effect"],) = axis.plot(
                 [0, top], [0, top], color=GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1

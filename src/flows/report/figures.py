@@ -265,7 +265,7 @@ def indices_over_time(
     source: str = "",
     most: int = 7,
 ) -> Figure:
-    """Draw what drives outcomes over time: first-order indices stacked, interactions on top.
+    """Draw what drives outcomes over time: first-order indices stacked, interactions on top; or Shapley effects.
 
     Negative estimates are drawn as zero, and where the estimates add up to more than one (both are noise of
     small samples) they are scaled to one. Months in which an outcome has no variance stay blank.
@@ -287,7 +287,8 @@ def indices_over_time(
     matplotlib.figure.Figure
     """
     chosen = _chosen(indices, outcomes)
-    first = indices["S1"].sel(outcome=chosen).clip(min=0)
+    key = "S1" if "S1" in indices else "Sh"
+    first = indices[key].sel(outcome=chosen).clip(min=0)
     size = np.nan_to_num(first.transpose("uncertainty", ...).values).reshape(first.sizes["uncertainty"], -1)
     weight = np.nan_to_num(first.sum("time").max("outcome").transpose("uncertainty").values)
     order = np.argsort(-weight, kind="stable")
@@ -306,15 +307,11 @@ def indices_over_time(
         if rest:
             together = one.sel(uncertainty=rest).sum("uncertainty", skipna=False).values / scale
             layers.append((f"{len(rest)} other input{'s' * (len(rest) > 1)}", together, {"color": "#BDBDBD"}))
-        remainder = 1 - np.sum([values for _, values, _ in layers], axis=0)
-        layers.append(
-            (
-                "interactions (the rest)",
-                remainder,
-                {"facecolor": "#F2F2F2", "hatch": "////", "edgecolor": "#B0B0B0"},
-            )
-        )
-        below = np.zeros(len(remainder))
+        if key == "S1":
+            remainder = 1 - np.sum([values for _, values, _ in layers], axis=0)
+            pale = {"facecolor": "#F2F2F2", "hatch": "////", "edgecolor": "#B0B0B0"}
+            layers.append(("interactions (the rest)", remainder, pale))
+        below = np.zeros(one.sizes["time"])
         for label, values, look in layers:
             handles[label] = axis.fill_between(_dates(one), below, below + values, linewidth=0, **look)
             below = below + values
@@ -322,7 +319,7 @@ def indices_over_time(
         _finish(axis, str(one["title"].values), "", _dates(one))
         axis.set_ylim(0, 1)
         axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-        axis.set_ylabel("share of variance (S1)")
+        axis.set_ylabel("share of variance" + (" (S1)" if key == "S1" else ""))
         if np.isnan(below).any():
             _say_blank(axis, _dates(one), np.isnan(below))
     heading = title or "What drives the outcomes, over time"
@@ -337,7 +334,7 @@ def total_heatmap(
     source: str = "",
     outcomes: Sequence[str] = (),
 ) -> Figure:
-    """Draw total-order indices at one month, or of single numbers: inputs down, outcomes across.
+    """Draw total-order indices or Shapley effects at one month, or of single numbers: inputs down, outcomes across.
 
     Parameters
     ----------
@@ -355,17 +352,19 @@ def total_heatmap(
     matplotlib.figure.Figure
     """
     one, words = moment(indices.sel(outcome=_chosen(indices, outcomes or None)), at)
-    total = one["ST"].transpose("uncertainty", "outcome")
+    key, label, interval = (
+        ("ST", "total-order index ST", "bootstrap ") if "ST" in one else ("Sh", "Shapley effect", "")
+    )
+    total = one[key].transpose("uncertainty", "outcome")
     weight = np.nan_to_num(total.values, nan=-1).max(axis=1)
     order = np.argsort(-weight, kind="stable")
     values = total.values[order]
-    top = max(1.0, float(np.nanmax(values, initial=0.0)))
-    half = (0.5 * (one["ST_high"] - one["ST_low"])).transpose("uncertainty", "outcome").values[order]
+    half = (0.5 * (one[f"{key}_high"] - one[f"{key}_low"])).transpose("uncertainty", "outcome").values[order]
     texts = np.vectorize(_two_digits, otypes=[object])(values)
     for place in np.argwhere((values >= 0.01) & np.isfinite(half)):
         texts[tuple(place)] += f"\n±{half[tuple(place)]:.2f}"
     level = round(100 * float(indices.attrs.get("level", 0.95)))
-    note = f"± half of the {level} % bootstrap interval."
+    note = f"± half of the {level} % {interval}interval."
     if np.isnan(values).any():
         note += " “none”: the outcome has no variance at that date."
     return cells(
@@ -375,8 +374,8 @@ def total_heatmap(
         texts=texts,
         faint=~(values >= 0.01),
         shades="Blues",
-        limits=(0, top),
-        label="total-order index ST",
+        limits=(0, 1),
+        label=f"{label}, share of the variance",
         title=title or f"What matters for which outcome{words}",
         source=" ".join(filter(None, (source, note))),
     )
@@ -748,7 +747,7 @@ def _say_blank(axis: Axes, dates: NDArray[np.datetime64], blank: NDArray[np.bool
     places = np.flatnonzero(blank)
     runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
     longest = max(runs, key=len)
-    middle: Any = dates[longest[len(longest) // 2]]
+    middle: Any = dates[longest[0]] + (dates[longest[-1]] - dates[longest[0]]) / 2
     if len(longest) < 0.06 * len(dates):
         return
     narrow = len(longest) < 0.3 * len(dates)

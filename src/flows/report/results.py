@@ -220,7 +220,8 @@ def study_figures(result: StudyResult, folder: Path, *, at: str = "2030-12") -> 
     """Draw what a study found, by its method.
 
     All draws: bands, and what drives the worst runs. Sobol: first-order indices over time, total order, pairs, and
-    convergence; Morris: mean size against spread of the effects; tornado: the swings; plain draws: rank correlations.
+    convergence; Shapley: effects over time and at one month; Morris: mean size against spread of the effects; tornado:
+    the swings; plain draws: rank correlations.
 
     Parameters
     ----------
@@ -246,6 +247,10 @@ def study_figures(result: StudyResult, folder: Path, *, at: str = "2030-12") -> 
         pictures |= _pictures(result, result.indices, at, "", source)
         if result.bands is not None:
             pictures["bands"] = figures.fan(result.bands, names[:_PANELS], source=source)
+        if result.study.method == "shapley":
+            pictures["shapley_over_time"] = figures.indices_over_time(
+                result.indices, names[:_PANELS], source=f"{source} {_width(result.indices, 'Sh')}"
+            )
         if result.study.method == "sobol":
             pictures["indices_over_time"] = figures.indices_over_time(
                 result.indices, names[:_PANELS], source=f"{source} {_width(result.indices)}"
@@ -299,14 +304,16 @@ def _pictures(
                     if bool(one["S2"].sel(outcome=name).notnull().any()):
                         key = f"second_order-{_file_word(name)}"
                         drawn[key] = drivers.second_order(found, name, at=at, source=source)
+        case "shapley":
+            drawn["shapley"] = figures.total_heatmap(found, at=at, source=source)
         case _:
             drawn["rank_correlations"] = drivers.rank_correlations(found, at=at, source=source)
     return {prefix + name: figure for name, figure in drawn.items()}
 
 
-def _width(indices: xr.Dataset) -> str:
+def _width(indices: xr.Dataset, key: str = "S1") -> str:
     """Say how wide the intervals are behind areas that can't show them."""
-    half = indices["S1_conf"].where(indices["S1"] >= _COUNTS)
+    half = indices[f"{key}_conf"].where(indices[key] >= _COUNTS)
     if not bool(half.notnull().any()):
         return ""
     level = round(100 * float(indices.attrs["level"]))

@@ -74,10 +74,10 @@ def run(
     resume : bool
         Go on from the work of an earlier attempt. Only work of exactly the same study is used.
     extend : bool
-        Go on from the finished results of the same Sobol study in ``out``, to twice their number of samples or to
-        ``n``.
+        Go on from the finished results of the same Sobol or Shapley study in ``out``, to twice their number of samples
+        or to ``n``.
     keep : bool
-        Keep the sums of a Sobol study with its results, so that it can be extended.
+        Keep the sums of a Sobol or Shapley study with its results, so that it can be extended.
     workers : int, optional
         Worker processes to start on this machine, by Dask; by default the threads of this process make the runs.
     cluster : str, optional
@@ -271,7 +271,7 @@ def _samples_of(target: Path | None, n: int | None) -> int:
         raise InputError(
             "nothing to extend",
             where=str(target or ""),
-            expected="the finished results of a Sobol study",
+            expected="the finished results of a Sobol or Shapley study",
             remedy="Run the study without --extend first",
         )
     before = int(done["study"]["n"])
@@ -287,7 +287,7 @@ def _samples_of(target: Path | None, n: int | None) -> int:
 def _refuse_to_lose(target: Path, plan: Plan) -> None:
     """Refuse to replace results of the same study that have more samples."""
     done = provenance.read_record(target)
-    if done is None or done.get("plan") != plan.digest() or plan.study.method != "sobol":
+    if done is None or done.get("plan") != plan.digest() or plan.study.method not in ("sobol", "shapley"):
         return
     before = int(done["study"]["n"])
     if before > plan.study.n:

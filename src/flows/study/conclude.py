@@ -27,8 +27,29 @@ _METHODS = {
     "morris": "Morris screening (sizes of elementary effects)",
     "monte-carlo": "Plain draws",
     "latin-hypercube": "A Latin hypercube",
+    "shapley": "Shapley effects (shares of the variance, for uncertainties that go together)",
     "tornado": "A tornado (one input at a time)",
 }
+
+
+_READING = {
+    "sobol": (
+        "How to read a line: the first number is the share of the outcome's variance that would stay if everything but "
+        "this uncertainty were known (ST), with its 95 % interval; *alone* is the share that would go if only this one "
+        f"were known (S1). Shares below {_COUNTS:.0%} are left out."
+    ),
+    "shapley": (
+        "How to read a line: the uncertainty's fair share of the outcome's variance, with its 95 % interval. All "
+        "shares add up to 100%; what several cause together is divided among them. Shares below "
+        f"{_COUNTS:.0%} are left out."
+    ),
+}
+
+
+_READING_WORST = (
+    "How to read a line: the worst runs have high, or low, values of these. The number says how far apart the worst "
+    "runs and the others lie in it: 0 is not at all, 1 is entirely."
+)
 
 
 def conclusions(result: StudyResult) -> str:
@@ -58,6 +79,8 @@ def conclusions(result: StudyResult) -> str:
     ]
     for heading, one in _moments(result):
         lines += [f"## What drives the outcomes{heading}", ""]
+        if study.method in _READING:
+            lines += [_READING[study.method], ""]
         for i, title in enumerate(one["title"].values):
             lines.append(f"- **{title}**: {_said(one.isel(outcome=i), study.method)}")
         lines.append("")
@@ -65,6 +88,8 @@ def conclusions(result: StudyResult) -> str:
     if worst:
         lines += [
             f"## What drives the worst {study.worst:.0%} of the runs{_worst_date(result)}",
+            "",
+            _READING_WORST,
             "",
             *worst,
             "",
@@ -101,6 +126,8 @@ def _said(one: xr.Dataset, method: str) -> str:
     match method:
         case "sobol":
             return _shares(one)
+        case "shapley":
+            return _shares(one, "Sh", alone=False)
         case "morris":
             return _listed(one, one["mu_star"], interval="mu_star", unit=True)
         case "tornado":
@@ -130,20 +157,26 @@ def _number(value: float) -> str:
     return f"{short:,.0f}" if abs(short) >= 1000 else f"{short:g}"
 
 
-def _shares(one: xr.Dataset) -> str:
-    total = one["ST"].values
+def _shares(one: xr.Dataset, key: str = "ST", *, alone: bool = True) -> str:
+    total = one[key].values
     if not np.isfinite(total).any():
-        return "no variance, so nothing drives it at that time."
+        return "all runs give the same number, so nothing drives it."
     order = [j for j in np.argsort(-np.nan_to_num(total), kind="stable")[:3] if total[j] >= _COUNTS]
     said = "; ".join(
-        f"{one['uncertainty'].values[j]} {total[j]:.0%} of the variance with its interactions "
-        f"({float(one['ST_low'][j]):.0%} to {float(one['ST_high'][j]):.0%}), {max(float(one['S1'][j]), 0):.0%} alone"
+        f"{one['uncertainty'].values[j]} {_share(total[j])} "
+        f"({_share(float(one[f'{key}_low'][j]))} to {_share(float(one[f'{key}_high'][j]))})"
+        + (f", alone {_share(float(one['S1'][j]))}" if alone else "")
         for j in order
     )
-    together = _together(one)
+    together = _together(one) if alone else 0.0
     if together >= _INTERACTING:
-        said += f". About {together:.0%} of the variance belongs to no input alone: they act together"
-    return (said or "no input reaches a twentieth of the variance") + "."
+        said += f". About {_share(together)} belongs to none alone: they act together"
+    return (said or "no uncertainty reaches a twentieth of the variance") + "."
+
+
+def _share(value: float) -> str:
+    """A share in words; estimates beyond none or all are noise."""
+    return f"{min(max(value, 0.0), 1.0):.0%}"
 
 
 def _together(one: xr.Dataset) -> float:
@@ -168,6 +201,7 @@ def _worst(result: StudyResult) -> Iterator[str]:
         return
     one = result.worst.isel(time=_worst_place(result))
     noise = float(one.attrs["noise"])
+    titles = result.indices["title"].to_series()
     for name in one["outcome"].values:
         row = one.sel(outcome=name)
         size = np.nan_to_num(row["distance"].values)
@@ -176,7 +210,7 @@ def _worst(result: StudyResult) -> Iterator[str]:
             for j in np.argsort(-size, kind="stable")[:3]
             if size[j] > noise
         )
-        yield f"- **{name}**: {said or 'no input stands out from the noise'}."
+        yield f"- **{titles[name]}**: {said or 'no input stands out from the noise'}."
 
 
 def _next(result: StudyResult) -> Iterator[str]:
@@ -197,6 +231,13 @@ def _next(result: StudyResult) -> Iterator[str]:
                 )
             if not study.second_order and _interact(result):
                 yield "Interactions count: set second_order = true to see which pairs act together."
+        case "shapley":
+            small = _fixable(result, "Sh_high")
+            if small:
+                yield (
+                    f"These may stay at one value in the next study: {', '.join(small)}. Their share stays below "
+                    f"{_SMALL:.0%} for every outcome and time, by the upper ends of their intervals."
+                )
         case "morris":
             yield 'Carry the strongest into a Sobol study (method = "sobol") for shares of the variance.'
         case "tornado":
@@ -212,7 +253,9 @@ def _next(result: StudyResult) -> Iterator[str]:
 
 def _leaders(result: StudyResult) -> list[str]:
     """The one or two inputs that most often come first among the outcomes."""
-    key = {"sobol": "ST", "morris": "mu_star", "tornado": ""}.get(result.study.method, "rank_correlation")
+    key = {"sobol": "ST", "shapley": "Sh", "morris": "mu_star", "tornado": ""}.get(
+        result.study.method, "rank_correlation"
+    )
     first: dict[str, int] = {}
     for _, one in _moments(result):
         size = abs(one[key] if key else one["high"] - one["low"])
@@ -224,9 +267,9 @@ def _leaders(result: StudyResult) -> list[str]:
     return sorted(first, key=lambda name: -first[name])[:2]
 
 
-def _fixable(result: StudyResult) -> list[str]:
+def _fixable(result: StudyResult, key: str = "ST_high") -> list[str]:
     """Inputs whose total share is small for all outcomes and times that have variance."""
-    found = [d["ST_high"] for d in (result.indices, result.numbers) if d is not None and d.sizes["outcome"]]
+    found = [d[key] for d in (result.indices, result.numbers) if d is not None and d.sizes["outcome"]]
     most = [
         np.nan_to_num(v.transpose("uncertainty", ...).values).reshape(v.sizes["uncertainty"], -1)
         for v in found
@@ -250,7 +293,21 @@ def _limits(result: StudyResult) -> Iterator[str]:
         "All of it rests on the distributions in the study file and on the model's structure; a wider range makes an "
         "input matter more."
     )
-    yield "The uncertainties are varied independently of each other; where they go together, shares differ."
+    posterior = study.posterior
+    if posterior is None:
+        yield "The uncertainties are varied independently of each other; where they go together, shares differ."
+    elif study.method == "shapley":
+        yield (
+            f"The constants of “{posterior.name}” go together as their ranks do in the posterior sample (a Gaussian "
+            "copula): ties that bend back on themselves are not kept."
+        )
+    else:
+        yield (
+            f"“{posterior.name}” draws whole rows of the posterior sample, so its constants go together as the data "
+            "tie them; all else is varied independently."
+        )
+    if study.method == "sobol" and posterior is not None:
+        yield f"“{posterior.name}” has one share: which of its constants it belongs to isn't told apart (see shapley)."
     if study.method == "sobol":
         if any(u.group for u in study.uncertainties):
             yield "Indices are those of groups: what happens inside a group isn't told apart."

@@ -51,18 +51,19 @@ def export(
         The folder can't be written to.
     """
     plan = make_plan(path_or_study, model=model, n=n, simulate=None)
-    for uncertainty in plan.study.uncertainties:
-        name = parse_reference(uncertainty.name).name
-        constants = {fold(known) for known in plan.model.constants.names}
-        if uncertainty.of != "value" or fold(name) not in constants:
-            raise InputError(
-                f'"{uncertainty.name}" is no constant, and Vensim varies constants alone',
-                where=uncertainty.where,
-                remedy="Give the model a constant for it, or take it out of the study",
-            )
+    constants = {fold(known) for known in plan.model.constants.names}
+    for one in plan.targets:
+        for text in one.settings:
+            lookup = one.uncertainty.of in ("scale", "between")
+            if lookup or fold(parse_reference(text).name) not in constants:
+                raise InputError(
+                    f'"{text}" is no constant, and Vensim varies constants alone',
+                    where=one.uncertainty.where,
+                    remedy="Give the model a constant for it, or take it out of the study",
+                )
     folder = Path(folder)
     name = plan.study.name
-    names = [u.name for u in plan.study.uncertainties]
+    names = [text for one in plan.targets for text in one.settings]
     table = folder / f"{name}.tab"
     with (
         provenance.atomic_path(table) as temporary,
@@ -92,4 +93,4 @@ def _rows(plan: Plan) -> Iterator[NDArray[np.float64]]:
     for start in range(0, plan.sample.units, step):
         rows = plan.sample.rows(start, min(start + step, plan.sample.units))
         drawn = plan.draws(rows.reshape(-1, rows.shape[-1]))
-        yield np.column_stack([drawn[u.name] for u in plan.study.uncertainties])
+        yield np.column_stack([values for one in plan.targets for values in one.known(drawn).values()])

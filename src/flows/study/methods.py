@@ -9,14 +9,14 @@ import json
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from flows import screening, sobol
+from flows import screening, shapley, sobol
 from flows.study.plan import Array, Plan
 
 LEVEL = 0.95
@@ -33,6 +33,10 @@ FIRST_LOOK = 16
 
 MEMORY_BYTES = 512 * 2**20
 """Of the runs of a method that needs them all; beyond, they lie in a temporary file."""
+
+
+_ROUNDING = 64 * np.finfo(np.float64).eps
+"""Changes below this share of an outcome's size are rounding, no effect."""
 
 
 class Collector(Protocol):
@@ -61,7 +65,12 @@ class Collector(Protocol):
 
 def collector(plan: Plan) -> Collector:
     """Make the collector of a study's method."""
-    return SobolCollector(plan) if plan.sample.method == "sobol" else RunsCollector(plan)
+    match plan.sample.method:
+        case "sobol":
+            return SobolCollector(plan)
+        case "shapley":
+            return ShapleyCollector(plan)
+    return RunsCollector(plan)
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,16 +84,85 @@ class Look:
     ST_conf: Array
 
 
-class SobolCollector:
-    """Streaming sums, the plain runs of the first groups, and a look at every doubling."""
+class _PlainRuns:
+    """The first and the last run of the first groups, which are plain draws; in common of the streaming methods."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self.taken = 0
         self.left_out: list[dict[str, Any]] = []
-        self.looks: list[Look] = []
         self.looked = 0
         self.seconds_looking = 0.0
+        self._plain = np.empty((min(plan.sample.units, PLAIN_GROUPS), 2, plan.layout.quantities))
+        self._groups: list[int] = []  # those of the plain runs
+
+    def _keep(self, values: Array, groups: NDArray[np.intp]) -> None:
+        kept = len(self._groups)
+        room = max(len(self._plain) - kept, 0)
+        self._plain[kept : kept + room][: len(values)] = values[:room, [0, -1]]
+        self._groups.extend(groups[:room].tolist())
+
+    def _state(self) -> dict[str, NDArray[Any]]:
+        return {
+            "plain": self._plain[: len(self._groups)],
+            "groups": np.array(self._groups, np.int64),
+            "taken": np.array(self.taken),
+            "left_out": np.array(json.dumps(self.left_out)),
+        }
+
+    def _restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        groups = state["groups"].tolist()
+        self._plain[: len(groups)] = state["plain"]
+        self._groups = groups
+        self.taken = int(state["taken"])
+        self.left_out = json.loads(str(state["left_out"]))
+
+    def plain(self) -> tuple[Array, Array]:
+        """Points and outcomes of the first and the last run of the first groups."""
+        rows = self.plan.sample.rows(0, (self._groups[-1] + 1) if self._groups else 0)
+        points = rows[self._groups][:, [0, -1]]
+        n = len(self._groups)
+        return points.reshape(2 * n, -1), self._plain[:n].reshape(2 * n, -1)
+
+
+class ShapleyCollector(_PlainRuns):
+    """Streaming sums of Shapley effects, and the plain runs of the first groups."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self.sums = shapley.ShapleySums(plan.sample.design, (plan.layout.quantities,))
+
+    def update(self, values: Array, groups: NDArray[np.intp]) -> None:
+        """Take in finite outcomes, shape (groups, width, quantities), and the numbers of their groups."""
+        self.sums.update(values, groups.tolist())
+        self._keep(values, groups)
+
+    def state(self) -> dict[str, NDArray[Any]]:
+        """Sums, plain runs and what was left out."""
+        return {**{f"sums_{name}": values for name, values in self.sums.state().items()}, **self._state()}
+
+    def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
+        """Take a state back; raises ValueError or KeyError if it is another study's."""
+        if int(state["taken"]) > self.plan.sample.units:
+            raise ValueError("the state has more samples than the study")
+        self.sums.restore({name[5:]: values for name, values in state.items() if name.startswith("sums_")})
+        self._restore(state)
+
+    def looks_left(self) -> float:
+        """None: the effects follow from the sums at once."""
+        return 0.0
+
+    def effects(self) -> shapley.Effects:
+        """Effects of all quantities."""
+        return self.sums.effects(level=LEVEL)
+
+
+class SobolCollector(_PlainRuns):
+    """Streaming sums, the plain runs of the first groups, and a look at every doubling."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
+        self.looks: list[Look] = []
         self.sums = sobol.SobolSums(
             (plan.layout.quantities,),
             factors=len(plan.sample.factors),
@@ -92,8 +170,6 @@ class SobolCollector:
             resamples=plan.study.resamples,
             seed=plan.study.seed,
         )
-        self._plain = np.empty((min(plan.sample.units, PLAIN_GROUPS), 2, plan.layout.quantities))
-        self._groups: list[int] = []  # those of the plain runs
 
     def update(self, values: Array, groups: NDArray[np.intp]) -> None:
         """Take in finite outcomes, shape (groups, width, quantities), and the numbers of their groups."""
@@ -105,10 +181,7 @@ class SobolCollector:
             start += len(part)
             if self.sums.n == doubling:
                 self._look()
-        kept = len(self._groups)
-        room = max(len(self._plain) - kept, 0)
-        self._plain[kept : kept + room][: len(values)] = values[:room, [0, -1]]
-        self._groups.extend(groups[:room].tolist())
+        self._keep(values, groups)
 
     def _look(self) -> None:
         began = time.monotonic()
@@ -132,10 +205,7 @@ class SobolCollector:
         return {
             **{f"sums_{name}": values for name, values in self.sums.state().items()},
             **looks,
-            "plain": self._plain[: len(self._groups)],
-            "groups": np.array(self._groups, np.int64),
-            "taken": np.array(self.taken),
-            "left_out": np.array(json.dumps(self.left_out)),
+            **self._state(),
         }
 
     def restore(self, state: Mapping[str, NDArray[Any]]) -> None:
@@ -146,19 +216,7 @@ class SobolCollector:
         keys = tuple(Look.__annotations__)
         columns = [state[f"look_{key}"] for key in keys]
         self.looks = [Look(int(row[0]), *row[1:]) for row in zip(*columns, strict=True)]
-        groups = state["groups"].tolist()
-        kept = len(groups)
-        self._plain[:kept] = state["plain"]
-        self._groups = groups
-        self.taken = int(state["taken"])
-        self.left_out = json.loads(str(state["left_out"]))
-
-    def plain(self) -> tuple[Array, Array]:
-        """Points and outcomes of the runs on A and B of the first groups."""
-        rows = self.plan.sample.rows(0, (self._groups[-1] + 1) if self._groups else 0)
-        points = rows[self._groups][:, [0, -1]]
-        n = len(self._groups)
-        return points.reshape(2 * n, -1), self._plain[:n].reshape(2 * n, -1)
+        self._restore(state)
 
     def indices(self) -> sobol.Indices:
         """Indices of all quantities."""
@@ -221,9 +279,15 @@ def effects(kept: RunsCollector) -> screening.Effects:
     part = screening.Trajectories(
         walk.names, walk.factors, walk.levels, walk.points[groups], walk.moved[groups], walk.up[groups]
     )
-    return screening.elementary_effects(
+    found = screening.elementary_effects(
         part, kept.values(), resamples=kept.plan.study.resamples, seed=kept.plan.study.seed, level=LEVEL
     )
+    none = found.mu_star <= _ROUNDING * np.abs(kept.values()).max(axis=(0, 1), initial=0.0)
+    moved = {
+        name: np.where(none, 0.0, getattr(found, name))
+        for name in ("mu", "mu_star", "mu_star_low", "mu_star_high", "sigma")
+    }
+    return replace(found, **moved)  # type: ignore[arg-type]
 
 
 def rank_correlations(points: Array, values: Array, *, columns: int = 256) -> Array:
@@ -251,4 +315,9 @@ def rank_correlations(points: Array, values: Array, *, columns: int = 256) -> Ar
 def swings(kept: RunsCollector) -> tuple[Array, Array, Array]:
     """Outcomes of a tornado: at the middle (quantities,); with each input at its low and high end, (d, quantities)."""
     values = kept.values()[:, 0]
-    return values[0], values[1::2], values[2::2]
+    middle = values[0]
+    low, high = (
+        np.where(np.abs(ends - middle) <= _ROUNDING * np.abs(middle), middle, ends)
+        for ends in (values[1::2], values[2::2])
+    )
+    return middle, low, high

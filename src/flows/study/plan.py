@@ -17,7 +17,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.stats import qmc
 
-from flows import calendar, ensemble, provenance, screening, sobol
+from flows import calendar, ensemble, provenance, screening, shapley, sobol
 from flows.calendar import label as month_label
 from flows.errors import InputError, ResultError
 from flows.inputs import (
@@ -32,7 +32,7 @@ from flows.inputs import (
 )
 from flows.inputs.studies import Measure
 from flows.references import fold
-from flows.study.targets import Target, target
+from flows.study.targets import Rows, Target, correlation, targets
 
 Array = NDArray[np.float64]
 Simulate = Callable[..., xr.Dataset]
@@ -63,7 +63,8 @@ class Sample:
     factors : tuple of str
         What the results speak of: the uncertainties, or their groups.
     design : object
-        The design behind it: `flows.sobol.Design`, `flows.screening.Trajectories`, or the points, shape (n, d).
+        The design behind it: `flows.sobol.Design`, `flows.screening.Trajectories`, `flows.shapley.Design`, or the
+        points, shape (n, d).
     """
 
     method: str
@@ -79,7 +80,7 @@ class Sample:
 
     def rows(self, start: int, stop: int) -> Array:
         """Points of the groups ``start`` … ``stop - 1``, shape (groups, width, d)."""
-        if self.method == "sobol":
+        if self.method in ("sobol", "shapley"):
             return np.asarray(self.design.rows(start, stop))
         if self.method == "morris":
             # the grid's ends stand for the ends of the inner 98 per cent: distributions without bounds have none
@@ -87,8 +88,8 @@ class Sample:
         return np.asarray(self.design[start:stop, None, :])
 
 
-def sample(study: Study) -> Sample:
-    """Draw the sample of a study.
+def sample(study: Study, found: Sequence[Target]) -> Sample:
+    """Draw the sample of a study whose uncertainties act on these targets.
 
     Raises
     ------
@@ -103,6 +104,13 @@ def sample(study: Study) -> Sample:
                 names, study.n, seed=study.seed, groups=groups, second_order=study.second_order
             )
             return Sample("sobol", design.n, design.width, design.factors, design)
+        case "shapley":
+            columns = [name for t in found for name in t.columns]
+            of_columns = [t.uncertainty.group for t in found for _ in t.columns]
+            orders = shapley.design(
+                columns, study.n, seed=study.seed, correlation=correlation(found), groups=of_columns
+            )
+            return Sample("shapley", orders.n, orders.width, orders.factors, orders)
         case "morris":
             walk = screening.trajectories(names, study.n, seed=study.seed, levels=study.levels, groups=groups)
             return Sample("morris", study.n, walk.points.shape[1], walk.factors, walk)
@@ -183,7 +191,7 @@ class Job:
 
     def run(self, drawn: Mapping[str, Array], *, threads: int | None = None) -> Array:
         """Make runs: outcomes of shape (draws, quantities) from values of the uncertainties, shape (draws,) each."""
-        inputs = {**self.base_inputs, **{t.key: t.values(drawn[t.name]) for t in self.targets}}
+        inputs = {**self.base_inputs, **inputs_of(self.targets, self.model, drawn)}
         more = {} if threads is None else {"threads": threads}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ensemble.NonFiniteWarning)  # refused or left out, with its inputs
@@ -214,8 +222,26 @@ class Plan:
             start = stop
 
     def draws(self, rows: Array) -> dict[str, Array]:
-        """Values of the uncertainties for rows of the unit cube (…, d)."""
-        return {u.name: u.ppf(rows[..., i]) for i, u in enumerate(self.study.uncertainties)}
+        """Values of the uncertainties for rows of the unit cube (…, d); of a posterior sample the numbers of rows."""
+        return drawn_by(self.targets, rows)
+
+    def held(self, points: Array) -> tuple[tuple[str, ...], Array]:
+        """What outcomes are held against: names, and numbers (runs, names) in the order of the uncertainties' values.
+
+        Points of the unit cube serve as they are; for rows of a posterior sample stand its constants.
+        """
+        names: list[str] = []
+        columns: list[Array] = []
+        at = 0
+        for one in self.targets:
+            part = points[:, at : at + len(one.columns)]
+            at += len(one.columns)
+            names += one.settings
+            if isinstance(one, Rows):
+                columns += one.known(one.draw(part)).values()
+            else:
+                columns += list(part.T)
+        return tuple(names), np.column_stack(columns)
 
     @property
     def job(self) -> Job:
@@ -253,8 +279,11 @@ class Plan:
 
     def refusal(self, fault: Mapping[str, Any]) -> ResultError:
         """Say which run has a value that isn't finite, and how to see it alone."""
-        names = [u.name for u in self.study.uncertainties if u.of == "value"]
-        settings = " ".join(f'--set "{name}={fault[name]!r}"' for name in names)
+        drawn = {c: np.asarray(fault[c]) for t in self.targets for c in t.columns}
+        numbers = [t.known(drawn) for t in self.targets if t.uncertainty.of in ("value", "posterior")]
+        settings = " ".join(
+            f'--set "{name}={float(value)!r}"' for known in numbers for name, value in known.items()
+        )
         time = fault["time"]
         when = ""
         if time is not None:
@@ -269,6 +298,13 @@ class Plan:
 
     def samples(self) -> pd.DataFrame:
         """Tabulate the draws; of a Sobol study those of the matrices A and B."""
+        if self.sample.method == "shapley":
+            rows = np.concatenate([self.sample.rows(g, g + 1)[:, [0, -1]] for g in range(self.sample.units)])
+            head = {
+                "sample": np.repeat(np.arange(len(rows)), 2),
+                "end": np.tile(["first", "last"], len(rows)),
+            }
+            return pd.DataFrame({**head, **self.draws(rows.reshape(-1, rows.shape[-1]))})
         if self.sample.method == "sobol":
             n, d = self.sample.units, len(self.study.uncertainties)
             rows = self.sample.design.base.reshape(n, 2, d).reshape(2 * n, d)
@@ -280,7 +316,7 @@ class Plan:
 
     def digest(self) -> str:
         """SHA-256 of everything that decides the numbers but the number of samples."""
-        ignored = {"file", "title", "name", "path", "n"} if self.study.method == "sobol" else {
+        ignored = {"file", "title", "name", "path", "n"} if self.study.method in ("sobol", "shapley") else {
             "file", "title", "name", "path",
         }  # fmt: skip
         parts = {
@@ -314,7 +350,6 @@ def make_plan(
         study = read_study(path_or_study)
     if n is not None:
         study = study.model_copy(update={"n": n})
-    drawn = sample(study)
     if model is None:
         from flows.vensim.read import read_vensim
 
@@ -326,7 +361,9 @@ def make_plan(
     scenario = read_scenario(study.scenario)
     files += [find("scenario", part.strip()) for part in study.scenario.split("+")]
     base_inputs = scenario_inputs(scenario, model)
-    varied = {fold(uncertainty.name): uncertainty for uncertainty in study.uncertainties}
+    found, more = targets(study, model)
+    files += more
+    varied = {fold(column): t.uncertainty for t in found for column in t.settings}
     for name in base_inputs:
         if fold(name) in varied:
             raise InputError(
@@ -334,10 +371,9 @@ def make_plan(
                 where=varied[fold(name)].where,
                 remedy="Take it out of the study, or choose another scenario",
             )
-    targets = tuple(target(u, model) for u in study.uncertainties)
-    rows = drawn.rows(0, 1)[0, 0]
-    first = {u.name: np.asarray(u.ppf(rows[i])) for i, u in enumerate(study.uncertainties)}
-    inputs = {**base_inputs, **{t.key: t.values(first[t.name]) for t in targets}}
+    drawn = sample(study, found)
+    first = drawn_by(found, drawn.rows(0, 1)[0, 0])
+    inputs = {**base_inputs, **inputs_of(found, model, first)}
     shown = run_model(model, inputs, outcomes=variables(measures), save_every=1)
     layout = _layout(study, measures, shown)
     size = drawn.width * layout.quantities * 8
@@ -347,13 +383,30 @@ def make_plan(
         model=model,
         measures=measures,
         base_inputs=base_inputs,
-        targets=targets,
+        targets=found,
         sample=drawn,
         layout=layout,
         simulate=run_model,
         files=tuple(dict.fromkeys(path.resolve() for path in files)),
         chunk=max(1, min(-(-runs // drawn.width), CHUNK_BYTES // size)),
     )
+
+
+def drawn_by(found: Sequence[Target], rows: Array) -> dict[str, Array]:
+    """Values by column, for rows of the unit cube (…, columns)."""
+    values: dict[str, Array] = {}
+    at = 0
+    for one in found:
+        count = len(one.columns)
+        values |= one.draw(rows[..., at : at + count])
+        at += count
+    return values
+
+
+def inputs_of(found: Sequence[Target], model: Any, drawn: Mapping[str, Array]) -> dict[str, Any]:
+    """Inputs of runs; those of a posterior sample, which may be whole constants, before single elements."""
+    ordered = sorted(found, key=lambda t: t.uncertainty.of != "posterior")
+    return {key: value for t in ordered for key, value in t.inputs(model, drawn).items()}
 
 
 def _layout(study: Study, measures: Sequence[Measure], shown: xr.Dataset) -> Layout:

@@ -12,11 +12,11 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from flows import provenance, screening, sobol
+from flows import provenance, screening, shapley, sobol
 from flows.errors import InputError
 from flows.inputs import Study
 from flows.study import conclude, judge, methods
-from flows.study.methods import Collector, RunsCollector, SobolCollector
+from flows.study.methods import Collector, RunsCollector, ShapleyCollector, SobolCollector
 from flows.study.plan import Array, Plan
 
 _WORST_EVERY = 12  # saved times between those at which the worst runs are looked at
@@ -39,7 +39,9 @@ class StudyResult:
         - ``morris``: ``mu``, ``mu_star`` with its interval, ``sigma``, in the outcome's unit per whole range;
         - ``tornado``: ``low`` and ``high``, the outcome with the uncertainty at its ends; ``middle`` over (outcome,
           time);
-        - ``monte-carlo``, ``latin-hypercube``: ``rank_correlation`` (Spearman).
+        - ``shapley``: ``Sh, Sh_low, Sh_high, Sh_conf``, dimensionless; ``mean`` and ``variance`` over (outcome, time);
+        - ``monte-carlo``, ``latin-hypercube``: ``rank_correlation`` (Spearman), with the constants of a posterior
+          sample in its place.
 
         Coordinates ``date`` (time), ``unit`` and ``title`` (outcome).
     numbers : xarray.Dataset or None
@@ -53,7 +55,8 @@ class StudyResult:
     looks : xarray.Dataset or None
         ``S1, S1_conf, ST, ST_conf`` over (n, outcome, uncertainty, time) at doubling numbers of samples.
     samples : pandas.DataFrame
-        The draws: ``sample``, of a Sobol study ``matrix`` (A or B), then one column per uncertainty. The mixed runs
+        The draws: ``sample``, of a Sobol study ``matrix`` (A or B), then one column per uncertainty (of a posterior
+        sample the number of its row, from 0; for Shapley effects its constants). The mixed runs
         follow from them by Saltelli's rule (`flows.sobol.Design`).
     verdict : tuple of str
         Was it enough? In sentences.
@@ -98,6 +101,9 @@ def result(plan: Plan, kept: Collector, *, spent: Mapping[str, float]) -> StudyR
             verdict += judge.indices_verdict(indices, looks)
         if numbers is not None:
             verdict += [f"Of the single numbers: {s}" for s in judge.indices_verdict(numbers, None)[:1]]
+    elif isinstance(kept, ShapleyCollector):
+        indices, numbers = _of_shapley(plan, kept.effects())
+        verdict = judge.shares_verdict(indices if plan.layout.names else numbers)
     else:
         assert isinstance(kept, RunsCollector)
         indices, numbers, verdict = _of_runs(plan, kept)
@@ -105,7 +111,7 @@ def result(plan: Plan, kept: Collector, *, spent: Mapping[str, float]) -> StudyR
         points, values = kept.plain()
         bands = _bands(plan, values)
         worst = _worst(plan, points, values)
-        if not isinstance(kept, SobolCollector):
+        if isinstance(kept, RunsCollector):
             verdict = judge.bands_verdict(len(values), methods.QUANTILES) + verdict
     if numbers is not None and bands[1] is not None:
         numbers = numbers.assign(bands[1].data_vars)
@@ -202,9 +208,12 @@ class _Labels:
         return courses, xr.Dataset(self.numbers, coords=coords, attrs=attrs)
 
 
+_WORDS = {"": "index", "_low": "lower end", "_high": "upper end", "_conf": "half width"}
+
+
 def _of_sobol(plan: Plan, found: sobol.Indices) -> tuple[xr.Dataset, xr.Dataset | None]:
     labels = _Labels(plan, plan.sample.factors)
-    words = {"": "index", "_low": "lower end", "_high": "upper end", "_conf": "half width"}
+    words = _WORDS
     kinds = (("S1", "first-order", ()), ("ST", "total-order", ()), ("S2", "second-order", ("partner",)))
     for order, kind, partner in kinds:
         for suffix, word in words.items():
@@ -228,10 +237,20 @@ def _of_sobol(plan: Plan, found: sobol.Indices) -> tuple[xr.Dataset, xr.Dataset 
     return labels.datasets()
 
 
-def _of_runs(plan: Plan, kept: RunsCollector) -> tuple[xr.Dataset, xr.Dataset | None, list[str]]:
+def _of_shapley(plan: Plan, found: shapley.Effects) -> tuple[xr.Dataset, xr.Dataset | None]:
     labels = _Labels(plan, plan.sample.factors)
+    for suffix, word in _WORDS.items():
+        name = "Sh" + suffix
+        labels.add(name, getattr(found, name), "uncertainty", units="1", long_name=f"Shapley {word}")
+    labels.add("mean", found.mean, long_name="mean of plain draws")
+    labels.add("variance", found.variance, long_name="variance of plain draws")
+    return labels.datasets()
+
+
+def _of_runs(plan: Plan, kept: RunsCollector) -> tuple[xr.Dataset, xr.Dataset | None, list[str]]:
     match plan.study.method:
         case "morris":
+            labels = _Labels(plan, plan.sample.factors)
             found: screening.Effects = methods.effects(kept)
             for name, word in (
                 ("mu", "mean elementary effect"),
@@ -246,6 +265,7 @@ def _of_runs(plan: Plan, kept: RunsCollector) -> tuple[xr.Dataset, xr.Dataset | 
             assert judged is not None
             return courses, numbers, judge.effects_verdict(judged)
         case "tornado":
+            labels = _Labels(plan, plan.sample.factors)
             middle, low, high = methods.swings(kept)
             labels.add("low", low, "uncertainty", long_name=f"outcome at quantile {plan.study.tails:g}")
             labels.add("high", high, "uncertainty", long_name=f"outcome at quantile {1 - plan.study.tails:g}")
@@ -256,9 +276,11 @@ def _of_runs(plan: Plan, kept: RunsCollector) -> tuple[xr.Dataset, xr.Dataset | 
             )
             return *labels.datasets(), [said]
     points, values = kept.plain()
+    names, held = plan.held(points)
+    labels = _Labels(plan, names)
     labels.add(
         "rank_correlation",
-        methods.rank_correlations(points, values),
+        methods.rank_correlations(held, values),
         "uncertainty",
         long_name="Spearman's rank correlation",
     )
@@ -296,13 +318,13 @@ def _worst(plan: Plan, points: Array, values: Array) -> xr.Dataset | None:
         return None
     at = np.arange(len(layout.time))[::-1][::_WORST_EVERY][::-1]
     courses, _ = layout.split(values)
+    names, held = plan.held(points)
     parts = []
     for k, name in chosen:
         side = sides.get(name.split("[")[0], sides.get(name))
-        found = screening.regional(points, courses[:, k][:, at], share=plan.study.worst, high=side == "lower")
+        found = screening.regional(held, courses[:, k][:, at], share=plan.study.worst, high=side == "lower")
         parts.append((found.distance, found.shift, found.threshold))
         noise = found.noise
-    names = [u.name for u in plan.study.uncertainties]
     dated = {} if layout.date is None else {"date": ("time", layout.date[at])}
     return xr.Dataset(
         {
@@ -313,7 +335,7 @@ def _worst(plan: Plan, points: Array, values: Array) -> xr.Dataset | None:
         coords={
             "outcome": [name for _, name in chosen],
             "unit": ("outcome", [layout.units[k] for k, _ in chosen]),
-            "uncertainty": names,
+            "uncertainty": list(names),
             "time": layout.time[at],
             **dated,
         },

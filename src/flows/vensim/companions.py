@@ -413,6 +413,12 @@ def _call(uncertainty: Uncertainty) -> str:
         case "beta":
             assert u.min is not None and u.max is not None
             kind, arguments = "BETA", [u.min, u.max, u.a, u.b, u.min, u.max - u.min]
+        case None:
+            raise InputError(
+                f'Vensim draws no rows of a posterior sample "{u.name}"',
+                where=u.where,
+                remedy="Use the sample table",
+            )
         case _:
             raise InputError(
                 f'Vensim has no {u.distribution} distribution of "{u.name}" to draw from',
