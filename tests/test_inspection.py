@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import cli
+from flows import cli, resources
 from flows.inspection import Finding, inspect
 
 CLEAN = """{UTF-8}
@@ -216,3 +216,30 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         5,
     )
     assert cli.main(["check", str(tmp_path / "none.mdl")]) == 1
+
+
+def test_a_wrong_unit_is_told_where_it_is_declared_and_not_where_it_is_used(tmp_path: Path) -> None:
+    findings = check(tmp_path, ("birth rate\t~\tPerson/Month", "birth rate\t~\tPerson"))
+    assert [(f.rule, f.variable) for f in findings] == [("units", "births")]
+    assert "an equation that uses it fits what is computed" in findings[0].remedy
+
+
+def test_an_outflow_that_cannot_be_read_is_not_called_uncontrolled(tmp_path: Path) -> None:
+    findings = check(tmp_path, ("Population / life time *", "Population / life tme *"))
+    assert [f.rule for f in findings if f.level != "note"] == ["undefined"]
+
+
+def test_injected_mistakes_are_located_and_raise_no_other_alarm() -> None:
+    from tests.benchmarks.mistakes import trial
+
+    verdicts = [
+        v
+        for path in (resources.root() / "models" / "demography.mdl", Path("docs/examples/bass.mdl"))
+        for v in trial(path if path.is_absolute() else resources.root() / path, 2)
+    ]
+    assert len(verdicts) >= 30
+    located = sum(v.located for v in verdicts)
+    missed = [(v.mistake.kind, v.mistake.variable) for v in verdicts if not v.located]
+    assert located >= 0.9 * len(verdicts), missed
+    wrong = [f for v in verdicts for f in v.elsewhere if f.level == "error"]
+    assert not wrong

@@ -10,7 +10,19 @@ from flows.errors import ModelError
 from flows.inputs.tables import read_toml
 from flows.inspection.finding import Finding, Places
 from flows.model.check import conservation_findings, unit_findings
-from flows.model.ir import Binary, Expr, Number, Past, Reduce, Ref, Refused, Unary, Variable, walk
+from flows.model.ir import (
+    STEP_START,
+    Binary,
+    Expr,
+    Number,
+    Past,
+    Reduce,
+    Ref,
+    Refused,
+    Unary,
+    Variable,
+    walk,
+)
 from flows.model.model import Model
 from flows.model.order import plan
 from flows.references import fold
@@ -121,7 +133,7 @@ def control(places: Places, model: Model) -> Iterator[Finding]:
             if sign > 0 or isinstance(term, Number):
                 continue
             reached = _reached(variables, term)
-            if stock.name in reached or inflows & reached:
+            if stock.name in reached or inflows & reached or _unknown(variables, reached):
                 continue
             name = variables[term.name].spelling if isinstance(term, Ref) and term.name in variables else ""
             if name in seen:
@@ -157,6 +169,16 @@ def _reached(variables: Mapping[str, Variable], expr: Expr) -> set[str]:
                 if part is not None:
                     queue.extend(_names(part))
     return found
+
+
+def _unknown(variables: Mapping[str, Variable], names: set[str]) -> bool:
+    """Whether one of some variables has no equation that makes sense."""
+    found = [variables.get(n) for n in names if n not in ("time", STEP_START)]
+    return any(
+        v is None
+        or any(isinstance(n, Refused) for eq in v.equations if eq.expr is not None for n in walk(eq.expr))
+        for v in found
+    )
 
 
 def _names(expr: Expr) -> list[str]:
@@ -257,6 +279,7 @@ def _drawn(
         into, out_of = enters.get(flow, []), leaves.get(flow, [])
         touched = {s.name for s in (*into, *out_of)}
         drawn = [e for ends in pipes.get(flow, ()) for e in ends]
+        missing = False
         for end in dict.fromkeys(e.key for e in drawn if e.role != "cloud"):
             stock = model.variables.get(end)
             if stock is None or stock.kind != "stock" or stock.name in touched:
@@ -265,6 +288,7 @@ def _drawn(
             if not any(flow in _summed(model.variables, expr) for expr in net):
                 stock_at = places.offset(f"{places.source.path}:{stock.span.line}:{stock.span.column}") or 0
                 indirect = any(flow in _reached(model.variables, expr) for expr in net)
+                missing |= not indirect
                 yield places.at(
                     "note" if indirect else "warning",
                     "conservation",
@@ -273,8 +297,8 @@ def _drawn(
                     stock_at,
                     remedy="Add it to the stock's net flow, or end its pipe in a cloud",
                 )
-        if flow in covered or not into or out_of or any(e.role == "cloud" for e in drawn):
-            continue
+        if missing or flow in covered or not into or out_of or any(e.role == "cloud" for e in drawn):
+            continue  # told at the stock, or in order
         if all(_adjusts(variable, s) for s in into):
             continue
         names = ", ".join(f'"{n}"' for n in dict.fromkeys(s.spelling for s in into))

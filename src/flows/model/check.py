@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import product
 
@@ -27,6 +27,7 @@ from flows.model.ir import (
     Unary,
     Variable,
     Vector,
+    references,
 )
 from flows.model.model import Model, flow_terms
 from flows.references import fold
@@ -112,6 +113,7 @@ class _UnitCheck:
         self.units = Units(model.synonyms)
         self.time_unit: Unit | None = None
         self.declared: dict[str, Unit | None] = {}
+        self.computed: dict[str, Unit] = {}  # of variables that declare another unit
 
     def findings(self) -> list[Finding]:
         result: list[Finding] = []
@@ -126,9 +128,41 @@ class _UnitCheck:
         for v in self.model.variables.values():
             if v.hidden and v.kind != "lookup":
                 self.declared[v.name] = self.learnt(v)
-        for v in self.model.variables.values():
-            result.extend(self.variable(v))
+        found = {v.name: list(self.variable(v)) for v in self.model.variables.values()}
+        self.without_consequences(found)
+        result.extend(f for some in found.values() for f in some)
         return sorted(result, key=lambda f: _line(f.where))
+
+    def without_consequences(self, found: dict[str, list[Finding]]) -> None:
+        """Leave out equations that fit as soon as one cause has its computed unit: its declared one is the mistake."""
+        suspects = dict(self.computed)
+        agree = dict.fromkeys(suspects, 0)
+        for name, own in found.items():
+            if not own:
+                continue
+            v = self.model.variables[name]
+            causes = {
+                r.name
+                for eq in v.equations
+                for e in (eq.expr, eq.initial)
+                if e is not None
+                for r in references(e)
+            }
+            for cause in (c for c in suspects if c in causes and c != name):
+                declared, self.declared[cause] = self.declared[cause], suspects[cause]
+                fits = not list(self.variable(v))
+                self.declared[cause] = declared
+                if fits:
+                    found[name] = []
+                    agree[cause] += 1
+                    break
+        for cause, number in agree.items():
+            if number and found[cause]:
+                users = (
+                    "an equation that uses it fits" if number == 1 else f"{number} equations that use it fit"
+                )
+                remedy = f"Correct the declared units: {users} what is computed"
+                found[cause] = [replace(f, remedy=remedy) for f in found[cause]]
 
     def learnt(self, v: Variable) -> Unit | None:
         """Unit of a hidden stock or frozen value, from its initial value or expression."""
@@ -163,6 +197,7 @@ class _UnitCheck:
                     if unit is not _ANY and over_time and self.time_unit is not None:
                         unit = unit * self.time_unit
                     if unit is not _ANY and declared is not _ANY and unit != declared:
+                        self.computed.setdefault(v.name, unit)
                         per_time = " after integration over time" if over_time else ""
                         raise _Mismatch(
                             f'the units of "{v.spelling}" don\'t match its equation',
