@@ -323,18 +323,22 @@ def test_the_worst_figure_is_named() -> None:
         }
     )
     (said,) = wording._of_figures(table)
-    assert said.startswith("Two figures")
-    assert "one within 10\xa0%, none within 25\xa0%, one further off" in said
+    assert "the model: 2." in said
+    assert "Within 10\xa0%: 1; within 25\xa0%: 0; further off: 1." in said
     assert "bad, 100 in the document and 400 in the model (+300\xa0%)" in said
 
 
 def test_claims_are_counted_and_what_fails_is_shown(text: str, built: Path) -> None:
     assert "The documents make 3 claims" in text
     assert "Of 1 that come out of the structure (<em>emergent</em>), the model reproduces 1." in text
-    assert "arrivals in 2014: current-course = 300 ± 10 % → 360: off by 20.0\N{NO-BREAK SPACE}%" in text
+    assert (
+        "arrivals in 2014: current-course = 300 ± 10 %</code> → 360: off by 20.0\N{NO-BREAK SPACE}%" in text
+    )
     assert "Arrivals &amp; their rate. A word on reading." in text
     assert "Boats are not in the model." in text
-    row = text[text.index('<span class="unit">faster</span></th><td class="number">1</td>') :][:400]
+    row = text[text.index('<span class="unit" translate="no">faster</span></th><td class="number">1</td>') :][
+        :400
+    ]
     assert re.findall(r'"number">(\d+)<', row)[:5] == ["1", "0", "1", "0", "1"]
     verdicts = json.loads((built / "claims.json").read_text(encoding="utf-8"))
     assert [v["result"] for v in verdicts] == ["reproduced", "not reproduced", "outside"]

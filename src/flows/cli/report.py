@@ -17,6 +17,10 @@ def report(
         bool,
         typer.Option("--quick", help="Few samples, so that it takes seconds; indices have wide intervals."),
     ] = False,
+    lang: Annotated[
+        str, typer.Option("--lang", metavar="en|es", help="Language of the page: English or Spanish.")
+    ] = "en",
+    xlsx: Annotated[bool, typer.Option("--xlsx", help="Write the tables as an Excel workbook too.")] = False,
 ) -> None:
     """Run, compare and probe the shipped model; write one self-contained HTML page."""
     from flows.report.build import build
@@ -25,7 +29,7 @@ def report(
     older = has_older(folder)
     began = clock.monotonic()
     with show_progress("Report") as progress:
-        page = build(folder, quick=quick, runs=progress, stage=say_stage)
+        page = build(folder, quick=quick, lang=lang, xlsx=xlsx, runs=progress, stage=say_stage)
     make_console(stderr=True).print(f"Done in {clock.monotonic() - began:.0f} s.", style="dim")
     if older:
         say("It replaces the older report.", stderr=True)

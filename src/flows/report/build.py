@@ -7,12 +7,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 from flows import claims, compare, observations, provenance, study
+from flows.calendar import time_at_end
 from flows.errors import FlowsError
 from flows.futures import STUDY, futures_of
 from flows.inputs import Scenario, find, list_scenarios, read_study, scenario_inputs
 from flows.inputs.tables import shown_path
 from flows.model.model import Model
 from flows.report import html, results, tables
+from flows.report.results import study_month
+from flows.report.speech import speech_of
+from flows.report.workbook import Sheet, comparison_sheets, write_workbook
 from flows.vensim.read import read_vensim
 
 __all__ = ["FEATURED", "build"]
@@ -36,6 +40,8 @@ def build(
     out: str | Path,
     *,
     quick: bool = False,
+    lang: str = "en",
+    xlsx: bool = False,
     stage: Callable[[str], None] = lambda _: None,
     runs: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -48,6 +54,10 @@ def build(
         intervals), ``observed.csv``, ``figures.csv``, ``claims.json``, pictures, ``study/``, ``provenance.json``.
     quick : bool
         Few samples: the indices have wide intervals, and the page says so.
+    lang : str
+        Language of the page: ``en`` or ``es``.
+    xlsx : bool
+        Write ``report.xlsx`` too: the tables as tidy sheets, and a sheet for each chosen scenario.
     stage : callable
         Called with words for what begins.
     runs : callable, optional
@@ -64,6 +74,7 @@ def build(
         A file of the model can't be read, or the results can't be written.
     """
     started = provenance.now()
+    say = speech_of(lang)
     folder = Path(out)
     provenance.check_replaceable(folder.resolve())
     stage("Reading the model")
@@ -120,6 +131,9 @@ def build(
             carried={s.name: (s.title, s.claims) for s in list_scenarios() if s.claims},
             record={**entry, "runs": found.runs + comparison.runs + drawn.runs},
             quick=quick,
+            say=say,
+            futures=futures,
+            validation=_validation(folder),
         )
         compare.write(comparison, place)
         results.comparison_figures(comparison, place, only=chosen)
@@ -129,8 +143,40 @@ def build(
         if verdicts:
             text = json.dumps([v.as_dict() for v in verdicts], indent=1, ensure_ascii=False)
             provenance.atomic_write(place / "claims.json", text + "\n")
+        if xlsx:
+            _workbook(data, place / "report.xlsx")
         provenance.atomic_write(place / "index.html", html.render(data))
     return folder / "index.html"
+
+
+def _validation(folder: Path) -> str:
+    """Address of the validation page, where it lies beside the report."""
+    page = folder.resolve().parent / "validation" / "index.html"
+    return "../validation/index.html" if page.is_file() else ""
+
+
+def _workbook(data: html.ReportData, path: Path) -> None:
+    """Write the tables of the report as a workbook."""
+    say = data.say
+    chosen = [s for s in data.drawn.scenarios if s.name in data.chosen]
+    sheets = [
+        *comparison_sheets(data.drawn),
+        Sheet("observed", data.summary, "Error of the base run against each observed series."),
+        Sheet("figures", data.figures, "Figures of the documents beside the model."),
+    ]
+    if data.study is not None and "ST" in data.study.indices:
+        indices = data.study.indices[["S1", "S1_low", "S1_high", "ST", "ST_low", "ST_high"]].sel(
+            time=[time_at_end(study_month(data.study, d)) for d in compare.DATES], method="nearest"
+        )
+        table = indices.to_dataframe().reset_index()
+        sheets.append(
+            Sheet("indices", table, "Sobol indices: the share of the variance that each input explains.")
+        )
+    notes = [
+        ("baseline", say.scenario(data.drawn.scenarios[0])),
+        ("levers act from", say.month(data.drawn.start)),
+    ]
+    write_workbook(path, sheets, notes=notes, scenarios=chosen, model=data.model, say=say)
 
 
 def _draw_study(found: study.StudyResult, folder: Path) -> None:

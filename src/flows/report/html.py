@@ -23,13 +23,17 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from flows import observations
-from flows.calendar import label, time_at_end
+from flows.calendar import month_of, time_at_end
 from flows.claims import Finding, Verdict, read_claims
-from flows.compare import CAVEAT, HUMAN_COST, LEVEL, Comparison, words
+from flows.compare import AT_END, CAVEAT, HUMAN_COST, LAST_YEAR, LEVEL, Comparison
+from flows.futures import Futures
 from flows.inputs import Outcome, Scenario, find
 from flows.references import parse_reference
 from flows.report import figures, wording
+from flows.report.downloads import Download, download
+from flows.report.grade import GRADES, grades, is_assumption
 from flows.report.results import headline, study_month
+from flows.report.speech import ENGLISH, Speech
 from flows.report.tables import span_words
 from flows.study import StudyResult
 
@@ -72,11 +76,45 @@ LIMITS = (
     "The count of deaths is not predicted; exposure to harm is an index.",
     "Events, files and people are different counts. One person can be encountered several times; one file can stand "
     "for somebody who left long ago. They are never added up here, except where a document does so and is quoted.",
-    "Not complete. Demography, people in the United States without status, labour markets, displacement within Mexico "
-    "and institutions' budgets are outside this version; figures in the documents about them are listed as such.",
+    "Not complete. Wages, employment, and the states of Mexico are outside this version; figures in the documents "
+    "about them are listed as such.",
     "Intervals show the spread of the uncertain inputs listed in the study, within the ranges given there. They do not "
     "show whether the structure of the model is right, and the poor fits above are not part of them.",
 )
+
+
+USE = (
+    (
+        "Compare, don't quote.",
+        "Read differences between courses on the same footing, with their intervals; no single number of one course.",
+    ),
+    (
+        "Human cost first.",
+        "Put waiting, exposure and onward movement beside every backlog: a queue can be emptied by pushing people into "
+        "danger.",
+    ),
+    (
+        "Ask what a finding hangs on.",
+        "Grades C and D say that it rests mostly on assumptions: treat it as a question to be studied, not as an "
+        "answer.",
+    ),
+    (
+        "Not about persons.",
+        "Use it for no decision about a person, a family or a case, and for no target of encounters or arrivals as "
+        "such.",
+    ),
+    (
+        "Say where it comes from.",
+        "Quote the page with its date, the version and the digest of the model, and keep the caveat with every table "
+        "and picture.",
+    ),
+    (
+        "Ask those concerned.",
+        "Who waits, who receives and who decides know what the model leaves out: hear them before a number settles "
+        "anything.",
+    ),
+)
+"""How the report should be used."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +151,12 @@ class ReportData:
         As `flows.provenance.record` gives it.
     quick : bool
         Whether samples were cut short.
+    say : Speech
+        The language.
+    futures : Futures or None
+        Where the draws come from.
+    validation : str
+        Address of the validation page, from the page's folder; empty where there is none.
     """
 
     model: Any
@@ -129,6 +173,9 @@ class ReportData:
     carried: Mapping[str, tuple[str, tuple[str, ...]]]
     record: dict[str, Any]
     quick: bool = False
+    say: Speech = ENGLISH
+    futures: Futures | None = None
+    validation: str = ""
 
     @cached_property
     def date(self) -> str:
@@ -195,16 +242,20 @@ def render(data: ReportData) -> str:
         HTML, complete in itself: pictures inline, no scripts, nothing to fetch.
     """
     template = template_of(TEMPLATE)
-    study = data.study
+    study, say = data.study, data.say
     month = study_month(study, data.date) if study is not None else data.date
     past = _past_pictures(data)
+    graded = grades(study, data.model, month)
     return template.render(
-        caveat=CAVEAT,
+        t=say,
+        th=say.markup,
+        lang=say.lang,
+        caveat=say(CAVEAT),
         level=f"{100 * LEVEL:.0f}{wording.PER_CENT}",
-        date=words(data.date),
-        start=words(data.comparison.start),
-        baseline=data.comparison.scenarios[0],
-        span=_span(data.base),
+        date=say.month(data.date),
+        start=say.month(data.comparison.start),
+        baseline=say.scenario(data.comparison.scenarios[0]),
+        span=_span(data.base, say),
         findings=wording.findings(
             figures=data.figures,
             summary=data.summary,
@@ -212,30 +263,138 @@ def render(data: ReportData) -> str:
             study=study,
             date=data.date,
             only=data.chosen,
+            grades=graded,
+            say=say,
         ),
+        grades=_grades(say),
         now=_now(data),
         past=past,
         legend_past=_joint_legend(past),
-        summary=_summary(data.summary),
-        figures=_figures(data.figures),
-        silent=_silent(data.figures),
+        summary=_summary(data.summary, say),
+        figures=_figures(data.figures, say),
+        silent=_silent(data.figures, say),
         scenario_pictures=_scenario_pictures(data),
         tables=_tables(data),
+        halving=_halving(data),
+        side_effects=_side_effects(data),
+        uncertainty=_uncertainty_words(data),
         draws=data.drawn.draws,
-        groups=_groups(data.drawn),
-        heads=_heads(data.drawn),
-        units={outcome.name: _unit(outcome.unit) for outcome in data.drawn.outcomes},
-        left_out=[(s.title, s.name, why) for s, why in data.left_out],
+        groups=_groups(data.drawn, say),
+        heads=_heads(data.drawn, say),
+        units={outcome.name: say.unit(outcome.unit) for outcome in data.drawn.outcomes},
+        left_out=[(say.scenario(s), s.name, "" if say.foreign else why) for s, why in data.left_out],
         claims=_claims(data),
-        study=_study(study, month, data.model, data.observed) if study is not None else None,
-        sources=_sources(data),
+        study=_study(study, month, data) if study is not None else None,
+        sources=_sources(say),
         documents=_documents(),
-        limits=LIMITS,
+        limits=[say(limit) for limit in LIMITS],
+        use=[(say(head), say(text)) for head, text in USE],
+        validation=data.validation,
+        downloads=_downloads(data),
         record=data.record,
         versions=sorted(data.record["versions"].items()),
         assumptions=_assumptions(data.model),
         quick=data.quick,
     )
+
+
+def _grades(say: Speech) -> list[tuple[str, str]]:
+    """What each grade means."""
+    words = (
+        "less than a tenth of the spread hangs on assumptions",
+        "a tenth to a third of the spread hangs on assumptions",
+        "a third to two thirds of the spread hangs on assumptions",
+        "more than two thirds of the spread hangs on assumptions",
+    )
+    return [(letter, say(text)) for (letter, _), text in zip(GRADES, words, strict=True)]
+
+
+def _uncertainty_words(data: ReportData) -> str:
+    """Say where the draws come from."""
+    found, say = data.futures, data.say
+    if found is None or not found.draws:
+        return ""
+    if not found.fitted:
+        return say(
+            "The draws come from the declared ranges of {declared} inputs, which are not fitted to data.",
+            declared=found.declared,
+        )
+    return say(
+        "The draws come from the posterior of {fitted} inputs, fitted to the observed series, and from the declared "
+        "ranges of {declared} that the fit leaves open.",
+        fitted=found.fitted, declared=found.declared,
+    )  # fmt: skip
+
+
+def _halving(data: ReportData) -> dict[str, Any] | None:
+    """When backlogs halve, for the chosen scenarios; what never does says so."""
+    rows = data.drawn.halving_table()
+    shown = [data.drawn.baseline, *data.chosen]
+    rows = rows[rows["scenario"].isin(shown)]
+    if rows.empty:
+        return None
+    say = data.say
+    last = say.month(month_of(float(data.drawn.values["time"].values[-1]) - 1))
+    names = list(dict.fromkeys(rows["outcome"]))
+    titles = {s.name: say.scenario(s) for s in data.drawn.scenarios}
+    cells = {(r["scenario"], r["outcome"]): r for r in rows.to_dict("records")}
+
+    def words(row: Mapping[Any, Any]) -> dict[str, str]:
+        when = (
+            say.labels.month(row["month"], short=True) if row["month"] else say("never by {last}", last=last)
+        )
+        return {
+            "when": when,
+            "share": say("{share} of draws", share=f"{100 * row['share']:.0f}{wording.PER_CENT}"),
+        }
+
+    by_name = {o.name: o for o in data.drawn.outcomes}
+    return {
+        "heads": [wording.short(n, say.outcome(by_name[n]), say=say) for n in names],
+        "rows": [(titles[s], [words(cells[s, n]) for n in names]) for s in shown if (s, names[0]) in cells],
+    }
+
+
+def _side_effects(data: ReportData) -> list[tuple[str, list[str]]]:
+    """What gets worse beyond doubt under each chosen scenario while something aimed at gets better."""
+    found = data.drawn.side_effects(date=data.date)
+    found = found[found["side_effect"].astype(bool) & found["scenario"].isin(data.chosen)]
+    say = data.say
+    titles = {s.name: say.scenario(s) for s in data.drawn.scenarios}
+    said: dict[str, list[str]] = {}
+    for row in found.to_dict("records"):
+        change = wording.percent(row["median_percent"]) if math.isfinite(row["median_percent"]) else ""
+        size = change or f"{wording.rounded(row['median'])} {say.unit(row['unit'])}"
+        said.setdefault(titles[row["scenario"]], []).append(
+            f"{say.title(row['outcome'], row['title'])} ({size})"
+        )
+    return list(said.items())
+
+
+def _downloads(data: ReportData) -> dict[str, Download]:
+    """Tables of the page as files inside it."""
+    say = data.say
+    rows = data.drawn.table
+    rows = rows[(rows["date"] == data.date) & rows["measure"].isin((AT_END, LAST_YEAR))]
+    keep = [
+        "scenario", "title", "outcome", "outcome_title", "unit", "date", "measure", "value", "median", "low", "high",
+        "median_percent", "low_percent", "high_percent", "probability_lower", "probability_higher", "share_best",
+        "regret", "human_cost", "better",
+    ]  # fmt: skip
+    found = {
+        "scenarios": download(rows[keep], "flows-scenarios", say),
+        "observed": download(data.summary.drop(columns=["source"]), "flows-observed", say),
+        "figures": download(data.figures, "flows-figures", say),
+        "halving": download(data.drawn.halving_table(), "flows-halving", say),
+    }
+    if data.study is not None and "ST" in data.study.indices:
+        month = study_month(data.study, data.date)
+        one = data.study.indices[["S1", "S1_low", "S1_high", "ST", "ST_low", "ST_high"]].sel(
+            time=time_at_end(month), method="nearest"
+        )
+        table = one.reset_coords(drop=True).to_dataframe().reset_index().assign(date=month)
+        found["indices"] = download(table, "flows-indices", say)
+    return found
 
 
 # Claims -------------------------------------------------------------------------------------------
@@ -247,11 +406,12 @@ def _claims(data: ReportData) -> dict[str, Any] | None:
     """Count what the model makes of the claims, by scenario and in all, and list what it doesn't reproduce."""
     if not data.verdicts:
         return None
+    say = data.say
     by_id = {verdict.claim.id: verdict for verdict in data.verdicts}
     rows = [
         {
             "name": name,
-            "title": title,
+            "title": say.scenario(name, title),
             "counts": [sum(by_id[c].result == result for c in ids if c in by_id) for result in _RESULTS],
             "missed": [c for c in ids if c in by_id and by_id[c].result in ("in part", "not reproduced")],
         }
@@ -262,37 +422,49 @@ def _claims(data: ReportData) -> dict[str, Any] | None:
         "total": len(data.verdicts),
         "emergent": len(evidence),
         "reproduced": sum(v.result == "reproduced" for v in evidence),
-        "heads": _RESULTS,
+        "heads": [say(result) for result in _RESULTS],
         "counts": [sum(v.result == result for v in data.verdicts) for result in _RESULTS],
         "rows": rows,
         "missed": [
             {
                 "id": v.claim.id,
-                "statement": v.claim.statement,
-                "result": v.result,
-                "status": v.claim.status,
-                "decides": v.claim.decides,
-                "reason": v.claim.reason,
-                "checks": [{"text": f.statement.text, "found": _found(f)} for f in v.findings if not f.holds],
+                "statement": _claim_text(v, say),
+                "result": say(str(v.result)),
+                "status": say(v.claim.status),
+                "decides": "" if say.foreign else v.claim.decides,
+                "reason": say.text("reasons", v.claim.id, v.claim.reason),
+                "checks": [
+                    {"text": f.statement.text, "found": _found(f, say)} for f in v.findings if not f.holds
+                ],
             }
             for v in data.verdicts
             if v.result in ("in part", "not reproduced")
         ],
-        "outside": [(v.claim.id, v.claim.statement, v.claim.reason) for v in data.verdicts if not v.findings],
+        "outside": [
+            (v.claim.id, _claim_text(v, say), say.text("reasons", v.claim.id, v.claim.reason))
+            for v in data.verdicts
+            if not v.findings
+        ],
     }
 
 
-def _found(finding: Finding) -> str:
+def _claim_text(verdict: Verdict, say: Speech) -> str:
+    """What a claim says; where it isn't translated, where to find it."""
+    claim = verdict.claim
+    return say.text("claims", claim.id, claim.statement) or say("as stated in models/claims.csv, in English")
+
+
+def _found(finding: Finding, say: Speech = ENGLISH) -> str:
     """Write the numbers of a statement that doesn't hold, and how it fails."""
     values = [
         v for v, s in zip(finding.values, finding.statement.sides, strict=True) if s.measure is not None
     ]
-    numbers = " and ".join(wording.rounded(value) for value in values)
+    numbers = say(" and ").join(wording.rounded(value) for value in values)
     size = f"{abs(finding.margin):.1f}{wording.PER_CENT}"
     words = {
-        "off": f"off by {size}",
-        "the other way": f"the other way, by {size}",
-        "no difference": "no difference",
+        "off": say("off by {size}", size=size),
+        "the other way": say("the other way, by {size}", size=size),
+        "no difference": say("no difference"),
     }
     return f"{numbers}: {words.get(finding.way, size)}"
 
@@ -300,7 +472,15 @@ def _found(finding: Finding) -> str:
 # Pictures -----------------------------------------------------------------------------------------
 
 
-def picture(figure: Figure, *, title: str, unit: str, alt: str, size: tuple[float, float] = PANEL) -> Picture:
+def picture(
+    figure: Figure,
+    *,
+    title: str,
+    unit: str,
+    alt: str,
+    size: tuple[float, float] = PANEL,
+    say: Speech = ENGLISH,
+) -> Picture:
     """Turn a figure of one panel into a picture that stays legible on a telephone.
 
     The title, the unit and the legend go into the page, where they wrap with it.
@@ -315,17 +495,23 @@ def picture(figure: Figure, *, title: str, unit: str, alt: str, size: tuple[floa
         What the picture shows, in words.
     size : (float, float)
         Inches.
+    say : Speech
+        The language of the words in it.
 
     Returns
     -------
     Picture
     """
-    entries = tuple(entry for legend in figure.legends for entry in _entries(legend))
+    entries = tuple(
+        replace(entry, words=say.axis(entry.words)) for legend in figure.legends for entry in _entries(legend)
+    )
     for part in [*figure.legends, *figure.texts]:
         part.remove()
     for axis in figure.axes:
         axis.set_title("")
         axis.set_title("", loc="left")
+        axis.set_xlabel(say.axis(axis.get_xlabel()))
+        axis.set_ylabel(say.axis(axis.get_ylabel()))
     figure.set_size_inches(size)
     layout = figure.get_layout_engine()
     if isinstance(layout, ConstrainedLayoutEngine):
@@ -369,22 +555,25 @@ def _past_pictures(data: ReportData) -> list[Picture]:
     """Base run beside observations, for every outcome that has them."""
     found = []
     seen = set(data.observed["outcome"])
+    say = data.say
     for outcome in data.comparison.outcomes:
         if outcome.name not in seen:
             continue
-        title = outcome.title or outcome.name
+        title = say.outcome(outcome)
         row = data.summary[data.summary["outcome"] == outcome.name].iloc[0]
-        alt = (
-            f"{title}: model and observations, {_span(data.base)}. Last observation {row['latest']}: observed "
-            f"{wording.number(row['latest_observed'])}, model {wording.rounded(row['latest_model'])}."
-        )
+        alt = say(
+            "{title}: model and observations, {span}. Last observation {latest}: observed {observed}, model {model}.",
+            title=title, span=_span(data.base, say), latest=say.span(row["latest"]),
+            observed=wording.number(row["latest_observed"]), model=wording.rounded(row["latest_model"]),
+        )  # fmt: skip
         figure = figures.trajectories(data.base, [outcome], observed=data.observed, mark=_mark(data))
-        note = _ceiling_note(outcome.name, data.base)
-        found.append(replace(picture(figure, title=title, unit=_unit(outcome.unit), alt=alt), note=note))
+        note = _ceiling_note(outcome.name, data.base, say)
+        made = picture(figure, title=title, unit=say.unit(outcome.unit), alt=alt, say=say)
+        found.append(replace(made, note=note))
     return found
 
 
-def _ceiling_note(name: str, dataset: xr.Dataset) -> str:
+def _ceiling_note(name: str, dataset: xr.Dataset, say: Speech = ENGLISH) -> str:
     """Say where a line is flat because a capacity that was put in is reached."""
     if name not in CEILINGS or name not in dataset:
         return ""
@@ -392,7 +581,7 @@ def _ceiling_note(name: str, dataset: xr.Dataset) -> str:
     top = float(values.max())
     if not top > 0 or int((values >= top * (1 - 1e-6)).sum()) < _FLAT:
         return ""
-    return f"Flat at {wording.rounded(top)}: {CEILINGS[name]}."
+    return say("Flat at {top}: {why}.", top=wording.rounded(top), why=say(CEILINGS[name]))
 
 
 def _year_before(data: ReportData) -> str:
@@ -403,14 +592,14 @@ def _year_before(data: ReportData) -> str:
 
 
 def _mark(data: ReportData) -> tuple[str, str]:
-    return data.comparison.start, "levers act"
+    return data.comparison.start, data.say("levers act")
 
 
 def _scenario_pictures(data: ReportData) -> list[Picture]:
     """Chosen scenarios over time."""
-    chosen = data.comparison
+    chosen, say = data.comparison, data.say
     shown = [chosen.baseline, *data.chosen]
-    labels = {s.name: s.title for s in chosen.scenarios if s.name in shown}
+    labels = {s.name: say.scenario(s) for s in chosen.scenarios if s.name in shown}
     found = []
     for outcome in headline(chosen.outcomes):
         figure = figures.comparison(
@@ -423,9 +612,12 @@ def _scenario_pictures(data: ReportData) -> list[Picture]:
         )
         rows = chosen.at(outcome.name, data.date)
         said = "; ".join(f"{labels[name]} {wording.rounded(rows[name]['value'])}" for name in shown)
-        title = outcome.title or outcome.name
-        alt = f"{title} under {len(labels)} scenarios. {words(data.date)}, {_unit(outcome.unit)}: {said}."
-        found.append(picture(figure, title=title, unit=_unit(outcome.unit), alt=alt))
+        title, unit = say.outcome(outcome), say.unit(outcome.unit)
+        alt = say(
+            "{title} under {count} scenarios. {date}, {unit}: {said}.",
+            title=title, count=len(labels), date=say.month(data.date), unit=unit, said=said,
+        )  # fmt: skip
+        found.append(picture(figure, title=title, unit=unit, alt=alt, say=say))
     return found
 
 
@@ -439,8 +631,8 @@ def _now(data: ReportData) -> list[dict[str, Any]]:
         row = data.comparison.at(outcome.name, data.date)[data.comparison.baseline]
         found.append(
             {
-                "title": outcome.title or outcome.name,
-                "unit": _unit(outcome.unit),
+                "title": data.say.outcome(outcome),
+                "unit": data.say.unit(outcome.unit),
                 "value": wording.rounded(row["value"]),
                 "human": "yes" if outcome.name in HUMAN_COST else "",
                 "band": _band(data, outcome),
@@ -467,89 +659,97 @@ def _band(data: ReportData, outcome: Outcome) -> dict[str, str]:
     return {"low": low, "median": middle, "high": high}
 
 
-def _summary(summary: pd.DataFrame) -> list[dict[str, str]]:
+def _summary(summary: pd.DataFrame, say: Speech) -> list[dict[str, str]]:
     return [
         {
-            "title": row["title"],
-            "unit": row["unit"],
-            "span": f"{row['first']} to {row['last']}" if row["number"] > 1 else row["first"],
+            "title": say.title(row["outcome"], row["title"]),
+            "unit": say.unit(row["unit"]) if say.foreign else row["unit"],
+            "span": say.span(f"{row['first']} to {row['last']}" if row["number"] > 1 else row["first"]),
             "number": str(row["number"]),
             "error": f"{wording.written(row['error'])}{wording.PER_CENT}"
             if math.isfinite(row["error"])
             else wording.MISSING,
             "bias": wording.percent(row["bias"]),
-            "latest": row["latest"],
+            "latest": say.span(row["latest"]),
             "observed": wording.number(row["latest_observed"]),
             "model": wording.rounded(row["latest_model"]),
             "latest_error": wording.percent(row["latest_error"]),
             "judged": wording.judged(row["error"]),
-            "source": wording.displayed(_some_sources(row["source"])),
+            "reading": say(wording.judged(row["error"])),
+            "source": wording.displayed(_some_sources(row["source"], say)),
         }
         for row in summary.to_dict("records")
     ]
 
 
-def _some_sources(text: str) -> str:
+def _some_sources(text: str, say: Speech = ENGLISH) -> str:
     """Name two sources and count the rest; all stand in the table of sources."""
     names = text.split("; ")
-    return "; ".join(names[:2]) + (f"; and {len(names) - 2} more" if len(names) > 2 else "")
+    more = say("; and {count} more", count=len(names) - 2) if len(names) > 2 else ""
+    return "; ".join(names[:2]) + more
 
 
-def _figures(table: pd.DataFrame) -> list[dict[str, str]]:
+def _figures(table: pd.DataFrame, say: Speech) -> list[dict[str, str]]:
     """Figures of the documents that the model speaks to."""
     return [
         {
-            "figure": row["figure"],
-            "span": span_words(row["period_start"], row["period_end"]),
-            "unit": row["unit"],
-            "value": _range(row),
+            **_figure(row, say),
             "model": wording.rounded(row["model"]),
             "error": wording.percent(row["error_percent"]),
             "judged": wording.judged(row["error_percent"]),
-            "kind": row["kind"],
-            "document": f"{row['document']}, {row['section']}",
-            "note": row["note"],
+            "reading": say(wording.judged(row["error_percent"])),
+            "kind": say(row["kind"]),
+            "note": say.text("notes", row["figure"], row["note"]),
         }
         for row in table[table["model"].notna()].to_dict("records")
     ]
 
 
-def _silent(table: pd.DataFrame) -> list[dict[str, str]]:
+def _silent(table: pd.DataFrame, say: Speech) -> list[dict[str, str]]:
     """Figures of the documents that this version doesn't speak to."""
     return [
-        {
-            "figure": row["figure"],
-            "span": span_words(row["period_start"], row["period_end"]),
-            "unit": row["unit"],
-            "value": _range(row),
-            "document": f"{row['document']}, {row['section']}",
-            "reason": row["reason"],
-        }
+        {**_figure(row, say), "reason": say.text("notes", row["figure"], row["reason"])}
         for row in table[table["model"].isna()].to_dict("records")
     ]
 
 
-def _range(row: dict[Any, Any]) -> str:
+def _figure(row: dict[Any, Any], say: Speech) -> dict[str, str]:
+    """What a figure of a document is, for when, and where it stands."""
+    unit = say.unit(row["unit"]) if say.foreign else row["unit"]
+    return {
+        "figure": say.text("figures", row["figure"], row["figure"])
+        or say("a figure without a translated name"),
+        "span": say.span(span_words(row["period_start"], row["period_end"])),
+        "unit": unit,
+        "value": _range(row, say),
+        "document": f"{say(row['document'])}, {say(row['section'])}",
+    }
+
+
+def _range(row: dict[Any, Any], say: Speech = ENGLISH) -> str:
     low, high = row["value"], row["value_high"]
+    to = say("{low} to {high}")
     if row["unit"] == "year":
-        return f"{low:.0f} to {high:.0f}"
-    return wording.number(low) if low == high else f"{wording.number(low)} to {wording.number(high)}"
+        return to.format(low=f"{low:.0f}", high=f"{high:.0f}")
+    if low == high:
+        return wording.number(low)
+    return to.format(low=wording.number(low), high=wording.number(high))
 
 
-def _groups(comparison: Comparison) -> list[tuple[str, list[Outcome]]]:
+def _groups(comparison: Comparison, say: Speech = ENGLISH) -> list[tuple[str, list[Outcome]]]:
     by_name = {outcome.name: outcome for outcome in comparison.outcomes}
-    groups = [(head, [by_name[n] for n in names if n in by_name]) for head, names in GROUPS]
+    groups = [(say(head), [by_name[n] for n in names if n in by_name]) for head, names in GROUPS]
     return [(head, outcomes) for head, outcomes in groups if outcomes]
 
 
-def _heads(comparison: Comparison) -> dict[str, str]:
+def _heads(comparison: Comparison, say: Speech) -> dict[str, str]:
     """Names of outcomes short enough for the head of a column."""
-    return {o.name: wording.short(o.name, o.title or o.name) for o in comparison.outcomes}
+    return {o.name: wording.short(o.name, say.outcome(o), say=say) for o in comparison.outcomes}
 
 
 def _tables(data: ReportData) -> dict[str, Any]:
     """Rows of scenarios: those of the pictures, the others, and courses of another date; and those without effect."""
-    rows = _rows(data.drawn, data.date, _groups(data.drawn))
+    rows = _rows(data.drawn, data.date, _groups(data.drawn), data.say)
     baseline, others = rows[0], rows[1:]
     same = [row for row in others if not row["differs"]]
     dated = [row for row in others if row["differs"] and row["kind"] == "base"]
@@ -566,7 +766,7 @@ def _tables(data: ReportData) -> dict[str, Any]:
 
 
 def _rows(
-    comparison: Comparison, date: str, groups: Sequence[tuple[str, list[Outcome]]]
+    comparison: Comparison, date: str, groups: Sequence[tuple[str, list[Outcome]]], say: Speech
 ) -> list[dict[str, Any]]:
     columns = [outcome for _, outcomes in groups for outcome in outcomes]
     tables = {outcome.name: comparison.at(outcome.name, date) for outcome in columns}
@@ -582,14 +782,15 @@ def _rows(
                 {
                     "value": wording.rounded(row["value"]),
                     "change": "" if position == 0 else wording.change(row),
-                    "interval": "" if position == 0 else wording.shown_interval(row),
-                    "mood": _mood(row, outcome) if position else "",
+                    "interval": "" if position == 0 else wording.shown_interval(row, say=say),
+                    "mood": (mood := _mood(row, outcome) if position else ""),
+                    "verdict": say(mood) if mood else "",
                 }
             )
         found.append(
             {
                 "name": scenario.name,
-                "title": scenario.title,
+                "title": say.scenario(scenario),
                 "kind": scenario.kind,
                 "differs": differs,
                 "cells": cells,
@@ -612,7 +813,8 @@ def _mood(row: Mapping[str, Any], outcome: Outcome) -> str:
     return "better" if (difference < 0) == (outcome.better == "lower") else "worse"
 
 
-def _study(study: StudyResult, month: str, model: Any, observed: pd.DataFrame) -> dict[str, Any]:
+def _study(study: StudyResult, month: str, data: ReportData) -> dict[str, Any]:
+    model, observed, say = data.model, data.observed, data.say
     one = study.indices.sel(time=time_at_end(month), method="nearest")
     names = [str(name) for name in one["outcome"].values]
     total = one["ST"].transpose("uncertainty", "outcome")
@@ -628,7 +830,9 @@ def _study(study: StudyResult, month: str, model: Any, observed: pd.DataFrame) -
                     "total": f"{value:.2f}".replace("-0.00", "0.00")
                     if math.isfinite(value)
                     else wording.MISSING,
-                    "interval": f"{_index(cell['ST_low'])} to {_index(cell['ST_high'])}"
+                    "interval": say(
+                        "{low} to {high}", low=_index(cell["ST_low"]), high=_index(cell["ST_high"])
+                    )
                     if value >= _SEEN
                     else "",
                     "first": _index(cell["S1"]),
@@ -641,31 +845,33 @@ def _study(study: StudyResult, month: str, model: Any, observed: pd.DataFrame) -
     if len(quiet) == len(ranked):
         quiet = []
     reach = {str(u.name): u for u in study.study.uncertainties}
-    over_time = _over_time(study, names)
-    bands = _bands(study, names, month, observed)
+    over_time = _over_time(study, names, say)
+    bands = _bands(study, names, month, observed, say)
     return {
-        "title": study.study.title or study.study.name,
-        "month": words(month),
+        "title": say(study.study.title or study.study.name),
+        "month": say.month(month),
         "runs": f"{study.runs:,}",
         "n": f"{study.study.n:,}",
         "seed": study.study.seed,
         "level": f"{100 * float(study.indices.attrs.get('level', 0.95)):.0f} %",
         "outcomes": [
             (
-                wording.short(name, str(one["title"].sel(outcome=name).values)),
-                _unit(str(one["unit"].sel(outcome=name).values)),
+                wording.short(name, say.title(name, str(one["title"].sel(outcome=name).values)), say=say),
+                say.unit(str(one["unit"].sel(outcome=name).values)),
             )
             for name in names
         ],
         "inputs": len(rows),
-        "rows": [row for row in rows if row["name"] not in quiet],
-        "quiet": quiet,
+        "rows": [
+            {**row, "title": say.variable(str(row["name"]))} for row in rows if row["name"] not in quiet
+        ],
+        "quiet": [say.variable(name) for name in quiet],
         "above_one": bool((one[["ST", "ST_high"]].to_array() > 1.005).any()),
-        "sentences": wording.of_study(study, month),
-        "ranges": [_uncertainty(reach[row["name"]], model) for row in rows if row["name"] in reach],
+        "sentences": [text for _, text in wording.of_study(study, month, say=say)],
+        "ranges": [_uncertainty(reach[row["name"]], model, say) for row in rows if row["name"] in reach],
         "bands": bands,
         "over_time": over_time,
-        "legend": _legend_of_inputs(over_time, ranked),
+        "legend": _legend_of_inputs(over_time, [say.variable(name) for name in ranked], say),
         "legend_bands": _joint_legend(bands),
     }
 
@@ -682,17 +888,18 @@ def _index(value: Any) -> str:
     return f"{float(value):.2f}".replace("-0.00", "0.00").replace("-", wording.MINUS)
 
 
-def _uncertainty(uncertainty: Any, model: Any) -> dict[str, str]:
+def _uncertainty(uncertainty: Any, model: Any, say: Speech) -> dict[str, str]:
     low, high = uncertainty.support
     item = model.constants[parse_reference(uncertainty.name).name]
     return {
-        "name": str(uncertainty.name),
-        "meaning": _meaning(item.comment),
-        "unit": item.units or "Dmnl",
-        "distribution": str(uncertainty.distribution),
+        "name": say.variable(str(uncertainty.name)),
+        "meaning": say.text("meanings", str(uncertainty.name), _meaning(item.comment)),
+        "unit": say.unit(item.units or "Dmnl") if say.foreign else item.units or "Dmnl",
+        "distribution": say(str(uncertainty.distribution)),
         "low": wording.number(float(low)),
         "high": wording.number(float(high)),
-        "why": str(getattr(uncertainty, "why", "") or ""),
+        "why": say.text("whys", str(uncertainty.name), str(getattr(uncertainty, "why", "") or "")),
+        "assumption": say("assumption") if is_assumption(str(uncertainty.name), model) else say("data"),
     }
 
 
@@ -701,22 +908,27 @@ def _meaning(comment: str) -> str:
     return re.split(r"\bSource:", " ".join(str(comment).split()), maxsplit=1)[0].strip()
 
 
-def _bands(study: StudyResult, names: Sequence[str], month: str, observed: pd.DataFrame) -> list[Picture]:
+def _bands(
+    study: StudyResult, names: Sequence[str], month: str, observed: pd.DataFrame, say: Speech
+) -> list[Picture]:
     found = []
     for name in names if study.bands is not None else ():
         assert study.bands is not None
         one = study.bands.sel(outcome=name)
-        title, unit = str(one["title"].values), _unit(str(one["unit"].values))
+        title, unit = say.title(name, str(one["title"].values)), say.unit(str(one["unit"].values))
         at = one["value"].sel(time=time_at_end(month), method="nearest")
         low, high = (wording.rounded(float(at.sel(quantile=q))) for q in (0.05, 0.95))
-        alt = f"{title}, {unit}: median and bands of the runs. {words(month)}: nine tenths between {low} and {high}."
+        alt = say(
+            "{title}, {unit}: median and bands of the runs. {month}: nine tenths between {low} and {high}.",
+            title=title, unit=unit, month=say.month(month), low=low, high=high,
+        )  # fmt: skip
         figure = figures.fan(study.bands, name, observed=observed)
-        note = " ".join(filter(None, (_held(one, name, observed), _flat_band(one, name))))
-        found.append(replace(picture(figure, title=title, unit=unit, alt=alt), note=note))
+        note = " ".join(filter(None, (_held(one, name, observed, say), _flat_band(one, name, say))))
+        found.append(replace(picture(figure, title=title, unit=unit, alt=alt, say=say), note=note))
     return found
 
 
-def _held(band: xr.Dataset, name: str, observed: pd.DataFrame) -> str:
+def _held(band: xr.Dataset, name: str, observed: pd.DataFrame, say: Speech = ENGLISH) -> str:
     """Say how many observed values lie within nine tenths of the runs: months at their middle, stocks at their date."""
     rows = observed[(observed["outcome"] == name) & observed["period_type"].isin(("instant", "month"))]
     if rows.empty or "date" not in band.coords:
@@ -731,15 +943,17 @@ def _held(band: xr.Dataset, name: str, observed: pd.DataFrame) -> str:
     )
     value = rows["observed"].to_numpy(dtype=float)
     inside = int(((value >= low) & (value <= high)).sum())
-    return f"{inside} of {len(rows)} observed values lie within nine tenths of the runs."
+    return say(
+        "{inside} of {all} observed values lie within nine tenths of the runs.", inside=inside, all=len(rows)
+    )
 
 
-def _flat_band(band: xr.Dataset, name: str) -> str:
+def _flat_band(band: xr.Dataset, name: str, say: Speech) -> str:
     high = band["value"].sel(quantile=0.95, drop=True).rename(name)
-    return _ceiling_note(name, high.to_dataset())
+    return _ceiling_note(name, high.to_dataset(), say)
 
 
-def _over_time(study: StudyResult, names: Sequence[str]) -> list[Picture]:
+def _over_time(study: StudyResult, names: Sequence[str], say: Speech) -> list[Picture]:
     """First-order indices over time, every input in one colour throughout."""
     weight = study.indices["ST"].fillna(0).mean(("outcome", "time"))
     ranked = [str(name) for name in study.indices["uncertainty"].values[weight.values.argsort()[::-1]]]
@@ -747,8 +961,11 @@ def _over_time(study: StudyResult, names: Sequence[str]) -> list[Picture]:
     colours = dict(zip(ranked, hues, strict=False))
     found = []
     for name in names:
-        title = str(study.indices["title"].sel(outcome=name).values)
-        alt = f"{title}: share of the variance that each input explains alone, over time. The table has the values."
+        title = say.title(name, str(study.indices["title"].sel(outcome=name).values))
+        alt = say(
+            "{title}: share of the variance that each input explains alone, over time. The table has the values.",
+            title=title,
+        )
         figure = figures.indices_over_time(study.indices, name, most=len(figures.PALETTE))
         for legend in figure.legends:
             words_said = [" ".join(text.get_text().split()) for text in legend.get_texts()]
@@ -757,14 +974,15 @@ def _over_time(study: StudyResult, names: Sequence[str]) -> list[Picture]:
                 if said in colours and isinstance(handle, Patch):
                     handle.set_facecolor(colours[said])
                     layer.set_facecolor(colours[said])
-        found.append(picture(figure, title=title, unit="share of the variance", alt=alt))
+        found.append(picture(figure, title=title, unit=say("share of the variance"), alt=alt, say=say))
     return found
 
 
-def _legend_of_inputs(pictures: Sequence[Picture], ranked: Sequence[str]) -> Legend:
+def _legend_of_inputs(pictures: Sequence[Picture], ranked: Sequence[str], say: Speech) -> Legend:
     """One legend for all inputs, the most important first; whatever has no colour of its own last."""
     entries = {
-        re.sub(r"^\d+ other inputs?$", "other inputs", e.words): e for e in _joint_legend(pictures).legend
+        re.sub(r"^(?:\d+ other inputs?|otros \d+ insumos)$", say("other inputs"), e.words): e
+        for e in _joint_legend(pictures).legend
     }
     order = [*(name for name in ranked if name in entries), *(name for name in entries if name not in ranked)]
     return Legend(tuple(replace(entries[name], words=name) for name in order))
@@ -776,7 +994,7 @@ def _tint(colour: str) -> str:
     return str(mpl.colors.to_hex((red, green, blue)))
 
 
-def _sources(data: ReportData) -> list[dict[str, str]]:
+def _sources(say: Speech) -> list[dict[str, str]]:
     """Sources of the observed values, with the number of values from each."""
     counts = observations.load()["source_id"].value_counts()
     found = []
@@ -808,10 +1026,7 @@ def _assumptions(model: Any) -> tuple[int, int]:
     return sum("assumption" in item.comment.lower() for item in constants), len(constants)
 
 
-def _unit(unit: str) -> str:
-    return figures.unit_words(unit) or "index"
-
-
-def _span(dataset: xr.Dataset) -> str:
+def _span(dataset: xr.Dataset, say: Speech) -> str:
     times = dataset["time"].values
-    return f"{label(float(times[0]))} to {label(float(times[-1]) - 1)}"
+    ends = month_of(float(times[0])), month_of(float(times[-1]) - 1)
+    return say("{low} to {high}", low=say.month(ends[0]), high=say.month(ends[1]))

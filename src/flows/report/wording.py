@@ -5,15 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
-from flows.compare import LEVEL, Comparison, words
+from flows.compare import LEVEL, Comparison
 from flows.inputs import Outcome
+from flows.report.grade import Grade
+from flows.report.speech import ENGLISH, Speech
 from flows.study import StudyResult
 
-__all__ = ["change", "findings", "judged", "number", "percent", "rounded", "shown_interval"]
+__all__ = ["Said", "change", "findings", "judged", "number", "percent", "rounded", "shown_interval"]
 
 BACKLOGS = ("COMAR pending cases", "court cases pending", "people waiting in Mexico")
 EXPOSURE = "exposure index"
@@ -27,6 +30,9 @@ SHORT = {
     "interceptions by INM": "interceptions in Mexico",
     "encounters at US border": "encounters at the U.S. border",
     "COMAR applications": "applications for refuge in Mexico",
+    "COMAR cases of people waiting": "claims of people still waiting with COMAR",
+    "COMAR wait": "wait with COMAR",
+    "onward movement": "people who give up waiting and go on",
 }
 """Names that fit into a sentence or the head of a column."""
 
@@ -139,13 +145,14 @@ def change(row: Mapping[str, Any]) -> str:
     return ("+" if difference > 0 else "") + rounded(difference)
 
 
-def shown_interval(row: Mapping[str, Any]) -> str:
+def shown_interval(row: Mapping[str, Any], *, say: Speech = ENGLISH) -> str:
     """Write the interval of a difference, in per cent where the baseline allows; nothing without draws."""
+    to = say("{low} to {high}")
     if math.isfinite(row["low_percent"]) and math.isfinite(row["high_percent"]):
         low, high = percent(row["low_percent"]), percent(row["high_percent"])
-        return low if low == high else f"{low.removesuffix(PER_CENT)} to {high}"
+        return low if low == high else to.format(low=low.removesuffix(PER_CENT), high=high)
     if math.isfinite(row["low"]) and math.isfinite(row["high"]):
-        return f"{rounded(row['low'])} to {rounded(row['high'])}"
+        return to.format(low=rounded(row["low"]), high=rounded(row["high"]))
     return ""
 
 
@@ -170,9 +177,25 @@ def displayed(title: str) -> str:
     return _UNUSED.sub(ELLIPSIS, title)
 
 
-def short(name: str, title: str) -> str:
+def short(name: str, title: str, *, say: Speech = ENGLISH) -> str:
     """Name an outcome in the head of a column or at the beginning of a sentence."""
-    return _upper(SHORT.get(name, title))
+    return _upper(say(SHORT[name]) if name in SHORT else title)
+
+
+@dataclass(frozen=True)
+class Said:
+    """One finding.
+
+    Attributes
+    ----------
+    text : str
+        The sentence.
+    grade : Grade or None
+        Of its evidence: the worst of the outcomes it speaks of; None where it is held against data and needs none.
+    """
+
+    text: str
+    grade: Grade | None = None
 
 
 # Findings -----------------------------------------------------------------------------------------
@@ -186,7 +209,9 @@ def findings(
     study: StudyResult | None,
     date: str,
     only: Sequence[str] = (),
-) -> list[tuple[str, str, list[str]]]:
+    grades: Mapping[str, Grade] | None = None,
+    say: Speech = ENGLISH,
+) -> list[tuple[str, str, list[Said]]]:
     """Say what was found, in sentences made from the numbers.
 
     Parameters
@@ -203,30 +228,37 @@ def findings(
         Month ``YYYY-MM`` of the statements.
     only : sequence of str, optional
         Scenarios to speak of, in this order; all by default.
+    grades : mapping of str to Grade, optional
+        Of the evidence, by outcome.
+    say : Speech
+        The language.
 
     Returns
     -------
-    list of (str, str, list of str)
-        Headings, a line below each that says how to read it, and the sentences.
+    list of (str, str, list of Said)
+        Headings, a line below each that says how to read it, and the findings.
     """
-    found = [
-        ("How far the past is reproduced", "", [*_of_figures(figures), *_of_series(summary)]),
-        (
-            f"What the scenarios change by {words(date)}",
-            f"Against current course: median over {comparison.draws} draws of the uncertain inputs, the same for "
-            f"all, and {100 * LEVEL:.0f}{PER_CENT} interval. A backlog whose interval holds zero, or that differs "
-            f"by less than {_SMALLEST:.0f}{PER_CENT}, is left out; of exposure to harm it is said, so that silence "
-            "is not read as safety.",
-            _of_scenarios(comparison, date, only),
-        ),
-    ]
+    known = grades or {}
+    scenarios = _of_scenarios(comparison, date, only, known, say)
+    what = say(
+        "Against current course: median over {draws} draws of the uncertain inputs, the same for all, and {level} "
+        "interval. A backlog whose interval holds zero, or that differs by less than {least}, is left out; of "
+        "exposure to harm it is said, so that silence is not read as safety.",
+        draws=comparison.draws, level=f"{100 * LEVEL:.0f}{PER_CENT}", least=f"{_SMALLEST:.0f}{PER_CENT}",
+    )  # fmt: skip
+    found = [(say("What the scenarios change by {date}", date=say.month(date)), what, scenarios)]
     if study is not None:
-        by_outcome = of_study(study, date, only=(EXPOSURE, *BACKLOGS))
-        found.append((f"What the results hang on in {words(date)}", RANGES_CAUTION, by_outcome))
+        by_outcome = of_study(study, date, only=(EXPOSURE, *BACKLOGS), say=say)
+        said = [Said(text, known.get(name)) for name, text in by_outcome]
+        found.append(
+            (say("What the results hang on in {date}", date=say.month(date)), say(RANGES_CAUTION), said)
+        )
+    past = [Said(text) for text in (*_of_figures(figures, say), *_of_series(summary, say))]
+    found.append((say("How far the past is reproduced"), "", past))
     return [one for one in found if one[2]]
 
 
-def _of_figures(figures: pd.DataFrame) -> list[str]:
+def _of_figures(figures: pd.DataFrame, say: Speech = ENGLISH) -> list[str]:
     evidence = figures[
         (figures["kind"] == "emergent") & figures["model"].notna() & figures["error_percent"].notna()
     ]
@@ -235,16 +267,20 @@ def _of_figures(figures: pd.DataFrame) -> list[str]:
     worst = evidence.iloc[int(evidence["error_percent"].abs().to_numpy().argmax())]
     labels = [judged(error) for error in evidence["error_percent"]]
     close, fair = labels.count("close"), labels.count("fair")
+    what = say.text("figures", str(worst["figure"]), str(worst["figure"])) or say("one of them")
     return [
-        f"{_upper(_count(len(evidence), 'figure'))} in the documents can be held against what comes out of the model: "
-        f"{_count(close)} within {CLOSE:.0f}{PER_CENT}, {_count(fair)} within {FAIR:.0f}{PER_CENT}, "
-        f"{_count(len(evidence) - close - fair)} further off. The worst: {_lower(worst['figure'])}, "
-        f"{number(worst['value'])} in the document and {rounded(worst['model'])} in the model "
-        f"({percent(worst['error_percent'])})."
-    ]
+        say(
+            "Figures in the documents that can be held against what comes out of the model: {all}. Within {close_to}: "
+            "{close}; within {fair_to}: {fair}; further off: {further}. The worst: {worst}, {value} in the document "
+            "and {model} in the model ({error}).",
+            all=len(evidence), close=close, close_to=f"{CLOSE:.0f}{PER_CENT}", fair=fair,
+            fair_to=f"{FAIR:.0f}{PER_CENT}", further=len(evidence) - close - fair, worst=_lower(what),
+            value=number(worst["value"]), model=rounded(worst["model"]), error=percent(worst["error_percent"]),
+        )
+    ]  # fmt: skip
 
 
-def _of_series(summary: pd.DataFrame) -> list[str]:
+def _of_series(summary: pd.DataFrame, say: Speech = ENGLISH) -> list[str]:
     known = summary[summary["error"].notna()]
     if len(known) < 2:
         return []
@@ -252,21 +288,35 @@ def _of_series(summary: pd.DataFrame) -> list[str]:
     best, worst = known.iloc[int(errors.argmin())], known.iloc[int(errors.argmax())]
     poor = sum(judged(error) in ("poor", "bad") for error in errors)
     return [
-        f"Against {len(known)} observed series, the summed absolute error runs from {written(best['error'])}{PER_CENT} "
-        f"({_lower(best['title'])}) to {written(worst['error'])}{PER_CENT} ({_lower(worst['title'])}). It is above "
-        f"{FAIR:.0f}{PER_CENT} for {_count(poor)} of them."
-    ]
+        say(
+            "Against {all} observed series, the summed absolute error runs from {least} ({best}) to {most} ({worst}). "
+            "Series above {fair_to}: {poor}.",
+            all=len(known), least=f"{written(best['error'])}{PER_CENT}", most=f"{written(worst['error'])}{PER_CENT}",
+            best=_lower(say.title(best["outcome"], best["title"])),
+            worst=_lower(say.title(worst["outcome"], worst["title"])), fair_to=f"{FAIR:.0f}{PER_CENT}", poor=poor,
+        )
+    ]  # fmt: skip
 
 
-def _of_scenarios(comparison: Comparison, date: str, only: Sequence[str] = ()) -> list[str]:
+def _of_scenarios(
+    comparison: Comparison, date: str, only: Sequence[str], grades: Mapping[str, Grade], say: Speech
+) -> list[Said]:
     backlogs = [o for name in BACKLOGS for o in comparison.outcomes if o.name == name]
     exposure = next((o for o in comparison.outcomes if o.name == EXPOSURE), None)
     by_name = {scenario.name: scenario for scenario in comparison.scenarios[1:]}
     told = [by_name[name] for name in only if name in by_name] if only else list(by_name.values())
     return [
-        sentence
+        _of_scenario(
+            comparison,
+            scenario.name,
+            say.scenario(scenario),
+            backlogs,
+            exposure,
+            date,
+            grades=grades,
+            say=say,
+        )
         for scenario in told
-        if (sentence := _of_scenario(comparison, scenario.name, scenario.title, backlogs, exposure, date))
     ]
 
 
@@ -277,41 +327,56 @@ def _of_scenario(
     backlogs: Sequence[Outcome],
     exposure: Outcome | None,
     date: str,
-) -> str:
-    parts, shrinks = [], False
+    *,
+    grades: Mapping[str, Grade] | None = None,
+    say: Speech = ENGLISH,
+) -> Said:
+    parts, shrinks, about = [], False, []
     for outcome in backlogs:
         row = comparison.at(outcome.name, date)[name]
         if tells(row):
-            parts.append(_moves(row, SHORT.get(outcome.name, _lower(outcome.title)), "fewer", "more"))
+            parts.append(_moves(row, outcome.name, _lower(say.outcome(outcome)), "fewer", say))
+            about.append(outcome.name)
             shrinks = shrinks or typical(row)[0] < 0
     cost = comparison.at(exposure.name, date)[name] if exposure is not None else None
     told = cost is not None and tells(cost)
+    if told:
+        about.append(EXPOSURE)
+    found = [(grades or {}).get(one, Grade("", math.nan)) for one in about]
+    grade = min(found) if found else None
     if not parts and not told:
-        return (
-            f"“{title}”: neither a backlog nor exposure to harm differs beyond the uncertainty of the inputs."
+        return Said(
+            say(
+                "“{title}”: neither a backlog nor exposure to harm differs beyond the uncertainty of the inputs.",
+                title=title,
+            )
         )
-    said = f"“{title}”: " + ("; ".join(parts) or "no backlog differs beyond the uncertainty of the inputs")
+    none = say("no backlog differs beyond the uncertainty of the inputs")
+    said = say("“{title}”: {parts}", title=title, parts="; ".join(parts) or none)
     if cost is not None and told:
-        said += f"; {_moves(cost, SHORT[EXPOSURE], 'less', 'more')}"
+        said += f"; {_moves(cost, EXPOSURE, '', 'less', say)}"
     elif cost is not None:
-        said += "; a change in exposure to harm cannot be told from zero"
+        said += "; " + say("a change in exposure to harm cannot be told from zero")
     said += "."
     if cost is not None and told and shrinks and typical(cost)[0] > 0:
-        said += " A queue gets shorter while people are exposed to more harm."
-    return said
+        said += " " + say("A queue gets shorter while people are exposed to more harm.")
+    return Said(said, grade)
 
 
-def _moves(row: Mapping[str, Any], what: str, fewer: str, more: str) -> str:
+def _moves(row: Mapping[str, Any], name: str, title: str, fewer: str, say: Speech = ENGLISH) -> str:
     difference, relative = typical(row)
-    word = more if difference > 0 else fewer
-    interval = shown_interval(row)
+    what = say(SHORT[name]) if name in SHORT else title
+    word = say("more") if difference > 0 else say(fewer)
+    interval = shown_interval(row, say=say)
     behind = f" ({interval})" if interval else ""
     if not math.isfinite(relative):
         return f"{rounded(abs(difference))} {word} {what}{behind}"
     return f"{percent(abs(relative)).removeprefix('+')} {word} {what}{behind}"
 
 
-def of_study(study: StudyResult, date: str, *, only: Sequence[str] = ()) -> list[str]:
+def of_study(
+    study: StudyResult, date: str, *, only: Sequence[str] = (), say: Speech = ENGLISH
+) -> list[tuple[str, str]]:
     """Say for each outcome which input the variance hangs on, as far as the intervals allow.
 
     Parameters
@@ -322,11 +387,13 @@ def of_study(study: StudyResult, date: str, *, only: Sequence[str] = ()) -> list
         Month ``YYYY-MM``.
     only : sequence of str, optional
         Outcomes to speak of; all by default.
+    say : Speech
+        The language.
 
     Returns
     -------
-    list of str
-        One sentence an outcome; none for one without variance.
+    list of (str, str)
+        An outcome and its sentence; none for one without variance.
     """
     from flows.calendar import time_at_end
 
@@ -341,27 +408,26 @@ def of_study(study: StudyResult, date: str, *, only: Sequence[str] = ()) -> list
             continue
         order = total.argsort()[::-1]
         first, second = order[0], order[1]
-        title = SHORT.get(name, _lower(str(row["title"].values)))
-        leader, other = str(row["uncertainty"].values[first]), str(row["uncertainty"].values[second])
-        figure = f"{total[first]:.2f}, interval {low[first]:.2f} to {high[first]:.2f}"
+        title = _upper(say(SHORT[name]) if name in SHORT else say.title(name, str(row["title"].values)))
+        leader, other = (say.variable(str(row["uncertainty"].values[k])) for k in (first, second))
+        numbers = {
+            "title": title, "leader": leader, "other": other, "total": f"{total[first]:.2f}",
+            "low": f"{low[first]:.2f}", "high": f"{high[first]:.2f}", "next": f"{total[second]:.2f}",
+        }  # fmt: skip
         if low[first] > high[second]:
-            said.append(
-                f"{_upper(title)}: most depends on “{leader}” (total-order index {figure}), "
-                f"then on “{other}” ({total[second]:.2f})."
+            text = say(
+                "{title}: most depends on “{leader}” (total-order index {total}, interval {low} to {high}), then on "
+                "“{other}” ({next}).",
+                **numbers,
             )
         else:
-            said.append(
-                f"{_upper(title)}: “{leader}” (total-order index {figure}) and “{other}” ({total[second]:.2f}, "
-                f"{low[second]:.2f} to {high[second]:.2f}) matter most; their order cannot be told."
-            )
+            text = say(
+                "{title}: “{leader}” (total-order index {total}, interval {low} to {high}) and “{other}” ({next}, "
+                "{next_low} to {next_high}) matter most; their order cannot be told.",
+                **numbers, next_low=f"{low[second]:.2f}", next_high=f"{high[second]:.2f}",
+            )  # fmt: skip
+        said.append((name, text))
     return said
-
-
-def _count(count: int, noun: str = "") -> str:
-    """Write a count in words up to twelve."""
-    words_for = "none one two three four five six seven eight nine ten eleven twelve".split()
-    text = words_for[count] if count < len(words_for) else f"{count:,}"
-    return f"{text} {noun}{'' if count == 1 else 's'}" if noun else text
 
 
 def _lower(text: str) -> str:

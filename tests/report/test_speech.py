@@ -1,0 +1,204 @@
+"""The report in Spanish: every sentence has one, none is left in English, and the words of the brief hold."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from flows import observations, resources
+from flows.cli import main
+from flows.compare import CAVEAT
+from flows.errors import InputError
+from flows.inputs import find, list_scenarios, read_outcomes, read_study
+from flows.observations import seed_figures
+from flows.report import build, html, speech, wording
+
+SMALL = Path(__file__).resolve().parents[1] / "small"
+FOLDER = Path(speech.__file__).parent
+CALL = re.compile(r"""\bth?\((?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
+
+# Words that betray a text left in English; none of them is a Spanish word.
+ENGLISH = re.compile(
+    r"\b(?:the|of|and|or|in|at|to|from|with|without|by|for|people|person|border|waiting|wait|cases?|share|lever|"
+    r"month|months|year|court|courts|judges?|returnees?|shelters?|removals?|switch|future|united|states|index|"
+    r"Mexico|Haiti|Canada|Title|other|age|is|are|not|that|which|each)\b"
+)
+
+# Loaded words of the brief and their kin, parted so that this file doesn't hold them.
+LOADED = re.compile(
+    r"\b(?:ole_adas?|ol_as?|aval_anchas?|inun_daci(?:ón|ones)|il_egal(?:es|mente|idad)?|tri_ángulo norte|"
+    r"resca_t\w+|inva_si\w+|ma_sivo?s?|crisis mi_gratoria|in_documentad[oa]s?|wa_ves?|sur_g(?:e|es|ing)|"
+    r"flo_od\w*)\b".replace("_", ""),
+    re.IGNORECASE,
+)
+
+
+def spoken() -> Iterator[str]:
+    """Every English sentence that the code and the templates say."""
+    for quoted, single in CALL.findall((FOLDER / "report.html.jinja").read_text(encoding="utf-8")):
+        yield quoted or single
+    for path in (FOLDER / f"{name}.py" for name in ("html", "wording", "workbook", "build", "sections")):
+        if not path.is_file():
+            continue
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
+                name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
+                first = node.args[0] if name == "say" and node.args else None
+                if isinstance(first, ast.Constant) and isinstance(first.value, str):
+                    yield first.value
+    yield from html.LIMITS
+    yield from html.CEILINGS.values()
+    yield from (text for pair in html.USE for text in pair)
+    yield from (head for head, _ in html.GROUPS)
+    yield from html._RESULTS
+    yield from wording.SHORT.values()
+    yield from (
+        wording.RANGES_CAUTION,
+        CAVEAT,
+        "close",
+        "fair",
+        "poor",
+        "bad",
+        "not compared",
+        "better",
+        "worse",
+    )
+
+
+def test_every_sentence_has_its_spanish() -> None:
+    known = speech.speech_of("es").sentences
+    assert [text for text in dict.fromkeys(spoken()) if text not in known] == []
+
+
+def test_values_stand_in_both_languages() -> None:
+    for english, spanish in speech.speech_of("es").sentences.items():
+        assert sorted(re.findall(r"\{\w+\}", english)) == sorted(re.findall(r"\{\w+\}", spanish)), english
+        assert re.findall(r"</?\w+", english) == re.findall(r"</?\w+", spanish), english
+
+
+def test_no_spanish_text_is_english_or_loaded() -> None:
+    found = speech.speech_of("es")
+    texts = [*found.sentences.values(), *(text for table in found.texts.values() for text in table.values())]
+    for text in texts:
+        bare = re.sub(r"\{\w+\}|flows \w+|FLOWS?|\.xlsx|[\w/]+\.csv", "", text)
+        assert not ENGLISH.search(bare), text
+        assert not LOADED.search(bare), text
+
+
+def test_long_texts_belong_to_something_that_exists() -> None:
+    texts = speech.speech_of("es").texts
+    figures = set(seed_figures_names())
+    assert set(texts["figures"]) == figures
+    assert set(texts["notes"]) <= figures
+    inputs = {str(u.name) for u in read_study("base").uncertainties}
+    for table in ("constants", "meanings", "whys"):
+        assert set(texts[table]) == inputs
+
+
+def seed_figures_names() -> list[str]:
+    return [str(figure.figure) for figure in seed_figures()]
+
+
+def test_names_months_and_spans() -> None:
+    say = speech.speech_of("es")
+    assert say.month("2030-12") == "diciembre de 2030"
+    assert say.span("fiscal year 2023") == "año fiscal 2023"
+    assert say.span("31 December 2023") == "31 de diciembre de 2023"
+    assert say.span("August 2024 to May 2025") == "agosto de 2024 a mayo de 2025"
+    assert say.axis("thousand people") == "miles de personas"
+    assert say.unit("Dmnl") == "índice"
+    for outcome in read_outcomes():
+        assert not ENGLISH.search(say.outcome(outcome)), outcome.name
+    for scenario in list_scenarios():
+        assert not ENGLISH.search(say.scenario(scenario)), scenario.name
+    with pytest.raises(InputError, match="no language"):
+        speech.speech_of("fr")
+
+
+class Shown(HTMLParser):
+    """Everything that is displayed, but for what carries ``translate="no"``: names of files, titles of sources."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.stack: list[tuple[str, bool]] = []
+        self.texts: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        self.texts += [given[key] or "" for key in ("alt", "title", "aria-label", "content") if key in given]
+        if tag not in ("meta", "img", "br", "line", "circle", "rect"):
+            self.stack.append((tag, given.get("translate") == "no" or tag == "style"))
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.stack and self.stack.pop()[0] != tag:
+            pass
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and not any(quiet for _, quiet in self.stack):
+            self.texts.append(" ".join(data.split()))
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The quick report of the small model, in Spanish, with its workbook."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(resources, "root", lambda: SMALL)
+        patch.setattr(speech, "read_labels", spanish_labels)
+        for cache in (observations._read, observations._typed, observations._compared):
+            cache.cache_clear()
+        folder = tmp_path_factory.mktemp("outputs") / "informe"
+        build.build(folder, quick=True, lang="es", xlsx=True)
+        assert (folder / "report.xlsx").stat().st_size > 5000
+        yield (folder / "index.html").read_text(encoding="utf-8")
+    for cache in (observations._read, observations._typed, observations._compared):
+        cache.cache_clear()
+
+
+def spanish_labels(lang: str) -> object:
+    """The labels of the shipped model: the small one has none."""
+    from flows.inputs import read_labels
+
+    return read_labels(lang, folder=Path(__file__).resolve().parents[2] / "models")
+
+
+def test_the_page_is_in_spanish(page: str) -> None:
+    assert '<html lang="es">' in page
+    shown = Shown(page)
+    said = " ".join(shown.texts)
+    for head in (
+        "Hallazgos",
+        "Uso responsable",
+        "Escenarios junto al curso vigente",
+        "Lo que este modelo no es",
+    ):
+        assert head in said
+    # The small model's own names (titles of its scenarios and outcomes) are English and have no labels.
+    own = ("Faster", "Boom", "Claims pending", "People who arrive", "People waiting", "Waiting in", "Exposure to harm",
+           "waiting time", "labour demand", "A small", "Misspelt", "A count", "Current", "small", "Base")  # fmt: skip
+    left = [text for text in shown.texts if ENGLISH.search(text) and not any(word in text for word in own)]
+    assert left == []
+    assert not LOADED.search(said)
+
+
+def test_tables_are_saved_with_a_mark_for_spreadsheets(page: str) -> None:
+    import base64
+
+    links = re.findall(r'download="([\w-]+\.csv)" href="data:text/csv;charset=utf-8;base64,([^"]+)"', page)
+    assert {name for name, _ in links} >= {"flows-scenarios.csv", "flows-observed.csv"}
+    for name, data in links:
+        raw = base64.b64decode(data)
+        assert raw.startswith(b"\xef\xbb\xbf"), name
+        text = raw.decode("utf-8-sig")
+        assert "caveat" in text.splitlines()[0] and "No es un pronóstico" in text
+
+
+def test_an_unknown_language_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "--lang", "fr"]) == 1
+    assert 'no language "fr"' in capsys.readouterr().err
+    assert find("model", "migration").is_file()
