@@ -243,3 +243,8 @@ def test_injected_mistakes_are_located_and_raise_no_other_alarm() -> None:
     assert located >= 0.9 * len(verdicts), missed
     wrong = [f for v in verdicts for f in v.elsewhere if f.level == "error"]
     assert not wrong
+
+
+def test_names_in_a_call_that_is_not_supported_are_checked(tmp_path: Path) -> None:
+    findings = check(tmp_path, more="rest = SINTEG(birth rte * 2, life time, 0, 1) ~ Month ~ X. |\n")
+    assert ("undefined", "rest") in [(f.rule, f.variable) for f in findings if f.level == "error"]

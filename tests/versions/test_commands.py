@@ -171,3 +171,32 @@ def test_diff_of_a_revision_that_lacks_the_file(model: Path, capsys: pytest.Capt
     assert "one of model.mdl" in capsys.readouterr().err
     assert cli.main(["diff", "nowhere:model.mdl", "model.mdl"]) == 1
     assert 'no revision "nowhere"' in capsys.readouterr().err
+
+
+XMILE = """<?xml version="1.0" encoding="utf-8" ?>
+<xmile version="1.0" xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">
+<header><name>m</name><vendor>v</vendor><product version="1.0" lang="en">p</product></header>
+<sim_specs method="Euler" time_units="Months"><start>0</start><stop>4</stop><dt>1</dt></sim_specs>
+<model><variables>
+<stock name="Tea"><eqn>90</eqn><outflow>cooling</outflow></stock>
+<flow name="cooling"><eqn>Tea / cooling_time</eqn></flow>
+<aux name="cooling time"><eqn>10</eqn></aux>
+</variables></model></xmile>
+"""
+
+
+def test_xmile_files_are_compared_but_not_changed(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.xmile").write_text(XMILE, encoding="utf-8")
+    Path("b.xmile").write_text(XMILE.replace("<eqn>10<", "<eqn>12<"), encoding="utf-8")
+    assert cli.main(["diff", "a.xmile", "b.xmile", "--no-figures"]) == 0
+    told = capsys.readouterr().out
+    assert "+20.0 %" in told and "What moved most" in told
+    assert cli.main(["set", "a.xmile", "cooling time=3"]) == 1
+    assert cli.main(["flatten", "a.xmile"]) == 1
+    assert "XMILE" in capsys.readouterr().err
+
+
+def test_set_refuses_utf_16(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model.write_text(OLD, encoding="utf-16")
+    assert cli.main(["set", "model.mdl", "stay=3"]) == 1
+    assert "UTF-16" in capsys.readouterr().err

@@ -81,7 +81,12 @@ def flatten(
     from flows.vensim.flatten import flatten as flattened
     from flows.vensim.lower import lower
     from flows.vensim.parse import decoded, parse, read_text
+    from flows.vensim.source import XMILE
 
+    if file.suffix.lower() in XMILE:
+        raise InputError(
+            "an XMILE file isn't written without subscripts", where=str(file), expected="a Vensim .mdl file"
+        )
     target = out or file.with_name(f"{file.stem}-flat.mdl")
     if target.resolve() == file.resolve():
         raise InputError(

@@ -88,6 +88,8 @@ def diff(
         print_difference(found, full=full)
         told: dict[str, Any] = {"old": old, "new": new, "sketch": found.sketch, "layout": found.layout}
         told |= {"renamed": dict(found.renamed), "changes": [asdict(c) for c in found.changes]}
+        if as_json is not None:
+            write_json(as_json, _finite(told))  # with what moved too, if both can be run
         if run and found.acts:
             models = before.model(), after.model()
             with working_on("Running both versions"):

@@ -26,7 +26,7 @@ from flows.model.ir import Range, deep
 from flows.references import fold, parse_reference
 from flows.vensim.grammar import Reader, Source, without_comments
 from flows.vensim.lower import lower
-from flows.vensim.parse import decoded, parse, part_end
+from flows.vensim.parse import decoded, parse, part_end, refuse_utf16
 from flows.vensim.sides import Side, Splice, laid_out
 from flows.vensim.spell import number_text, wrapped
 from flows.vensim.tree import Apply, Array, Definition, ModelText, Node, Num, Points, bare
@@ -91,6 +91,7 @@ def edit(
     ModelError
         If the file can't be read.
     """
+    refuse_utf16(data, path)
     text, encoding, mark = decoded(data)
     source = parse(text, path)
     plan = _Plan(source, digits)
@@ -554,8 +555,8 @@ class _Plan:
         for number, (a, b) in enumerate(zip(old.definitions, new.definitions, strict=True)):
             wanted = self.expected.get(number, a.expression)
             comment = self.comments.get(number, a.comment)
-            same = (a.name, a.operator, a.keyword, a.units, a.limits, a.flags, a.group, comment) == (
-                b.name, b.operator, b.keyword, b.units, b.limits, b.flags, b.group, b.comment,
+            same = (a.name, a.operator, a.keyword, a.units, repr(a.limits), a.flags, a.group, comment) == (
+                b.name, b.operator, b.keyword, b.units, repr(b.limits), b.flags, b.group, b.comment,
             )  # fmt: skip
             if not same or bare(wanted) != bare(b.expression):
                 raise _unread(f"{old.where(a.at)}, {a.name}")

@@ -431,6 +431,10 @@ class Lowering(Calls):
                 try:
                     return self._apply(node, scope, span)
                 except UnsupportedError as error:
+                    if self.errors is not None:  # what stands in a call that isn't supported can be wrong too
+                        for argument in node.arguments:
+                            if isinstance(argument, Name | Op):
+                                self._name_errors(argument, scope)
                     return Refused(error.what, error.where, span, error.remedy)
             case Text():
                 raise self._error("a text can't stand in this expression", node.at, found=f"'{node.value}'")
@@ -474,6 +478,17 @@ class Lowering(Calls):
                 expected="a number: a text can name files, sheets and cells only",
             )
         raise self._undefined(node.name, node.at, scope)
+
+    def _name_errors(self, node: Node, scope: Scope) -> None:
+        """Keep what is wrong with the names in an argument; ranges may stand there for a purpose."""
+        if isinstance(node, Op):
+            for operand in node.operands:
+                self._name_errors(operand, scope)
+        elif isinstance(node, Name) and not node.subscripts and self.errors is not None:
+            known = (*self.by_name, *self.ranges, *self.element_spelling, *self.texts, *(scope.locals or ()))
+            error = self._undefined(node.name, node.at, scope)
+            if fold(node.name) not in (*known, "time") and isinstance(error, ModelError):
+                self.errors.append(error)
 
     def _undefined(self, name: str, at: int, scope: Scope) -> FlowsError:
         names = [d.name for d in self.source.definitions]

@@ -13,6 +13,7 @@ from flows.provenance import atomic_write
 from flows.references import fold
 from flows.vensim.edit import Value, edit, value_of
 from flows.vensim.parse import decoded, parse
+from flows.vensim.source import XMILE
 from flows.versions.equations import Difference, differences
 
 __all__ = ["Changed", "change", "parse_change", "write"]
@@ -85,6 +86,10 @@ def change(path: str | Path, settings: Iterable[str], *, comments: Iterable[str]
         If the file has an error that it didn't have before: an undefined name, a circle …
     """
     path = Path(path)
+    if path.suffix.lower() in XMILE:
+        raise InputError(
+            "an XMILE file can't be changed here", where=str(path), expected="a Vensim .mdl file"
+        )
     old = _bytes(path)
     changes: dict[str, Value] = {}
     for text in settings:

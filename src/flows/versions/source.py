@@ -14,7 +14,8 @@ from pathlib import Path, PurePosixPath
 from flows.errors import InputError, ModelError
 from flows.model.model import Model
 from flows.vensim.lower import lower
-from flows.vensim.parse import decoded, parse, read_text
+from flows.vensim.parse import decoded
+from flows.vensim.source import read_source
 from flows.vensim.tree import ModelText
 
 __all__ = ["Version", "opened"]
@@ -85,9 +86,10 @@ def opened(names: Sequence[str], *, cwd: Path | None = None) -> Iterator[tuple[V
                 folder = Path(tempfile.mkdtemp(prefix="flows-revision-"))
                 stack.callback(shutil.rmtree, folder, ignore_errors=True)
                 path = _taken_out(name, here, folder)
-            text = read_text(path if path != here / name else Path(name) if cwd is None else path)
+            if path == here / name and cwd is None:
+                path = Path(name)  # as people see it, in messages
             with _labelled(path, name):
-                found.append(Version(name, path, parse(text, str(path))))
+                found.append(Version(name, path, read_source(path)))
         yield tuple(found)
 
 

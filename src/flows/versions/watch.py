@@ -11,13 +11,15 @@ from pathlib import Path
 
 import xarray as xr
 
-from flows.ensemble import NonFiniteWarning
+from flows.ensemble import NonFiniteWarning, simulate
 from flows.errors import FlowsError, ModelError, ResultError
 from flows.inputs import Outcome
 from flows.inspection import Finding, inspect
+from flows.inspection.culprit import first_no_number
 from flows.model.model import Model
 from flows.vensim.lower import lower
-from flows.vensim.parse import decoded, parse
+from flows.vensim.parse import decoded
+from flows.vensim.source import read_source
 from flows.vensim.tree import ModelText
 from flows.versions.behaviour import Behaviour, behaviour, run_of
 from flows.versions.equations import Difference, differences
@@ -152,21 +154,34 @@ class Watched:
         if any(f.level == "error" for f in findings):
             return Saved(None, told)
         try:
-            tree = parse(text, str(self.path))
+            tree = read_source(self.path, text=text)
             model = lower(tree)
             with warnings.catch_warnings():
                 warnings.simplefilter("error", NonFiniteWarning)
                 run = run_of(model, self.outcomes_of(model), until=self.until(model))
         except FlowsError as error:
             return Saved(None, told, error)
-        except NonFiniteWarning as warning:
-            return Saved(None, told, ResultError(str(warning), where=str(self.path)))
+        except NonFiniteWarning:
+            return Saved(None, told, _no_number(model))
         good, last = Good(tree, model, findings, run), self.last
         self.last = good
         if last is None:
             return Saved(good, told)
         difference = differences(last.text, tree)
         return Saved(good, told, None, difference, behaviour(last.run, run, renamed=difference.renamed))
+
+
+def _no_number(model: Model) -> ResultError:
+    """Say which variable is no number first, and why."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", NonFiniteWarning)
+        found = first_no_number(model, simulate(model))
+    if found is None:
+        return ResultError("the run gives values that are no numbers", where=str(model.path))
+    return ResultError(
+        f'"{found.variable.spelling}" is not a finite number' + (f": {found.why}" if found.why else ""),
+        where=f"{model.where(found.variable)}, time {found.time:g}",
+    )
 
 
 def _said(finding: Finding) -> tuple[str, ...]:
