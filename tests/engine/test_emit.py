@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import xarray as xr
 from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
@@ -154,6 +155,25 @@ def test_reductions(build: Build) -> None:
     assert ds["product"].values.tolist() == [3, 8]
     assert float(ds["squares"]) == 35
     assert float(ds["nested"]) == 9 / 4
+
+
+def test_large_matrices_are_inverted_run_by_run(build: Build) -> None:
+    n = 9
+    rows, columns = (", ".join(f"{letter}{k}" for k in range(n)) for letter in "rc")
+    text = f"""
+    row : {rows} ~~|
+    column : {columns} ~~|
+    weight = 0.1 ~~|
+    matrix[row, column] = IF THEN ELSE(row = column, 2 + Time, weight * (row - column) / (row + column)) ~~|
+    inverse[row, column] = INVERT MATRIX(matrix[row, column], {n}) ~~|
+    """
+    model = build(text, final=2)
+    weights = np.linspace(-1, 1, 11)  # more than one block of lanes
+    run = simulate(model, {"weight": xr.DataArray(weights, dims="draw")}, engine="compiled")
+    a, b = (run[name].transpose("draw", "time", ...).values for name in ("matrix", "inverse"))
+    assert np.abs(a @ b - np.eye(n)).max() < 1e-12
+    plain = simulate(model, {"weight": weights[3]}, engine="python")["inverse"].transpose("time", ...).values
+    assert np.allclose(b[3], plain, rtol=1e-12, atol=1e-15)
 
 
 def test_sums_of_one_range_nest(build: Build) -> None:

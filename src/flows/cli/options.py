@@ -51,7 +51,10 @@ Out = Annotated[
 ModelFile = Annotated[
     Path | None,
     typer.Option(
-        "--model", metavar="FILE", help="A Vensim model in place of the shipped one.", show_default=False
+        "--model",
+        metavar="FILE",
+        help="A Vensim or XMILE model in place of the shipped one.",
+        show_default=False,
     ),
 ]
 Settings = Annotated[

@@ -33,6 +33,8 @@ _COMPARE = {"==": "oeq", "!=": "une", "<": "olt", "<=": "ole", ">": "ogt", ">=":
 _ARITHMETIC = {"+": "fadd", "-": "fsub", "*": "fmul", "/": "fdiv"}
 _SUMS_AND_PRODUCTS = re.compile(r"= (fadd|fsub|fmul) ")
 _SHORT_TABLE = 32
+_MANY_VALUES = 64  # of a function of vectors, beyond which they are copied in a loop
+_MOST_VALUES = 6_000  # that lie on the stack for all lanes
 INTRINSICS = {"abs": "fabs", "sqrt": "sqrt", "trunc": "trunc", "floor": "floor"}
 LIBRARY = ("sin", "cos", "tan", "sinh", "cosh", "tanh", "asin", "acos", "atan")
 
@@ -414,6 +416,8 @@ class LlvmBody(Body):
 
     def vector(self, name: str, values: list[str]) -> str:
         """A function of vectors: its values are handed over in memory, lane after lane."""
+        if self.lane is None and _MANY_VALUES < len(values) <= _MOST_VALUES:
+            return self.large_vector(name, values)
         self.scratch = max(self.scratch, len(values))
 
         def call(lane: str, scalars: list[str]) -> str:
@@ -423,6 +427,35 @@ class LlvmBody(Body):
             return self.lines.op(f"call double @{name}(ptr %scratch, i64 {len(values)})")
 
         return self.lane_by_lane(call, *values)
+
+    def large_vector(self, name: str, values: list[str]) -> str:
+        """The same for many values: all lanes are stored first, then copied in a loop, lane after lane.
+
+        Written out lane by lane, a matrix of 22 rows takes the compiler ten seconds, one of 42 minutes.
+        """
+        lines, n = self.lines, len(values)
+        results = n * (LANES + 1)
+        self.scratch = max(self.scratch, results + LANES)
+        for k, value in enumerate(values):
+            place = lines.op(f"getelementptr double, ptr %scratch, i64 {n + k * LANES}")
+            lines.add(f"store {self.type} {value}, ptr {place}, align 8")
+        lane = lines.open_loop(str(LANES))
+        one = lines.open_loop(str(n))
+        row = lines.op(f"mul i64 {one.counter}, {LANES}")
+        at = lines.op(f"add i64 {row}, {lane.counter}")
+        at = lines.op(f"add i64 {at}, {n}")
+        place = lines.op(f"getelementptr double, ptr %scratch, i64 {at}")
+        scalar = lines.op(f"load double, ptr {place}, align 8")
+        place = lines.op(f"getelementptr double, ptr %scratch, i64 {one.counter}")
+        lines.add(f"store double {scalar}, ptr {place}, align 8")
+        lines.close_loop(one)
+        result = lines.op(f"call double @{name}(ptr %scratch, i64 {n})")
+        at = lines.op(f"add i64 {lane.counter}, {results}")
+        place = lines.op(f"getelementptr double, ptr %scratch, i64 {at}")
+        lines.add(f"store double {result}, ptr {place}, align 8")
+        lines.close_loop(lane)
+        place = lines.op(f"getelementptr double, ptr %scratch, i64 {results}")
+        return lines.op(f"load {self.type}, ptr {place}, align 8")
 
     def by_comparisons(self, start: str, n: int, x: str) -> str:
         """Choose the segment by one comparison a point, then hold outside."""
