@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 import xarray as xr
-from tests.benchmarks import in_browser, sobol_sums, synthetic
+from tests.benchmarks import in_browser, sobol_sums, studies, synthetic
 from tests.benchmarks.emit_c import CKernel
 
 import flows
@@ -131,6 +131,13 @@ def made_model(variables: int, **options: Any) -> Iterator[Path]:
 def elements(model: Model) -> int:
     """Scalar elements that are worked out at every step: stocks and what isn't constant."""
     return sum(v.size for v in model.variables.values() if v.kind in ("stock", "auxiliary") and not v.hidden)
+
+
+def element_steps(path: Path) -> float:
+    """Elements times steps of one run of a model."""
+    model = flows.read_vensim(path, units="off")
+    control = model.control
+    return elements(model) * (control.final_time - control.initial_time) / control.time_step
 
 
 def job(program: kernel.Program, model: Model, runs: int, varied: str) -> kernel.Job:
@@ -370,12 +377,12 @@ def memory(table: Table, sizes: tuple[int, ...]) -> None:
 
 def study(table: Table) -> None:
     """The shipped study, once."""
-    from flows import study as studies
+    from flows import study as own
 
     table.head("The shipped study")
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        result = studies.run("base", out=Path(folder) / "study")
+        result = own.run("base", out=Path(folder) / "study")
         table.add(f"base: {result.runs:,} runs, indices with intervals", time.perf_counter() - start, "s")
 
 
@@ -389,7 +396,7 @@ def main() -> None:
     parser.add_argument(
         "--only",
         nargs="*",
-        help="parts: single ensembles kernels growth memory study estimator analysis browser",
+        help="parts: single ensembles kernels growth memory study estimator analysis scale browser",
     )
     options = parser.parse_args()
     machine = {
@@ -412,6 +419,7 @@ def main() -> None:
         "study": lambda: study(table),
         "estimator": lambda: sobol_sums.estimator(table),
         "analysis": lambda: sobol_sums.memory(table, process),
+        "scale": lambda: studies.scale(table, process, element_steps=element_steps(SHIPPED)),
         "browser": lambda: in_browser.runs(table, SHIPPED),
     }
     start = time.perf_counter()

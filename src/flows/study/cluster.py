@@ -14,7 +14,7 @@ import io
 import logging
 import pickle
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import MappingProxyType, TracebackType
 from typing import Any
 
@@ -82,7 +82,7 @@ class Pool:
             else:
                 place = address
             self.client: Any = self._stack.enter_context(distributed.Client(place, timeout=_PATIENCE))
-            self.client.wait_for_workers(1, timeout=_PATIENCE)
+            self.client.wait_for_workers(workers or 1, timeout=_PATIENCE)
         except (OSError, ValueError) as error:
             self._stack.close()
             raise InputError(
@@ -95,6 +95,18 @@ class Pool:
             self._stack.close()
             raise
         self._held = self.client.submit(_hold, self._payload, pure=False)
+        self._warm_up()
+
+    def _warm_up(self) -> None:
+        """Have every worker unpack the model, compile it and make one group of runs, before anything is timed."""
+        import distributed
+
+        waiting = [
+            self._asked(0, 1, workers=[worker])
+            for worker in self.client.scheduler_info(n_workers=-1)["workers"]
+        ]
+        with suppress(TimeoutError):  # what is wrong with a worker shows in its chunks
+            distributed.wait(waiting, timeout=_PATIENCE)
 
     def __enter__(self) -> Pool:
         return self
@@ -112,10 +124,13 @@ class Pool:
 
     def submit(self, start: int, stop: int) -> Any:
         """Ask for the groups start … stop - 1; `result` gives what comes of it."""
+        return self._asked(start, stop, priority=-start)
+
+    def _asked(self, start: int, stop: int, **options: Any) -> Any:
         rows = self._plan.sample.rows(start, stop)
         drawn = self._plan.draws(rows.reshape(-1, rows.shape[-1]))
         return self.client.submit(
-            _work, self._held, self._key, provenance.versions(), drawn, pure=False, priority=-start
+            _work, self._held, self._key, provenance.versions(), drawn, pure=False, **options
         )
 
     def result(self, future: Any, start: int, stop: int) -> Array:
