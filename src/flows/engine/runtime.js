@@ -397,6 +397,7 @@ const LANCZOS = [
 
 function log_gamma(x) {
   if (x <= 0 && x === Math.floor(x)) return NaN;
+  if (x === 1 || x === 2) return 0;
   if (Math.abs(x) === Infinity) return Infinity;
   if (x < 0.5) return Math.log(Math.PI / Math.abs(Math.sin(Math.PI * x))) - log_gamma(1 - x);
   let total = LANCZOS[0];
