@@ -19,7 +19,7 @@ from flows import observations, resources
 from flows.compare import CAVEAT
 from flows.errors import ResultError
 from flows.inputs import Outcome
-from flows.report import build, html, wording
+from flows.report import build, html, pictures, rows, wording
 
 SMALL = Path(__file__).resolve().parents[1] / "small"
 LOADED = re.compile(
@@ -217,19 +217,19 @@ def test_tiles_and_cautions(page: Page) -> None:
 
 def test_a_verdict_needs_draws() -> None:
     outcome = Outcome(name="x", title="X", expression="x", unit="Case", kind="case", better="lower")
-    assert html._mood(row(), outcome) == ""
+    assert rows.mood_of(row(), outcome) == ""
     apart = {"median": -10.0, "median_percent": -10.0, "low": -20.0, "high": -5.0}
-    assert html._mood(row(**apart, low_percent=-20.0, high_percent=-5.0), outcome) == "better"
-    assert html._mood(row(**{**apart, "high": 1.0}, low_percent=-20.0, high_percent=1.0), outcome) == ""
+    assert rows.mood_of(row(**apart, low_percent=-20.0, high_percent=-5.0), outcome) == "better"
+    assert rows.mood_of(row(**{**apart, "high": 1.0}, low_percent=-20.0, high_percent=1.0), outcome) == ""
 
 
 def test_a_flat_top_is_named_and_a_peak_is_not() -> None:
     name = "interceptions by INM"
     flat = xr.Dataset({name: ("time", [1.0, 130_000.0, 130_000.0, 130_000.0, 5.0])})
     peak = xr.Dataset({name: ("time", [1.0, 130_000.0, 129_000.0, 5.0, 5.0])})
-    assert html._ceiling_note(name, flat).startswith("Flat at 130,000: the capacity")
-    assert html._ceiling_note(name, peak) == ""
-    assert html._ceiling_note("court cases pending", flat) == ""
+    assert pictures.ceiling_note(name, flat).startswith("Flat at 130,000: the capacity")
+    assert pictures.ceiling_note(name, peak) == ""
+    assert pictures.ceiling_note("court cases pending", flat) == ""
 
 
 def test_inputs_without_effect_and_their_meaning() -> None:
@@ -255,8 +255,11 @@ def test_observed_values_within_the_band_are_counted() -> None:
             "observed": [2.0, 9.0, 2.0],
         }
     )
-    assert html._held(band, "x", observed) == "1 of 2 observed values lie within nine tenths of the runs."
-    assert html._held(band, "y", observed) == ""
+    assert (
+        pictures.held_words(band, "x", observed)
+        == "1 of 2 observed values lie within nine tenths of the runs."
+    )
+    assert pictures.held_words(band, "y", observed) == ""
 
 
 # Words ----------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from flows.compare import CAVEAT
 from flows.errors import InputError
 from flows.inputs import find, list_scenarios, read_outcomes, read_study
 from flows.observations import seed_figures
-from flows.report import build, html, speech, wording
+from flows.report import build, html, pictures, rows, speech, wording
 
 SMALL = Path(__file__).resolve().parents[1] / "small"
 FOLDER = Path(speech.__file__).parent
@@ -42,7 +42,9 @@ def spoken() -> Iterator[str]:
     """Every English sentence that the code and the templates say."""
     for quoted, single in CALL.findall((FOLDER / "report.html.jinja").read_text(encoding="utf-8")):
         yield quoted or single
-    for path in (FOLDER / f"{name}.py" for name in ("html", "wording", "workbook", "build", "sections")):
+    for path in (
+        FOLDER / f"{name}.py" for name in ("html", "rows", "pictures", "wording", "workbook", "build")
+    ):
         if not path.is_file():
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -52,10 +54,10 @@ def spoken() -> Iterator[str]:
                 if isinstance(first, ast.Constant) and isinstance(first.value, str):
                     yield first.value
     yield from html.LIMITS
-    yield from html.CEILINGS.values()
+    yield from pictures.CEILINGS.values()
     yield from (text for pair in html.USE for text in pair)
-    yield from (head for head, _ in html.GROUPS)
-    yield from html._RESULTS
+    yield from (head for head, _ in rows.GROUPS)
+    yield from rows.RESULTS
     yield from wording.SHORT.values()
     yield from (
         wording.RANGES_CAUTION,

@@ -9,7 +9,7 @@ import typer
 
 from flows.cli.numbers import number_text
 from flows.cli.options import OUTPUTS, Units, read_model
-from flows.cli.terminal import make_console, make_table, say, short_path
+from flows.cli.terminal import NARROW, make_console, make_table, say, screen_width, short_path
 from flows.errors import InputError, near
 
 if TYPE_CHECKING:
@@ -36,18 +36,30 @@ def list_(
 def _scenarios() -> Table:
     from flows.inputs import list_scenarios
 
-    table = make_table("scenario", "kind", "title", "source")
-    for scenario in list_scenarios(broken=lambda error: say(f"Left out: {error}", stderr=True)):
-        table.add_row(scenario.name, scenario.kind, scenario.title, scenario.source)
+    narrow = screen_width() < NARROW
+    table = make_table("scenario", "kind", "title", *([] if narrow else ["source"]))
+    found = list_scenarios(broken=lambda error: say(f"Left out: {error}", stderr=True))
+    table.columns[0].min_width = max((len(scenario.name) for scenario in found), default=0)
+    for scenario in found:
+        table.add_row(scenario.name, scenario.kind, scenario.title, *([] if narrow else [scenario.source]))
     return table
 
 
 def _levers() -> Table:
-    table = make_table("lever", ">neutral", ">lowest", ">highest", "unit", "what it is")
+    narrow = screen_width() < NARROW
+    table = make_table("lever", ">neutral", ">range", "unit", *([] if narrow else ["what it is"]))
     for item in read_model(None, Units.off).levers:
         low, high = item.range or (None, None)
-        numbers = (number_text(float(str(item.value))), number_text(low), number_text(high))
-        table.add_row(item.name, *numbers, item.units or "Dmnl", " ".join(item.comment.split()))
+        words = " ".join(item.comment.split()).split(" Source:")[0]
+        span = f"{number_text(low)} to {number_text(high)}"
+        name = f"{item.name}\n  {words}" if narrow else item.name
+        table.add_row(
+            name,
+            number_text(float(str(item.value))),
+            span,
+            item.units or "Dmnl",
+            *([] if narrow else [words]),
+        )
     return table
 
 

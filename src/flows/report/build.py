@@ -13,7 +13,8 @@ from flows.futures import STUDY, futures_of
 from flows.inputs import Scenario, find, list_scenarios, read_study, scenario_inputs
 from flows.inputs.tables import shown_path
 from flows.model.model import Model
-from flows.report import html, results, tables
+from flows.report import html, results, rows, tables
+from flows.report.data import ReportData
 from flows.report.results import study_month
 from flows.report.speech import speech_of
 from flows.report.workbook import Sheet, comparison_sheets, write_workbook
@@ -86,7 +87,7 @@ def build(
 
     known = [s.name for s in scenarios]
     chosen = [n for n in FEATURED if n in known] or [n for n in known if n != compare.BASELINE][:6]
-    columns = [o for o in outcomes if any(o.name in names for _, names in html.GROUPS)] or list(outcomes)
+    columns = [o for o in outcomes if any(o.name in names for _, names in rows.GROUPS)] or list(outcomes)
     futures = futures_of(model, QUICK_DRAWS if quick else DRAWS)
     read = [model.path, find("outcomes"), *observations.files()]
     read += [path for s in scenarios for path in s.paths] + ([plan.path] if plan.path else [])
@@ -116,7 +117,7 @@ def build(
         stage("Figures and page")
         base = comparison.dataset.sel(scenario=comparison.baseline, drop=True)
         observed = tables.observed_rows(outcomes, base)
-        data = html.ReportData(
+        data = ReportData(
             model=model,
             base=base,
             observed=observed,
@@ -155,7 +156,7 @@ def _validation(folder: Path) -> str:
     return "../validation/index.html" if page.is_file() else ""
 
 
-def _workbook(data: html.ReportData, path: Path) -> None:
+def _workbook(data: ReportData, path: Path) -> None:
     """Write the tables of the report as a workbook."""
     say = data.say
     chosen = [s for s in data.drawn.scenarios if s.name in data.chosen]

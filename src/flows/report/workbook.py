@@ -25,7 +25,6 @@ __all__ = ["Sheet", "comparison_sheets", "comparison_workbook", "scenario_cells"
 
 _WIDEST, _NARROWEST = 60, 9  # columns of a cell
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
-_LEADING = ("=", "+", "-", "@")
 
 UNITS = {
     "date": "month",
@@ -132,6 +131,8 @@ def write_workbook(
         _fill(book.create_sheet(_sheet_name(say(sheet.name), taken)), sheet, say)
     for scenario in scenarios:
         _scenario_sheet(book.create_sheet(_sheet_name(f"{SHEET} {scenario.name}", taken)), scenario, model)
+    for made in book.worksheets:
+        _plain(made)
     with provenance.atomic_path(path) as temporary:
         book.save(temporary)
     return path
@@ -316,16 +317,22 @@ def _format(column: str, values: pd.Series) -> str:
 
 
 def _cell(value: Any) -> Any:
-    """A value as a spreadsheet takes it: no NaN, no text that is read as a formula, dates as texts."""
+    """A value as a spreadsheet takes it: no NaN, dates as dates."""
     if value is None or value is pd.NaT or (isinstance(value, float) and not math.isfinite(value)):
         return None
     if isinstance(value, np.generic):
         return _cell(value.item())
     if isinstance(value, pd.Timestamp):
         return value.date()
-    if isinstance(value, str):
-        return "'" + value if value.startswith(_LEADING) else value
-    return value if isinstance(value, int | float | bool) else str(value)
+    return value if isinstance(value, int | float | bool | str) else str(value)
+
+
+def _plain(sheet: Worksheet) -> None:
+    """Keep texts that begin with an equals sign from being formulas."""
+    for row in sheet.iter_rows():
+        for cell in row:
+            if cell.data_type == "f":
+                cell.data_type = "s"
 
 
 def _sheet_name(name: str, taken: set[str]) -> str:
