@@ -20,7 +20,7 @@ from flows.references import fold
 
 __all__ = ["DRAWS", "STUDY", "draws_of", "render", "write_page"]
 
-DRAWS = 120
+DRAWS = 100
 """Draws of uncertain inputs that a page carries."""
 
 STUDY = "base"
@@ -94,7 +94,8 @@ def render(model: Model, draws: Draws | None = None) -> str:
     )
     return environment.get_template(TEMPLATE).render(
         title=data["title"]["en"],
-        caveat=CAVEAT,
+        caveat=data["words"]["en"]["caveat"],
+        calendar=data["time"]["calendar"],
         generator=data["program"],
         views=VIEWS,
         style=_text("page.css"),

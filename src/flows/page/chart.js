@@ -96,7 +96,7 @@ function axesInto(group, frame, say, calendar, marks) {
   for (const time of stops) {
     const x = frame.x(time);
     group.append(svg("path", { class: "grid", d: `M${x.toFixed(1)} ${frame.bottom}v4` }));
-    const word = calendar ? String(START_YEAR + time / 12) : say.exact(time);
+    const word = calendar ? String(START_YEAR + time / 12) : say.minus(String(time));
     group.append(svg("text", { class: "tick", x: Math.min(x, frame.right - 8).toFixed(1), y: frame.bottom + 16, "text-anchor": "middle" }, word));
   }
   if (marks.policy !== null && marks.policy > frame.first && marks.policy < frame.last) {
@@ -139,6 +139,7 @@ class Chart {
     this.picture.setAttribute("aria-label", say.of(this.one.title));
     this.save.textContent = "PNG";
     this.save.setAttribute("aria-label", say.t("save_picture_of", { what: say.of(this.one.title) }));
+    this.picture.setAttribute("aria-label", say.of(this.one.title));
     this.key = "";
   }
 

@@ -33,6 +33,7 @@ from flows.inputs import (
 from flows.inputs.loops import read_loops
 from flows.inputs.places import read_places
 from flows.inputs.scenarios import END, PHASE_IN, POLICY_START, START_DELAY, TIMING
+from flows.inputs.titles import displayed
 from flows.model.ir import Equation, Fixed, Ref
 from flows.model.model import Item, Model, flow_terms
 from flows.page.diagram import sector_diagram, view_diagram, view_names
@@ -170,10 +171,13 @@ def data_block(model: Model, spec: Mapping[str, Any], draws: Draws | None, *, ca
     charts = [_chart(block, outcome) for outcome in outcomes]
     stocks = [place for item in model.stocks if (place := _summed(block, item, "stock")) is not None]
     moving = {fold(item.name): _summed(block, item, "flow") for item in model.flows}
-    levers = _levers(block) if familiar or model.levers else _sliders(block)
+    levers = _levers(block) if familiar else _sliders(block)
     contexts = _contexts(block) if familiar else []
     words = {lang: read_words(lang) for lang in LANGUAGES}
     words["en"]["caveat"] = caveat
+    if not familiar:
+        for own in words.values():
+            own["caveat"] = own["caveat_any"]
     return {
         "program": f"Flows {flows.__version__}",
         "model": {"name": model.name, "file": model.path.name, "digest": provenance.digest(model.path)},
@@ -278,8 +282,11 @@ def _summed(block: Block, item: Item, kind: str) -> int | None:
         return None
     label = block.labels["es"].variable(item.name, unit=item.units)
     same = block.places.get("outcome " + fold(item.name))
+    alike = same is not None and block.series[same]["how"] == {"rows": rows}
     titles = (
-        block.series[same]["title"] if same is not None else {"en": _sentence(item.name), "es": label.title}
+        block.series[same]["title"]
+        if same is not None and alike
+        else {"en": _sentence(item.name), "es": label.title}
     )
     return block.add(f"{kind} {fold(item.name)}", _plain(block, item, kind, titles, rows))
 
@@ -344,7 +351,7 @@ def _history(outcome: Outcome) -> dict[str, Any]:
         months = ends - begins if outcome.is_rate and ends > begins else 1.0
         found.append([round(begins, 3), round(ends, 3), _short(float(value) / months)])
     sources = dict.fromkeys(name for cell in kept["source"] for name in str(cell).split("; "))
-    return {"history": found, "sources": list(sources)}
+    return {"history": found, "sources": [displayed(title) for title in sources]}
 
 
 # Levers -----------------------------------------------------------------------------------------------------

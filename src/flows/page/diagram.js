@@ -109,7 +109,7 @@ class Diagram {
     root.append(svg("rect", { x, y, width: w, height: h + 14, fill: "#fff" }), ...[...parsed.childNodes].map((node) => document.importNode(node, true)));
     this.arrows = [];
     this.numbers = made.spots.map((spot) => {
-      const text = this.text(spot.x, spot.y, "", "value", "middle");
+      const text = this.text(spot.x, spot.y, "", "value", spot.beside ? "start" : "middle");
       root.append(text);
       return { place: spot.series, text, bar: null };
     });

@@ -93,7 +93,8 @@ def view_diagram(model: Model, view: View, number: Callable[[str], int | None]) 
     Returns
     -------
     dict
-        ``kind`` "view", ``svg`` (the picture), ``box`` (left, top, width, height), ``spots`` (``x, y, series, name``).
+        ``kind`` "view", ``svg`` (the picture), ``box`` (left, top, width, height), ``spots`` (``x, y, series,
+        beside``).
     """
     drawn = picture(view)
     spots = []
@@ -102,7 +103,11 @@ def view_diagram(model: Model, view: View, number: Callable[[str], int | None]) 
             continue
         series = number(word.key)
         if series is not None:
-            spots.append({"x": word.x, "y": word.y + word.h + _NUMBER_ROOM, "series": series})
+            beside = (
+                word.role == "shadow"
+            )  # a stock in the frame of its sector: its number stands to the right
+            x, y = (word.x + word.w + 4, word.y + 4) if beside else (word.x, word.y + word.h + _NUMBER_ROOM)
+            spots.append({"x": x, "y": y, "series": series, "beside": beside})
     inner = re.sub(r"^<svg[^>]*>\s*<title>.*?</title>|</svg>\s*$", "", svg(drawn), flags=re.DOTALL)
     return {"kind": "view", "svg": inner, "box": list(drawn.box), "spots": spots}
 

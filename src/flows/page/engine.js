@@ -57,7 +57,7 @@ class Engine {
     const { id, inputs } = this.asked;
     setTimeout(() => {
       try {
-        const began = performance.now(), rows = Float64Array.from(this.kernel.run(inputs));
+        const began = performance.now(), rows = this.kernel.run(inputs);
         this.finished({ type: "run", id, rows, took: performance.now() - began });
       } catch (error) {
         this.finished({ type: "failed", id, message: error.message });
@@ -92,7 +92,7 @@ class Engine {
   }
 
   spread() {
-    const most = Math.max(1, Math.min(4, (navigator.hardwareConcurrency || 2) - 1));
+    const most = Math.max(1, Math.min(4, navigator.hardwareConcurrency || 2));
     while (this.pool.length < most && this.pool.length < this.jobs.length) {
       const one = { worker: null, job: null };
       one.worker = this.start((message) => {

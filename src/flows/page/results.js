@@ -127,7 +127,7 @@ class Results {
       ...places.map((place) => this.row(place, date, Math.min(100, reach))),
     ]);
     this.table.replaceChildren(el("table", { class: "changes" },
-      el("caption", {}, say.t("caption_changes", { date: say.month(date) })),
+      el("caption", {}, say.t(data.time.calendar ? "caption_changes" : "caption_changes_any", { date: say.month(date) }) + (data.draws.values.length ? " " + say.t("caption_draws") : "")),
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, say.t("outcome")), el("th", { scope: "col", class: "number" }, say.t("baseline")),
         el("th", { scope: "col", class: "number" }, say.t("now")), el("th", { scope: "col", class: "change" }, say.t("change")))),
       el("tbody", {}, ...body)));
@@ -155,7 +155,7 @@ class Results {
     const { page } = this, { data, say, state } = page, date = state.now.date, featured = data.featured;
     const all = Object.values(featured).flat();
     const moved = (all.length ? all : data.stocks).filter((place) => page.readings(place, date).moved && Math.abs(page.readings(place, date).percent || 100) >= SEEN);
-    if (!state.changes() && state.now.base === data.baseline) this.lead.textContent = say.t(data.familiar ? "lead_start" : "lead_start_any");
+    if (!state.changes() && state.now.base === state.neutral().base) this.lead.textContent = say.t(data.familiar ? "lead_start" : "lead_start_any");
     else if (!moved.length) this.lead.textContent = say.t("lead_nothing", { date: say.month(date) });
     else {
       const most = (places) => places.filter((place) => moved.includes(place)).sort((a, b) => Math.abs(page.readings(b, date).percent || 0) - Math.abs(page.readings(a, date).percent || 0));
@@ -171,10 +171,10 @@ class Results {
     const exposure = featured.people.find((place) => data.series[place].id === "exposure index");
     if (exposure !== undefined) {
       const rises = (page.readings(exposure, date).percent || 0) > 1;
-      const falls = [...featured.people, ...featured.files].filter((place) => place !== exposure && data.series[place].better === "lower" && (page.readings(place, date).percent || 0) < -1);
+      const falls = [...featured.people, ...featured.files].filter((place) => place !== exposure && data.series[place].better === "lower" && (page.readings(place, date).percent || 0) < -1).sort((a, b) => page.readings(a, date).percent - page.readings(b, date).percent);
       if (rises && falls.length) {
         this.note.hidden = false;
-        this.note.textContent = say.t("side_effect", { what: falls.map((place) => say.brief(data.series[place])).join("; "), change: say.percent(page.readings(exposure, date).percent) });
+        this.note.textContent = say.t("side_effect", { what: falls.slice(0, 3).map((place) => say.brief(data.series[place])).join("; "), change: say.percent(page.readings(exposure, date).percent) });
       }
     }
   }

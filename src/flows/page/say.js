@@ -91,7 +91,7 @@ class Say {
 
   /** The month that holds a model time, in words; of a model without a calendar the time itself. */
   monthOf(time, short) {
-    if (!this.data.time.calendar) return this.t("time_at", { time: this.exact(Math.round((time + 1) * 100) / 100) });
+    if (!this.data.time.calendar) return this.t("time_at", { time: this.minus(String(Math.round((time + 1) * 100) / 100)) });
     const index = Math.floor(time + 1e-9), months = this.data.months[this.lang];
     const year = START_YEAR + Math.floor(index / 12), month = ((index % 12) + 12) % 12;
     if (short) return `${months.short[month]} ${year}`;

@@ -238,7 +238,7 @@ class State {
     const clash = state.chosen.some((name) => this.clash(name));
     this.now = before;
     if (clash) return refused("scenario");
-    found.other = parts.get("m") !== this.data.model.digest.slice(0, 8);
+    found.other = parts.has("m") && parts.get("m") !== this.data.model.digest.slice(0, 8);
     return found;
   }
 

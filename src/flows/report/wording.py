@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +11,22 @@ import pandas as pd
 
 from flows.compare import LEVEL, Comparison
 from flows.inputs import Outcome
+from flows.inputs.titles import displayed
 from flows.report.grade import Grade
 from flows.report.speech import ENGLISH, Speech
 from flows.study import StudyResult
 
-__all__ = ["Said", "change", "findings", "judged", "number", "percent", "rounded", "shown_interval"]
+__all__ = [
+    "Said",
+    "change",
+    "displayed",
+    "findings",
+    "judged",
+    "number",
+    "percent",
+    "rounded",
+    "shown_interval",
+]
 
 BACKLOGS = ("COMAR pending cases", "court cases pending", "people waiting in Mexico")
 EXPOSURE = "exposure index"
@@ -49,15 +59,7 @@ _SMALLEST = 2.0  # per cent: smaller changes aren't worth a sentence
 _SEEN = 0.05  # per cent: what is written as other than zero
 PER_CENT = "\N{NO-BREAK SPACE}%"
 MINUS = "\N{MINUS SIGN}"
-ELLIPSIS = "[\N{HORIZONTAL ELLIPSIS}]"
 MISSING = "\N{EN DASH}"
-
-# Parted by lines, so that no text of ours holds these words.
-_PARTED = (
-    r"wa_ves?|sur_g(?:e|es|ing)|flo_od(?:s|ed|ing)?|il_legals?",
-    r"northern tri_angle|tri[aá]n_gulo norte|res_cue[sd]?",
-)
-_UNUSED = re.compile(rf"\b(?:{'|'.join(_PARTED).replace('_', '')})\b", re.IGNORECASE)
 
 
 def number(value: float) -> str:
@@ -164,17 +166,6 @@ def tells(row: Mapping[str, Any]) -> bool:
     else:
         apart = row["low"] > 0 or row["high"] < 0
     return bool(apart and (not math.isfinite(size) or abs(size) >= _SMALLEST))
-
-
-def displayed(title: str) -> str:
-    """Quote a source's title without the words that this report doesn't use.
-
-    Examples
-    --------
-    >>> displayed("A title without them")
-    'A title without them'
-    """
-    return _UNUSED.sub(ELLIPSIS, title)
 
 
 def short(name: str, title: str, *, say: Speech = ENGLISH) -> str:
