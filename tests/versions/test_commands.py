@@ -153,6 +153,13 @@ def test_diff_of_revisions_with_their_own_data(tmp_path: Path, monkeypatch: pyte
     )
     moved = {m["name"]: m for m in json.loads(Path("d.json").read_text(encoding="utf-8"))["moved"]}
     assert (moved["pull"]["old"], moved["pull"]["new"]) == (2, 3)
+    path.write_text(text, encoding="utf-8")  # the data alone differ
+    assert (
+        cli.main(["diff", "HEAD:deep/models/m.mdl", "deep/models/m.mdl", "--json", "d.json", "--no-figures"])
+        == 0
+    )
+    found = json.loads(Path("d.json").read_text(encoding="utf-8"))
+    assert found["data"] == ["../data/series.tab"] and not found["changes"] and "pull" in str(found["moved"])
     monkeypatch.chdir(tmp_path / "deep" / "models")  # a path from the working folder
     assert cli.main(["diff", "HEAD:m.mdl", "m.mdl", "--no-run"]) == 0
 

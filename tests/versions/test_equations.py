@@ -106,6 +106,27 @@ def test_the_part_that_differs() -> None:
     assert change.kind == "equation" and change.part == ("Waiting[place!]", "Waiting[place!] * 2")
 
 
+@pytest.mark.parametrize(
+    ("equation", "expected"),
+    [
+        ("base rate[place] * pull * stay", ("", "* stay")),
+        ("base rate[place] * (pull + 1)", ("pull", "pull + 1")),
+        ("base rate[place]", None),
+        ("stay / pull", None),
+        ("MAX(base rate[place] * pull, 0)", None),
+    ],
+)
+def test_factors_that_only_one_version_has(equation: str, expected: tuple[str, str] | None) -> None:
+    (change,) = compared(("base rate[place] * pull ~", f"{equation} ~")).changes
+    assert change.part == expected
+
+
+def test_terms_that_only_one_version_has() -> None:
+    old = OLD.replace("pull = 2", "pull = stay - Time * 2 + total")
+    (change,) = compared(("stay - Time * 2 + total", "total + stay + SQRT(Time)"), old=old).changes
+    assert change.part == ("- (Time * 2)", "+ SQRT(Time)")
+
+
 def test_an_element_gets_an_equation_of_its_own() -> None:
     found = compared(
         (

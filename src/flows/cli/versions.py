@@ -86,11 +86,19 @@ def diff(
         if any(both.flat):
             print("Compared element by element: one version has no subscripts.")
         print_difference(found, full=full)
+        files = before.data(), after.data()
+        moved_files = sorted(n for n in {*files[0], *files[1]} if files[0].get(n) != files[1].get(n))
+        if moved_files:
+            print(f"Data files that differ: {', '.join(moved_files)}.")
         told: dict[str, Any] = {"old": old, "new": new, "sketch": found.sketch, "layout": found.layout}
-        told |= {"renamed": dict(found.renamed), "changes": [asdict(c) for c in found.changes]}
+        told |= {
+            "data": moved_files,
+            "renamed": dict(found.renamed),
+            "changes": [asdict(c) for c in found.changes],
+        }
         if as_json is not None:
             write_json(as_json, _finite(told))  # with what moved too, if both can be run
-        if run and found.acts:
+        if run and (found.acts or moved_files):
             models = before.model(), after.model()
             with working_on("Running both versions"):
                 moved, outcomes = _run_both(models, both, until)
@@ -276,7 +284,7 @@ def _print_change(change: Change, *, full: bool) -> None:
             if change.new:
                 print(f"    + {short(change.new)}")
             if change.part:
-                print(f"      {short(change.part[0])}  →  {short(change.part[1])}")
+                print(f"      {short(change.part[0]) or 'nothing'}  →  {short(change.part[1]) or 'nothing'}")
 
 
 def _print_moved(found: Behaviour) -> None:

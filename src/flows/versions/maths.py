@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flows.references import fold
@@ -95,10 +96,12 @@ def _factors(node: Node, above: list[Tree], below: list[Tree]) -> int:
 def narrowed(old: Node, new: Node) -> tuple[str, str] | None:
     """Find the smallest part in which two equations differ; None if that is the whole.
 
+    Of sums and products these are the terms and factors that only one of the two has.
+
     Returns
     -------
     tuple of (str, str) or None
-        Both parts as text.
+        Both parts as text; empty where nothing stands on that side.
     """
     a, b = old, new
     while True:
@@ -113,10 +116,83 @@ def narrowed(old: Node, new: Node) -> tuple[str, str] | None:
             ):
                 pairs = list(zip(a.arguments, b.arguments, strict=True))
         differing = [(x, y) for x, y in pairs if canon(x) != canon(y)]
-        if len(differing) != 1:
+        if len(differing) != 1 or _chained(a, b):
             break
         a, b = differing[0]
+    terms = _only(a, b)
+    if terms is not None:
+        return terms
     return None if a is old else (expression_text(a), expression_text(b))
+
+
+_CHAINS = ({"+", "-"}, {"*", "/"})
+
+
+def _chained(old: Node, new: Node) -> bool:
+    """Whether two nodes are sums, or products, of more than two parts: compared by their parts."""
+    return any(
+        all(isinstance(n, Op) and n.operator in signs for n in (old, new))
+        and any(isinstance(o, Op) and o.operator in signs for n in (old, new) for o in _operands(n))
+        for signs in _CHAINS
+    )
+
+
+def _operands(node: Node) -> tuple[Node, ...]:
+    return node.operands if isinstance(node, Op) else ()
+
+
+def _only(old: Node, new: Node) -> tuple[str, str] | None:
+    """Terms or factors that one of two nodes has alone; None if they share none."""
+    for signs in _CHAINS:
+        parts = [list(_parts(n, signs, False)) for n in (old, new)]
+        if min(map(len, parts)) < 2:
+            continue
+        here = [Counter((inverse, canon(n)) for inverse, n in own) for own in parts]
+        alone = here[0] - here[1], here[1] - here[0]
+        if not here[0] & here[1]:
+            continue
+        if len(alone[0]) == len(alone[1]) == 1:
+            (one, (i, _)), (other, (j, _)) = (
+                (_of(p, a), next(iter(a))) for p, a in zip(parts, alone, strict=True)
+            )
+            deeper = narrowed(one, other) if i == j else None
+            if deeper is not None:
+                return deeper
+        texts = []
+        for own, left in zip(parts, alone, strict=True):
+            rest, words = left.copy(), []
+            for inverse, node in own:
+                key = (inverse, canon(node))
+                if rest[key] > 0:
+                    rest[key] -= 1
+                    text = expression_text(node)
+                    word = f"({text})" if isinstance(node, Op) else text
+                    words.append(_sign(signs, inverse) + word)
+            texts.append(" ".join(words))
+        return texts[0], texts[1]
+    return None
+
+
+def _of(parts: list[tuple[bool, Node]], alone: Counter[tuple[bool, Tree]]) -> Node:
+    """The node of the one part that stands alone."""
+    key = next(iter(alone))
+    return next(n for inverse, n in parts if (inverse, canon(n)) == key)
+
+
+def _sign(signs: set[str], inverse: bool) -> str:
+    return ("- " if inverse else "+ ") if "+" in signs else ("/ " if inverse else "* ")
+
+
+def _parts(node: Node, signs: set[str], inverse: bool) -> Iterator[tuple[bool, Node]]:
+    """Terms or factors, each with whether it is subtracted, or divided by."""
+    match node:
+        case Op(operator=operator, operands=(left, right)) if operator in signs:
+            yield from _parts(left, signs, inverse)
+            yield from _parts(right, signs, inverse != (operator in "-/"))
+        case Op(operator="-", operands=(only,)) if "-" in signs:
+            yield from _parts(only, signs, not inverse)
+        case _:
+            yield inverse, node
 
 
 def renamed_tree(node: Node | None, names: Mapping[str, str]) -> Node | None:

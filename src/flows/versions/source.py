@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import re
 import shutil
 import subprocess
@@ -42,6 +43,16 @@ class Version:
     label: str
     path: Path
     text: ModelText
+
+    def data(self) -> dict[str, str]:
+        """Digests of the data files and spreadsheets that the model names, by name; of those that are there."""
+        folder = self.path.parent
+        found = {}
+        for name in sorted(_names_in(self.text.text)):
+            file = folder / name.replace("\\", "/")
+            if file.is_file():
+                found[name] = hashlib.sha256(file.read_bytes()).hexdigest()
+        return found
 
     def model(self) -> Model:
         """Lower the tree.
@@ -169,13 +180,18 @@ def _listed(commit: str, root: Path, under: str) -> dict[str, tuple[str, int]]:
     return found
 
 
-def _named(text: str, path: PurePosixPath) -> set[str]:
-    """Files outside the model's folder that its equations and settings name, from the root of the repository."""
+def _names_in(text: str) -> set[str]:
+    """Names of data files and spreadsheets in equations and settings."""
     names = {m[1] for m in _FILE_NAMES.finditer(text)}
     for match in _SETTING_FILES.finditer(text):
         names.update(part.strip() for part in match[1].split(","))
+    return names - {""}
+
+
+def _named(text: str, path: PurePosixPath) -> set[str]:
+    """Files outside the model's folder that its equations and settings name, from the root of the repository."""
     found = set()
-    for name in names:
+    for name in _names_in(text):
         parts: list[str] = list(path.parent.parts)
         for part in name.replace("\\", "/").split("/"):
             if part == ".." and parts:
