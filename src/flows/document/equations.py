@@ -20,6 +20,8 @@ _CONTINUED = re.compile(r"\\[ \t]*(?:\r\n|\n|\r)[ \t]*")
 _ENDS = re.compile(r"\r\n|\n|\r")
 _BLANKS = re.compile(r"[ \t\u00a0]+")
 _STEPS = 3  # of indentation
+_SHORT = 72  # letters of an equation that is set on one line, where its only break follows the equals sign
+_ONE_BREAK = re.compile(r"[ \t]*=[ \t]*\n[ \t]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,9 @@ def _tidy(found: list[Piece]) -> tuple[Piece, ...]:
             break
         result.append(Piece(text, piece.target, piece.kind))
     result = [p for p in result if p.text]
+    whole = "".join(p.text for p in result).strip()
+    if len(whole) < _SHORT and whole.count("\n") == 1:
+        result = [p if p.kind else replace(p, text=_ONE_BREAK.sub(" = ", p.text)) for p in result]
     if result:
         result[-1] = replace(result[-1], text=result[-1].text.rstrip())
         result[0] = replace(result[0], text=result[0].text.lstrip())

@@ -142,7 +142,7 @@ class Diagram:
 
 @dataclass(frozen=True)
 class Subscript:
-    """A subscript range: spelling, address, elements, where it stands, and how many variables have it."""
+    """A subscript range: spelling, address, elements, where it stands, and how many variables have or name it."""
 
     name: str
     anchor: str
@@ -547,7 +547,14 @@ def _subscripts(
 ) -> tuple[Subscript, ...]:
     if model is None:
         return ()
-    used = Counter(fold(r) for e in entries.values() for r in dict.fromkeys(e.ranges))
+    used = Counter(
+        name
+        for e in entries.values()
+        for name in {
+            *(fold(r) for r in e.ranges),
+            *(p.target for _, text in e.equations for p in text if p.kind == "subscript"),
+        }
+    )
     return tuple(
         Subscript(r.spelling, anchors[r.name], r.spellings, r.span.line, used[r.name])
         for r in model.ranges.values()
