@@ -246,3 +246,23 @@ def test_a_page_of_any_model(chromium: Browser, tmp_path: Path) -> None:
     page.wait_for_selector(READY)
     assert seen.faults == []
     context.close()
+
+
+def test_a_model_without_ranges_gets_assumed_ones(chromium: Browser, tmp_path: Path) -> None:
+    source = tmp_path / "bare.mdl"
+    text = "rate = 0.2 ~~|\nnone = 0 ~~|\nloss = -3 ~~|\nlevel = INTEG(loss - rate * level + none, 100) ~~|\n"
+    source.write_text(small_model(text, final=24).text, encoding="utf-8")
+    path = write_page(flows.read_vensim(source, units="off"), tmp_path / "page.html")
+    context = chromium.new_context(offline=True, locale="en-US")
+    seen = Opened(context.new_page(), path.as_uri())
+    page = seen.open("")
+    assert "is an assumption of this page" in page.locator("#levers").inner_text()
+    sliders = page.locator("input[type=range][id^=lever-]")
+    ends = [(float(s.get_attribute("min") or 0), float(s.get_attribute("max") or 0)) for s in sliders.all()]
+    assert ends == [(0.1, 0.4), (-6, -1.5)]
+    sliders.first.focus()
+    before = page.locator("#strip").inner_text()
+    page.keyboard.press("End")
+    page.wait_for_function("text => document.getElementById('strip').innerText !== text", arg=before)
+    assert seen.faults == []
+    context.close()

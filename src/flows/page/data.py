@@ -9,7 +9,7 @@ import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -172,6 +172,9 @@ def data_block(model: Model, spec: Mapping[str, Any], draws: Draws | None, *, ca
     stocks = [place for item in model.stocks if (place := _summed(block, item, "stock")) is not None]
     moving = {fold(item.name): _summed(block, item, "flow") for item in model.flows}
     levers = _levers(block) if familiar else _sliders(block)
+    assumed = not familiar and not levers
+    if assumed:
+        levers = _sliders(block, assumed=True)
     contexts = _contexts(block) if familiar else []
     words = {lang: read_words(lang) for lang in LANGUAGES}
     words["en"]["caveat"] = caveat
@@ -182,6 +185,7 @@ def data_block(model: Model, spec: Mapping[str, Any], draws: Draws | None, *, ca
         "program": f"Flows {flows.__version__}",
         "model": {"name": model.name, "file": model.path.name, "digest": provenance.digest(model.path)},
         "familiar": familiar,
+        "assumedRanges": assumed,
         "title": _title(block, familiar),
         "time": {
             "calendar": familiar,
@@ -378,15 +382,18 @@ def _contexts(block: Block) -> list[dict[str, Any]]:
     ]
 
 
-def _sliders(block: Block) -> list[dict[str, Any]]:
-    """Constants with a range of any model, element by element."""
-    found = []
+def _sliders(block: Block, *, assumed: bool = False) -> list[dict[str, Any]]:
+    """Constants with a range of any model, element by element; with `assumed`, all but nought, from half to twice."""
+    found: list[dict[str, Any]] = []
     for item in block.model.constants:
         values = np.asarray(item.value, dtype=float)
         for (name, _), given in block.inputs.items():
             if name != fold(item.name) or given.get("kind", "constant") != "constant":
                 continue
             own = float(values) if values.ndim == 0 else float(given["value"])
+            if assumed:
+                ends = sorted((0.5 * own, 2.0 * own))
+                item = replace(item, range=(ends[0], ends[1]))
             slider = _slider(block, item, None, element=str(given["element"]), value=own)
             if slider is not None:
                 found.append(slider)

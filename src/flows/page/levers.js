@@ -17,6 +17,7 @@ class Levers {
     const parts = [];
     if (data.scenarios.length) parts.push(this.scenarios());
     parts.push(el("h2", { id: "levers-title" }, say.t(data.familiar ? "levers" : "constants")));
+    if (data.assumedRanges) parts.push(el("p", { class: "quiet" }, say.t("ranges_assumed")));
     if (data.levers.length > 12) {
       const field = el("input", { type: "search", id: "find", autocomplete: "off", spellcheck: "false" });
       field.value = this.find;
