@@ -18,7 +18,9 @@ from SALib.analyze import sobol as salib
 from flows import calendar, provenance, study
 from flows.errors import InputError, ResultError
 from flows.pace import Pace
+from flows.study import methods
 from flows.study.conclude import conclusions
+from flows.study.plan import make_plan
 from flows.vensim.read import read_vensim
 
 TIMES = np.arange(0.0, 25.0)
@@ -602,6 +604,25 @@ def test_tornado(tiny: SimpleNamespace) -> None:
         expected = 1e3 + 100 * growth * 10 + 50 * repeat * growth * 100
         assert float(one[side].sel(uncertainty="growth")) == pytest.approx(expected)
     assert float(one["low"].sel(uncertainty="share[Haiti]")) == float(one["middle"])
+    table = pd.read_csv(tiny.out / "indices.csv")
+    assert list(table.columns) == ["outcome", "unit", "uncertainty", "date", "time", "low", "high"]
+    assert set(table.loc[table["outcome"] == "people waiting", "unit"]) == {"Person"}
+
+
+def test_rounding_is_no_effect(tiny: SimpleNamespace) -> None:
+    changed(tiny, ("n = 64", 'n = 8\nmethod = "morris"'))
+    plan = make_plan(tiny.file, model=tiny.model, n=None, simulate=tiny.keys["simulate"])
+    kept = methods.RunsCollector(plan)
+    values = plan.values(0, 8)
+    values[..., 3] = 5e6 + 1e-9 * np.random.default_rng(1).normal(size=values.shape[:2])
+    kept.update(values, np.arange(8))
+    found = methods.effects(kept)
+    assert not found.mu_star[:, 3].any() and not found.sigma[:, 3].any()
+    assert found.mu_star[:, 5].any()
+    swings = SimpleNamespace(values=lambda: np.array([[[2.0, 1.0]], [[2.0 + 4e-16, 1.5]], [[2.0, 0.5]]]))
+    middle, low, high = methods.swings(swings)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(high - low, [[0.0, -1.0]])
+    np.testing.assert_array_equal(middle, [2.0, 1.0])
 
 
 def test_what_drives_the_worst_tenth(tiny: SimpleNamespace, tmp_path: Path) -> None:
@@ -692,7 +713,7 @@ def test_a_page_says_what_to_conclude(tiny: SimpleNamespace) -> None:
     assert "How to read a line" in page
     assert "share[Haiti]" in haiti
     assert all(sentence in page for sentence in found.verdict)
-    assert "flows study tiny --extend" in page  # n = 64 isn't enough
+    assert "the same command with `--extend`" in page  # n = 64 isn't enough
     small = [line for line in page.splitlines() if line.startswith("- These may stay")]
     assert not small  # each of the three drives some outcome
 

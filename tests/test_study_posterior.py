@@ -14,6 +14,7 @@ import flows
 from flows import provenance, study
 from flows.errors import InputError
 from flows.posterior import Posterior, write_posterior
+from flows.report.results import study_figures
 from flows.study.conclude import conclusions
 from flows.study.export import export
 from flows.study.plan import make_plan
@@ -136,6 +137,9 @@ def test_shapley_effects_of_the_fitted_constants(place: SimpleNamespace) -> None
     page = (place.folder / "out" / "conclusions.md").read_text(encoding="utf-8")
     assert "fair share" in page
     assert "Gaussian copula" in page
+    assert "3 constants of the posterior sample and 1 other uncertainties" in page
+    drawn = {path.stem for path in study_figures(found, place.folder)}
+    assert drawn == {"shapley", "shapley_over_time", "numbers_shapley", "bands"}
     again = study.read(place.folder / "out")
     xr.testing.assert_allclose(again.indices["Sh"], found.indices["Sh"])
     table = pd.read_csv(place.folder / "out" / "samples.csv")

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from flows.report.figures import (
     GREY,
     INK,
+    MOST_ROWS,
     PALE,
     PALETTE,
     _chosen,
@@ -368,6 +369,8 @@ def worst(found: xr.Dataset, *, at: str, title: str | None = None, source: str =
     note = (
         "+: high values of the input lead there, −: low ones. "
         f"Grey: below {noise:.2f}, which an input without effect exceeds in one study of twenty."
+        if noise < 1
+        else "Too few runs to tell any input from chance."
     )
     return _by_outcome(
         one, np.copysign(distance, shift), distance, noise, note, shades="PuOr_r",
@@ -392,13 +395,15 @@ def _by_outcome(
     source: str,
 ) -> Figure:
     """Draw signed values of inputs and outcomes, the strongest inputs on top; those within the noise in grey."""
-    order = np.argsort(-np.nan_to_num(abs(size)).max(axis=1, initial=0), kind="stable")
+    order = np.argsort(-np.nan_to_num(abs(size)).max(axis=1, initial=0), kind="stable")[:MOST_ROWS]
+    if len(order) < len(values):
+        note += f" The {len(order)} strongest of {len(values)} inputs."
     values = values[order]
     texts = np.full(values.shape, "none", dtype=object)
     for row, column in np.argwhere(np.isfinite(values)):
         texts[row, column] = f"{values[row, column]:+.2f}".replace("-", "−")
     if np.isnan(values).any():
-        note += " “none”: the outcome has no variance at that date."
+        note += " “none”: all runs give the same number."
     heads = one["title"] if "title" in one.coords else one["outcome"]
     return cells(
         values,

@@ -254,6 +254,10 @@ def fan(
     return _headed(figure, heading, source, legend=handles)
 
 
+MOST_ROWS = 24
+"""Inputs in a table of inputs and outcomes: the strongest."""
+
+
 # Sobol indices ------------------------------------------------------------------------------------
 
 
@@ -357,7 +361,7 @@ def total_heatmap(
     )
     total = one[key].transpose("uncertainty", "outcome")
     weight = np.nan_to_num(total.values, nan=-1).max(axis=1)
-    order = np.argsort(-weight, kind="stable")
+    order = np.argsort(-weight, kind="stable")[:MOST_ROWS]
     values = total.values[order]
     half = (0.5 * (one[f"{key}_high"] - one[f"{key}_low"])).transpose("uncertainty", "outcome").values[order]
     texts = np.vectorize(_two_digits, otypes=[object])(values)
@@ -366,7 +370,9 @@ def total_heatmap(
     level = round(100 * float(indices.attrs.get("level", 0.95)))
     note = f"± half of the {level} % {interval}interval."
     if np.isnan(values).any():
-        note += " “none”: the outcome has no variance at that date."
+        note += " “none”: all runs give the same number."
+    if len(order) < len(weight):
+        note += f" The {len(order)} strongest of {len(weight)} inputs."
     return cells(
         values,
         rows=[str(name) for name in total["uncertainty"].values[order]],

@@ -318,8 +318,8 @@ def _width(indices: xr.Dataset, key: str = "S1") -> str:
         return ""
     level = round(100 * float(indices.attrs["level"]))
     return (
-        f"Half of the {level} % intervals of indices of {_COUNTS:g} or more: ±{float(half.median()):.2f} in the "
-        f"median, nine in ten within ±{float(half.quantile(0.9)):.2f}."
+        f"Half of the shares of {_COUNTS:.0%} or more are known to ±{float(half.median()):.2f} or better, nine in ten "
+        f"to ±{float(half.quantile(0.9)):.2f} ({level} % intervals)."
     )
 
 

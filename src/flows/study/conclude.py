@@ -70,7 +70,7 @@ def conclusions(result: StudyResult) -> str:
         f"# {study.title or study.name}",
         "",
         f"{_METHODS[study.method]}; {result.runs:,} runs of {study.model} under the scenario “{study.scenario}”, "
-        f"{len(study.uncertainties)} uncertainties, seed {study.seed}.",
+        f"{_counted(result)}, seed {study.seed}.",
         "",
         "## Was it enough?",
         "",
@@ -97,6 +97,16 @@ def conclusions(result: StudyResult) -> str:
     lines += ["## What to do next", "", *(f"- {s}" for s in _next(result)), ""]
     lines += ["## What this can't say", "", *(f"- {s}" for s in _limits(result)), ""]
     return "\n".join(lines)
+
+
+def _counted(result: StudyResult) -> str:
+    """How many uncertainties, and how many constants of a posterior sample among them where these are told apart."""
+    study = result.study
+    told = result.indices.sizes["uncertainty"]
+    rest = len(study.uncertainties) - 1
+    if study.posterior is None or told == rest + 1:
+        return f"{len(study.uncertainties)} uncertainties"
+    return f"{told - rest} constants of the posterior sample and {rest} other uncertainties"
 
 
 def _moments(result: StudyResult) -> Iterator[tuple[str, xr.Dataset]]:
@@ -216,7 +226,7 @@ def _worst(result: StudyResult) -> Iterator[str]:
 def _next(result: StudyResult) -> Iterator[str]:
     study = result.study
     if result.verdict and result.verdict[0].startswith("Not enough"):
-        yield f"Run more before quoting an index: `flows study {study.name} --extend`."
+        yield "Run more before quoting a share: the same command with `--extend`; the runs made so far are used."
     leader = _leaders(result)
     if leader:
         words = " and of ".join(leader)
@@ -226,7 +236,7 @@ def _next(result: StudyResult) -> Iterator[str]:
             small = _fixable(result)
             if small:
                 yield (
-                    f"These may stay at one value in the next study: {', '.join(small)}. Their total share stays below "
+                    f"These may stay at one value in the next study: {', '.join(small)}. Their share (ST) stays below "
                     f"{_SMALL:.0%} for every outcome and time, by the upper ends of their intervals."
                 )
             if not study.second_order and _interact(result):

@@ -373,7 +373,8 @@ def write(result: StudyResult, folder: Path) -> None:
     ]
     if result.indices.sizes["outcome"]:
         tidy = result.indices[single].to_dataframe(dim_order=["outcome", "uncertainty", "time"]).reset_index()
-        _write_csv(tidy[["outcome", "uncertainty", *dated, "time", *single]], folder / "indices.csv")
+        unit = ["unit"] if result.study.method in ("morris", "tornado") else []  # the others are pure numbers
+        _write_csv(tidy[["outcome", *unit, "uncertainty", *dated, "time", *single]], folder / "indices.csv")
     if "S2" in result.indices:
         pairs = result.indices[["S2", "S2_low", "S2_high", "S2_conf"]]
         table = pairs.to_dataframe(dim_order=["outcome", "uncertainty", "partner", "time"]).dropna()
