@@ -95,9 +95,10 @@ function axesInto(group, frame, say, calendar, marks) {
   }
   for (const time of stops) {
     const x = frame.x(time);
+    if (calendar && x > frame.right - 14) continue; // no room for a year that only begins
     group.append(svg("path", { class: "grid", d: `M${x.toFixed(1)} ${frame.bottom}v4` }));
     const word = calendar ? String(START_YEAR + time / 12) : say.minus(String(time));
-    group.append(svg("text", { class: "tick", x: Math.min(x, frame.right - 8).toFixed(1), y: frame.bottom + 16, "text-anchor": "middle" }, word));
+    group.append(svg("text", { class: "tick", x: Math.min(x, frame.right - 4).toFixed(1), y: frame.bottom + 16, "text-anchor": "middle" }, word));
   }
   if (marks.policy !== null && marks.policy > frame.first && marks.policy < frame.last) {
     const x = frame.x(marks.policy).toFixed(1);

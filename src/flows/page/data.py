@@ -49,6 +49,7 @@ FEATURED = {
         "exposure index",
         "people waiting in Mexico",
         "person months waiting",
+        "onward movement",
         "people parted from family by removal",
         "total recent returnees",
     ),

@@ -1,7 +1,7 @@
 /* The diagram whose numbers move with the levers and with time. */
 "use strict";
 
-const FRAME = 214, GAP = 68, LABEL = 20, DOWN = 40;
+const FRAME = 206, GAP = 72, LABEL = 20, DOWN = 40;
 
 class Diagram {
   constructor(page, root) {
@@ -71,15 +71,19 @@ class Diagram {
     const root = svg("svg", { class: "diagram", viewBox: `0 0 ${width} ${height}`, width, height, role: "img", "aria-label": say.t("diagram_label") });
     const arrows = svg("g", {}), boxes = svg("g", {}), labels = svg("g", {});
     root.append(arrows, boxes, labels);
-    const taken = [], pairs = new Set(made.moves.map((move) => `${move.from} ${move.to}`));
-    this.arrows = made.moves.map((move) => {
-      const both = pairs.has(`${move.to} ${move.from}`), course = between(frames[move.from], frames[move.to], both ? (move.from < move.to ? 11 : -11) : 0, frames);
-      const line = svg("path", { class: "pipe", d: course.d }), dashes = svg("path", { class: "drops", d: course.d }), head = svg("path", { class: "head" });
+    const taken = [], ports = portsOf(made.moves, frames);
+    this.arrows = made.moves.map((move, k) => {
+      const course = between(ports[k]);
+      const line = svg("path", { class: "pipe", d: course.d }), reach = svg("path", { class: "reach", d: course.d }), dashes = svg("path", { class: "drops", d: course.d }), head = svg("path", { class: "head" });
       const [x, y] = freeSpot(course.at, frames, taken);
       taken.push([x, y]);
       const label = this.text(x, y + 4, "", "amount", "middle");
       const title = svg("title", {}, move.flows.map((place) => say.of(data.series[place].title)).join("; "));
-      const group = svg("g", { class: "arrow" }, title, line, dashes, head);
+      const group = svg("g", { class: "arrow" }, title, reach, line, dashes, head);
+      for (const part of [group, label]) {
+        part.addEventListener("pointerenter", () => { group.classList.add("lit"); label.classList.add("lit"); });
+        part.addEventListener("pointerleave", () => { group.classList.remove("lit"); label.classList.remove("lit"); });
+      }
       arrows.append(group);
       labels.append(label);
       return { move, line, dashes, head, label, group, course };
@@ -90,7 +94,8 @@ class Diagram {
       let y = f.y + 10 + 15 * f.title.length;
       for (const row of f.rows) {
         y += 13;
-        row.lines.forEach((line, k) => boxes.append(this.text(f.x + 9, y + 13 * k, line, "stock")));
+        const words = row.lines.map((line, k) => this.text(f.x + 9, y + 13 * k, line, "stock"));
+        boxes.append(svg("g", {}, svg("title", {}, say.of(data.series[row.place].title)), ...words));
         const number = this.text(f.x + FRAME - 8, y, "", "value", "end");
         const bar = svg("rect", { x: f.x + 9, y: y + 13 * row.lines.length - 8, height: 3, width: 0, class: "level" });
         boxes.append(number, bar);
@@ -184,40 +189,49 @@ function inColumns(frames) {
     const room = (tall - column.reduce((sum, f) => sum + f.height, 0)) / column.length;
     let y = 12 + room / 2;
     for (const f of column) {
-      f.x = 12 + k * (FRAME + GAP);
+      f.x = 12 + k * (FRAME + GAP) + (k === 3 ? GAP : 0); // most arrows pass before the last column
       f.y = y;
       y += f.height + room;
     }
   });
 }
 
-/** A curve from the edge of one frame to the edge of another. */
-function between(a, b, shift, frames) {
-  const ax = a.x + FRAME / 2, ay = a.y + a.height / 2, bx = b.x + FRAME / 2, by = b.y + b.height / 2;
-  const across = Math.abs(bx - ax) > Math.max(FRAME * 0.9, 0.6 * Math.abs(by - ay));
-  let p, q, c1, c2;
-  const amid = frames.some((f) => f !== a && f !== b && Math.abs(f.x - a.x) < 1 && (f.y - a.y) * (f.y - b.y) < 0);
-  if (Math.abs(ax - bx) < 1 && amid) { // around the frames that stand between
-    const out = a.x - 52 - 1.2 * shift, side = by > ay ? 1 : -1;
-    p = [a.x, ay + side * (a.height / 2 - 16) + shift];
-    q = [b.x - 7, by - side * (b.height / 2 - 16) + shift];
-    c1 = [out, p[1] + side * 20];
-    c2 = [out, q[1]];
-  } else if (across) {
-    const side = bx > ax ? 1 : -1, y1 = clampTo(by, a.y + 14, a.y + a.height - 14) * 0.35 + ay * 0.65 + shift, y2 = clampTo(ay, b.y + 14, b.y + b.height - 14) * 0.35 + by * 0.65 + shift;
-    p = [ax + side * FRAME / 2, y1];
-    q = [bx - side * (FRAME / 2 + 7), y2];
-    const reach = Math.max(24, Math.abs(q[0] - p[0]) * 0.45);
-    c1 = [p[0] + side * reach, p[1]];
-    c2 = [q[0] - side * reach, q[1]];
-  } else {
-    const side = by > ay ? 1 : -1, x1 = ax * 0.6 + clampTo(bx, a.x + 20, a.x + FRAME - 20) * 0.4 + shift, x2 = bx * 0.6 + clampTo(ax, b.x + 20, b.x + FRAME - 20) * 0.4 + shift;
-    p = [x1, ay + side * a.height / 2];
-    q = [x2, by - side * (b.height / 2 + 7)];
-    const reach = Math.max(18, Math.abs(q[1] - p[1]) * 0.45);
-    c1 = [p[0], p[1] + side * reach];
-    c2 = [q[0], q[1] - side * reach];
+/** Where each arrow leaves and enters: on which side of a frame, and how far along it, so that no two share a place. */
+function portsOf(moves, frames) {
+  const centre = (f) => [f.x + FRAME / 2, f.y + f.height / 2], sides = new Map();
+  const ports = moves.map((move) => {
+    const a = frames[move.from], b = frames[move.to], [ax, ay] = centre(a), [bx, by] = centre(b);
+    let out, into;
+    if (Math.abs(ax - bx) < 1) {
+      const amid = frames.some((f) => f !== a && f !== b && Math.abs(f.x - a.x) < 1 && (f.y - a.y) * (f.y - b.y) < 0);
+      if (amid) out = into = "left";
+      else [out, into] = by > ay ? ["bottom", "top"] : ["top", "bottom"];
+    } else [out, into] = bx > ax ? ["right", "left"] : ["left", "right"];
+    return [{ frame: a, side: out, other: b }, { frame: b, side: into, other: a }];
+  });
+  for (const port of ports.flat()) {
+    const key = `${frames.indexOf(port.frame)} ${port.side}`;
+    if (!sides.has(key)) sides.set(key, []);
+    sides.get(key).push(port);
   }
+  for (const own of sides.values()) {
+    const upright = own[0].side === "left" || own[0].side === "right", k = upright ? 1 : 0;
+    own.sort((p, q) => centre(p.other)[k] - centre(q.other)[k]);
+    own.forEach((port, n) => {
+      const { frame, side } = port, share = (n + 1) / (own.length + 1), along = upright ? 10 + share * (frame.height - 20) : 20 + share * (FRAME - 40);
+      port.way = { left: [-1, 0], right: [1, 0], top: [0, -1], bottom: [0, 1] }[side];
+      port.at = upright ? [side === "left" ? frame.x : frame.x + FRAME, frame.y + along] : [frame.x + along, side === "top" ? frame.y : frame.y + frame.height];
+    });
+  }
+  return ports;
+}
+
+/** A curve from one port to another that leaves and enters at right angles. */
+function between([from, to]) {
+  const p = from.at, q = [to.at[0] + 7 * to.way[0], to.at[1] + 7 * to.way[1]];
+  const far = Math.hypot(q[0] - p[0], q[1] - p[1]), around = from.side === "left" && to.side === "left";
+  const reach = around ? 46 : Math.min(90, Math.max(18, far * 0.42));
+  const c1 = [p[0] + reach * from.way[0], p[1] + reach * from.way[1]], c2 = [q[0] + reach * to.way[0], q[1] + reach * to.way[1]];
   const at = (t) => [0, 1].map((k) => (1 - t) ** 3 * p[k] + 3 * (1 - t) ** 2 * t * c1[k] + 3 * (1 - t) * t * t * c2[k] + t ** 3 * q[k]);
   return { d: `M${p.join(" ")}C${c1.join(" ")} ${c2.join(" ")} ${q.join(" ")}`, at, end: q, before: c2 };
 }
@@ -233,10 +247,6 @@ function freeSpot(at, frames, taken) {
     if (price < least) [best, least] = [[x, y], price];
   }
   return best;
-}
-
-function clampTo(value, low, high) {
-  return Math.min(high, Math.max(low, value));
 }
 
 function headOf(course, size) {

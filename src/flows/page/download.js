@@ -42,7 +42,7 @@ function pictureOf(page, place) {
   root.append(svg("style", {}, PNG_STYLE), svg("rect", { width: "100%", height: "100%", fill: "#fff" }));
   let y = 20;
   const lines = (words, size, most, colour, weight) => { for (const line of wrapWords(words, most, 9)) { y += Math.round(size * 1.35); put(y, line, size, colour, weight); } };
-  lines(say.of(one.title), 22, 84, null, 600);
+  lines(say.of(one.title), 22, 66, null, 600);
   lines(say.of(one.unit), 14, 120, "#59626d");
   lines(page.described(), 14, 128, "#1b1f24");
   const most = history.length ? new Float64Array(times.length).fill(Math.max(...history.map((h) => h[2]))) : null;

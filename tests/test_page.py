@@ -1,0 +1,136 @@
+"""The simulator page as a file: what stands in it, for the shipped model and for any other."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.conftest import small_model
+
+import flows
+from flows import cli
+from flows.compare import HUMAN_COST
+from flows.inputs import DECIDERS, read_labels, read_lever_texts
+from flows.inputs.tables import find
+from flows.model.model import Model
+from flows.page.build import as_json, draws_of, render
+from flows.page.data import FEATURED, Draws
+from flows.posterior import FILE, Posterior, write_posterior
+
+SMALL = Path(__file__).resolve().parent / "small" / "models" / "migration.mdl"
+
+
+def data_of(html: str) -> dict[str, Any]:
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.DOTALL)
+    assert found is not None
+    data: dict[str, Any] = json.loads(found[1])
+    return data
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Model:
+    return flows.read_vensim(find("model", "migration"), units="off")
+
+
+@pytest.fixture(scope="module")
+def data(shipped: Model) -> dict[str, Any]:
+    return data_of(render(shipped))
+
+
+def test_every_lever_says_who_decides_it_in_both_languages(shipped: Model, data: dict[str, Any]) -> None:
+    texts = {text.name: text for text in read_lever_texts()}
+    assert set(texts) == set(shipped.levers.names)
+    assert {lever["name"] for lever in data["levers"]} == set(texts)
+    assert data["deciders"] == list(DECIDERS)
+    spanish = read_labels("es").levers
+    for name in texts:
+        assert spanish[name].note, name
+        assert bool(re.search(r"\d", texts[name].note)) == bool(re.search(r"\d", spanish[name].note)), name
+
+
+def test_a_slider_reaches_its_neutral_value_and_the_ends(data: dict[str, Any]) -> None:
+    for one in (*data["levers"], *data["contexts"]):
+        steps = [(value - one["min"]) / one["step"] for value in (one["value"], one["max"])]
+        assert np.allclose(steps, np.round(steps), atol=1e-6), one["name"]
+        assert 20 <= (one["max"] - one["min"]) / one["step"] <= 2000, one["name"]
+
+
+def test_human_cost_is_seen_first(data: dict[str, Any]) -> None:
+    assert set(HUMAN_COST) <= set(FEATURED["people"])
+    first = data["series"][data["featured"]["people"][0]]
+    assert first["human"]
+    assert all(data["series"][place]["better"] == "neither" for place in data["featured"]["events"][:2])
+
+
+def test_every_place_points_somewhere(data: dict[str, Any]) -> None:
+    count, series = len(data["series"]), data["series"]
+    places = [*data["charts"], *data["stocks"], *(p for own in data["featured"].values() for p in own)]
+    places += [int(stock) for stock in data["terms"]] + [
+        p for terms in data["terms"].values() for _, p in terms
+    ]
+    places += [p for s in data["diagram"]["sectors"] for p in s["stocks"]]
+    places += [p for m in data["diagram"]["moves"] for p in m["flows"]]
+    assert all(0 <= place < count for place in places)
+    assert all({series[p]["kind"] for _, p in terms} == {"flow"} for terms in data["terms"].values())
+    assert len(data["terms"]) > 30
+    assert len(data["diagram"]["moves"]) > 10
+
+
+def test_history_is_inside_the_run_and_has_its_source(data: dict[str, Any]) -> None:
+    observed = [one for one in data["series"] if one["history"]]
+    assert len(observed) >= 10
+    for one in observed:
+        assert one["sources"]
+        assert all(begins <= ends <= 276 and value >= 0 for begins, ends, value in one["history"])
+    months = next(one for one in observed if one["id"] == "encounters at US border")
+    assert months["history"][0] == [9.0, 10.0, 41840.0]  # October 2013, the first month of the series
+
+
+def test_draws_come_from_the_posterior_beside_the_model(tmp_path: Path) -> None:
+    text = "births = rate * people ~ Person/Month ~ |\npeople = INTEG(births, 10) ~ Person ~ |\n"
+    text += "rate = 0.5 ~ 1/Month [0,1] ~ |\n"
+    source = tmp_path / "growth.mdl"
+    source.write_text(small_model(text, final=12).text, encoding="utf-8")
+    model = flows.read_vensim(source, units="off")
+    assert draws_of(model, 5) is None
+    values = np.array([[0.1], [0.2], [0.3]])
+    noted = {"calibration": "growth.toml", "calibration_digest": "0" * 64, "seed": 1, "fit_until": "2013-06"}
+    metadata = {**noted, "model": "growth.mdl", "versions": {}}
+    write_posterior(tmp_path / FILE, Posterior(("rate",), values, metadata))
+    drawn = draws_of(model, 3)
+    assert drawn is not None
+    assert drawn.source == "posterior"
+    assert sorted(drawn.values[:, 0]) == pytest.approx([0.1, 0.2, 0.3])
+    block = data_of(render(model, Draws(("rate",), values, "posterior")))["draws"]
+    assert block["values"] == [[0.1], [0.2], [0.3]]
+    assert block["source"] == "posterior"
+
+
+def test_text_of_a_model_cannot_become_markup(tmp_path: Path) -> None:
+    name = "</script><script>alert(1)</script>"
+    text = f'"{name}" = 2 ~ 1/Month [0,10] ~ <img src=x> \u2028 |\npeople = INTEG("{name}", 1) ~ Person ~ |\n'
+    source = tmp_path / "hostile.mdl"
+    source.write_text(small_model(text).text, encoding="utf-8")
+    html = render(flows.read_vensim(source, units="off"))
+    assert html.count("<script") == html.count("</script>") == 5
+    assert "<img" not in html
+    assert "\u2028" not in html
+    assert data_of(html)["levers"][0]["title"]["en"].lower() == name
+    assert as_json(["<", "\u2029"]) == '["\\u003c","\\u2029"]'
+
+
+def test_the_command_writes_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["page", "--model", str(SMALL), "--out", "small.html"]) == 0
+    assert capsys.readouterr().out.strip() == "small.html"
+    assert [path.name for path in tmp_path.iterdir()] == ["small.html"]
+    assert (tmp_path / "small.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert cli.main(["page", "--model", str(SMALL)]) == 0
+    record = json.loads((tmp_path / "outputs" / "page" / "provenance.json").read_text(encoding="utf-8"))
+    assert record["results"] == ["index.html"]
+    assert cli.main(["page", "--model", str(SMALL), "--out", "."]) == 1
+    assert "is a folder" in capsys.readouterr().err
