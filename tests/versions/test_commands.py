@@ -57,6 +57,7 @@ def test_set_elsewhere(model: Path) -> None:
         ("stay=1 +", "can't read the equation"),
         ("stay", "no equals sign"),
         ("stay=", "nothing stands after"),
+        ("=3", "no variable is named"),
         ("base rate[East]=1", "no equation defines this element"),
         ("Waiting=5 people", "can't read the equation"),
     ],
@@ -162,6 +163,16 @@ def test_diff_of_revisions_with_their_own_data(tmp_path: Path, monkeypatch: pyte
     assert found["data"] == ["../data/series.tab"] and not found["changes"] and "pull" in str(found["moved"])
     monkeypatch.chdir(tmp_path / "deep" / "models")  # a path from the working folder
     assert cli.main(["diff", "HEAD:m.mdl", "m.mdl", "--no-run"]) == 0
+
+
+def test_diff_tells_what_differs_even_if_a_version_cannot_be_run(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("new.mdl").write_text(OLD.replace("stay = 4", "stay = sty"), encoding="utf-8")
+    assert cli.main(["diff", "model.mdl", "new.mdl", "--json", "d.json"]) == 1
+    told = capsys.readouterr()
+    assert "stay = sty" in told.out and "defined nowhere" in told.err
+    assert json.loads(Path("d.json").read_text(encoding="utf-8"))["changes"][0]["name"] == "stay"
 
 
 @pytest.mark.parametrize("name", ["nothing.mdl", "HEAD:model.mdl", "--oops:model.mdl"])

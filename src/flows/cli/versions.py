@@ -96,27 +96,27 @@ def diff(
             "renamed": dict(found.renamed),
             "changes": [asdict(c) for c in found.changes],
         }
-        if as_json is not None:
-            write_json(as_json, _finite(told))  # with what moved too, if both can be run
-        if run and (found.acts or moved_files):
-            models = before.model(), after.model()
-            with working_on("Running both versions"):
-                moved, outcomes = _run_both(models, both, until)
-            _print_moved(moved)
-            if outcomes:
-                say(CAVEAT)
-            told |= {"compared": moved.compared, "moved": [asdict(m) for m in moved.moved]}
-            folder = out or OUTPUTS / folder_name(f"diff-{_stem(old)}-{_stem(new)}")
-            older = has_older(folder)
-            with provenance.results_folder(folder, inputs=[before.path, after.path]) as place:
-                write(moved, place, title=f"{old} → {new}", figures=figures)
-                text = json.dumps(_finite(told), indent=2, ensure_ascii=False)
-                provenance.atomic_write(place / "diff.json", text + "\n")
-            say_written(folder, older)
-        elif run:
-            print("Nothing that acts on a run differs.")
-        if as_json is not None:
-            write_json(as_json, _finite(told))
+        try:
+            if run and (found.acts or moved_files):
+                models = before.model(), after.model()
+                with working_on("Running both versions"):
+                    moved, outcomes = _run_both(models, both, until)
+                _print_moved(moved)
+                if outcomes:
+                    say(CAVEAT)
+                told |= {"compared": moved.compared, "moved": [asdict(m) for m in moved.moved]}
+                folder = out or OUTPUTS / folder_name(f"diff-{_stem(old)}-{_stem(new)}")
+                older = has_older(folder)
+                with provenance.results_folder(folder, inputs=[before.path, after.path]) as place:
+                    write(moved, place, title=f"{old} → {new}", figures=figures)
+                    text = json.dumps(_finite(told), indent=2, ensure_ascii=False)
+                    provenance.atomic_write(place / "diff.json", text + "\n")
+                say_written(folder, older)
+            elif run:
+                print("Nothing that acts on a run differs.")
+        finally:  # what differs is known even if a version can't be run
+            if as_json is not None:
+                write_json(as_json, _finite(told))
 
 
 def _stem(name: str) -> str:

@@ -52,6 +52,8 @@ def parse_change(text: str, *, where: str = "") -> tuple[str, Value]:
     >>> parse_change("filing delay = 3"), parse_change("rate=a / 2"), parse_change("share=1, 2")
     (('filing delay', 3.0), ('rate', 'a / 2'), ('share', [1.0, 2.0]))
     """
+    if text.lstrip().startswith("="):
+        raise InputError("no variable is named", where=where or f"'{text}'", expected="name=value")
     match = _LEFT.match(text)
     if match is None or text[match.end() : match.end() + 1] != "=":
         raise InputError(
