@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, Page
 
 pytestmark = pytest.mark.browser
 
-DESK, TELEPHONE = (1280, 900), (390, 844)
+DESK, TABLET, TELEPHONE = (1440, 900), (1024, 768), (390, 844)
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Seen:
     faults: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(params=[DESK, TELEPHONE], ids=["desk", "telephone"])
+@pytest.fixture(params=[DESK, TABLET, TELEPHONE], ids=["desk", "tablet", "telephone"])
 def seen(request: pytest.FixtureRequest, chromium: Browser, report: Path) -> Iterator[Seen]:
     width, height = request.param
     context = chromium.new_context(viewport={"width": width, "height": height}, offline=True)
@@ -100,3 +100,36 @@ def test_no_number_is_missing(seen: Seen) -> None:
     cells = seen.page.evaluate("[...document.querySelectorAll('td')].map(c => c.innerText.trim())")
     assert cells
     assert {"nan", "inf", "-inf", "None", "undefined"}.isdisjoint(cells)
+
+
+def test_tables_are_saved_by_a_click(chromium: Browser, report: Path, tmp_path: Path) -> None:
+    context = chromium.new_context(offline=True, accept_downloads=True)
+    page = context.new_page()
+    page.goto(report.as_uri(), wait_until="load")
+    with page.expect_download() as waiting:
+        page.locator("a[download='flows-scenarios.csv']").click()
+    waiting.value.save_as(tmp_path / "saved.csv")
+    raw = (tmp_path / "saved.csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    rows = raw.decode("utf-8-sig").splitlines()
+    assert rows[0].startswith("scenario,title,outcome") and rows[0].endswith("caveat")
+    assert any("exposure index" in row for row in rows)
+    context.close()
+
+
+def test_prints_within_the_paper(chromium: Browser, report: Path) -> None:
+    context = chromium.new_context(
+        viewport={"width": 718, "height": 1000}, offline=True
+    )  # A4 within its margins
+    page = context.new_page()
+    page.emulate_media(media="print")
+    page.goto(report.as_uri(), wait_until="load")
+    wide = page.evaluate(
+        """[...document.querySelectorAll('table, figure, p')]
+           .filter(part => part.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+           .map(part => part.innerText.slice(0, 40))"""
+    )
+    assert wide == []
+    assert page.locator("nav").is_hidden() and page.locator(".save").first.is_hidden()
+    assert len(page.pdf(format="A4")) > 100_000
+    context.close()
