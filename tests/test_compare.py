@@ -347,6 +347,20 @@ def test_draws_in_pieces_are_those_of_one_call(model: Model, monkeypatch: pytest
     assert parts.draws == 20
 
 
+def test_bands_are_those_of_the_baseline(model: Model) -> None:
+    found = compare.compare(model, ["faster"], draws=DRAWS)
+    assert found.bands is not None
+    band = found.bands["value"].sel(outcome="exposure index", quantile=0.95)
+    free = {"labour demand": xr.DataArray(DRAWS["labour demand"], dims="draw")}
+    runs = flows.simulate(
+        model, {**scenario_inputs(read_scenario("current-course"), model), **free}, save_every=1
+    )
+    np.testing.assert_allclose(
+        band.values, np.quantile(runs["exposure index"].transpose("draw", "time"), 0.95, axis=0)
+    )
+    assert compare.compare(model, ["faster"]).bands is None
+
+
 def test_interaction_is_what_both_do_less_what_each_does(model: Model) -> None:
     one = inline_scenario("faster claims=2", model)
     two = inline_scenario("waiting time=5", model)

@@ -9,7 +9,7 @@ differences then speaks of the scenarios and not of the sample.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -94,6 +94,9 @@ class Comparison:
         model's own values. An outcome that is added up from the policy start is left out where starts differ.
     halving : xarray.Dataset
         Model times at which backlogs halve, by name over (scenario, draw), as `halving_times` gives them.
+    bands : xarray.Dataset or None
+        ``value`` over (outcome, quantile, time) of the baseline's runs on the draws (5, 25, 50, 75 and 95 %), with
+        ``title``, ``unit`` and ``date``, as a study's bands; None without draws.
     """
 
     scenarios: tuple[Scenario, ...]
@@ -105,6 +108,7 @@ class Comparison:
     draws: int = 0
     levels: xr.Dataset = field(default_factory=xr.Dataset)
     halving: xr.Dataset = field(default_factory=xr.Dataset)
+    bands: xr.Dataset | None = None
 
     @property
     def runs(self) -> int:
@@ -282,19 +286,24 @@ def compare(
     central = measures_of(values, start=starts[0], dates=kept)
     drawn: Measures = {}
     halving = halving_times(values, starts)
+    bands: xr.Dataset | None = None
     if count:
         step = max(1, _AT_ONCE // len(names))
         pieces: list[Measures] = []
         times: list[xr.Dataset] = []
+        courses: list[NDArray[np.float64]] = []
         for first in range(0, count, step):
             part = {key: array.isel(draw=slice(first, first + step)) for key, array in free.items()}
             some = outcome_values(measured, run(needed, part))
             pieces.append(measures_of(some, start=starts[0], dates=kept))
             times.append(halving_times(some, starts))
+            courses.append(_courses(some))
             progress(len(names) * (1 + min(first + step, count)), total)
         drawn = {key: _along_draws([piece[key] for piece in pieces]) for key in central}
         halving = xr.concat(times, dim="draw", join="override")
-    return assemble(chosen, measured, dataset, values, central, drawn, starts, halving)
+        bands = _bands(np.concatenate(courses, axis=1), values, measured)
+    found = assemble(chosen, measured, dataset, values, central, drawn, starts, halving)
+    return replace(found, bands=bands)
 
 
 def assemble(
@@ -356,6 +365,33 @@ def _free(
     own = [key for g in groups for case in g.cases for key in (*case.changes, *g.settings)]
     free = free_draws(draws, own)
     return free if all(draws_within(free, g.model) for g in groups) else {}
+
+
+QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Of the bands."""
+
+
+def _courses(values: xr.Dataset) -> NDArray[np.float64]:
+    """Courses of the baseline, over (outcome, draw, time)."""
+    parts = [a.isel(scenario=0).transpose("draw", "time").values for a in values.data_vars.values()]
+    return np.stack(parts)
+
+
+def _bands(courses: NDArray[np.float64], values: xr.Dataset, outcomes: Sequence[Outcome]) -> xr.Dataset:
+    """Quantiles across draws, in the form of a study's bands."""
+    names = [str(name) for name in values.data_vars]
+    by_name = {outcome.name: outcome for outcome in outcomes}
+    coords: dict[str, Any] = {
+        "outcome": names,
+        "quantile": list(QUANTILES),
+        "time": values["time"].values,
+        "title": ("outcome", [by_name[name].title or name for name in names]),
+        "unit": ("outcome", [by_name[name].unit for name in names]),
+    }
+    if "date" in values.coords:
+        coords["date"] = ("time", values["date"].values)
+    found = np.quantile(courses, QUANTILES, axis=1)
+    return xr.Dataset({"value": (("outcome", "quantile", "time"), found.swapaxes(0, 1))}, coords=coords)
 
 
 def _along_draws(parts: Sequence[xr.DataArray]) -> xr.DataArray:

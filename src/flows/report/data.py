@@ -81,6 +81,13 @@ class ReportData:
     futures: Futures | None = None
     validation: str = ""
 
+    @property
+    def bands(self) -> xr.Dataset | None:
+        """Bands of the base run: on the posterior's draws where there is one, else those of the study."""
+        if self.futures is not None and self.futures.fitted and self.drawn.bands is not None:
+            return self.drawn.bands
+        return None if self.study is None else self.study.bands
+
     @cached_property
     def date(self) -> str:
         """Month of the comparisons: December 2030, or the last one compared where the run ends earlier."""

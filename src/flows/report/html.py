@@ -175,6 +175,7 @@ def render(data: ReportData) -> str:
         halving=halving_rows(data),
         side_effects=side_effect_rows(data),
         uncertainty=_uncertainty_words(data),
+        fitted=data.futures is not None and data.futures.fitted > 0,
         draws=data.drawn.draws,
         groups=column_groups(data.drawn, say),
         heads=column_heads(data.drawn, say),
@@ -256,7 +257,7 @@ def _study(study: StudyResult, month: str, data: ReportData) -> dict[str, Any]:
         quiet = []
     reach = {str(u.name): u for u in study.study.uncertainties}
     over_time = pictures_over_time(study, names, say)
-    bands = band_pictures(study, names, month, observed, say)
+    bands = band_pictures(data.bands, names, month, observed, say)
     return {
         "title": say(study.study.title or study.study.name),
         "month": say.month(month),

@@ -221,13 +221,14 @@ def scenario_pictures(data: ReportData) -> list[Picture]:
 
 
 def band_pictures(
-    study: StudyResult, names: Sequence[str], month: str, observed: pd.DataFrame, say: Speech
+    bands: xr.Dataset | None, names: Sequence[str], month: str, observed: pd.DataFrame, say: Speech
 ) -> list[Picture]:
     """Bands of the study's runs, an outcome each."""
     found = []
-    for name in names if study.bands is not None else ():
-        assert study.bands is not None
-        one = study.bands.sel(outcome=name)
+    if bands is None:
+        return []
+    for name in (n for n in names if n in bands["outcome"].values):
+        one = bands.sel(outcome=name)
         title, unit = say.title(name, str(one["title"].values)), say.unit(str(one["unit"].values))
         at = one["value"].sel(time=time_at_end(month), method="nearest")
         low, high = (wording.rounded(float(at.sel(quantile=q))) for q in (0.05, 0.95))
@@ -235,7 +236,7 @@ def band_pictures(
             "{title}, {unit}: median and bands of the runs. {month}: nine tenths between {low} and {high}.",
             title=title, unit=unit, month=say.month(month), low=low, high=high,
         )  # fmt: skip
-        figure = figures.fan(study.bands, name, observed=observed)
+        figure = figures.fan(bands, name, observed=observed)
         note = " ".join(filter(None, (held_words(one, name, observed, say), _flat_band(one, name, say))))
         found.append(replace(picture(figure, title=title, unit=unit, alt=alt, say=say), note=note))
     return found

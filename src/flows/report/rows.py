@@ -119,7 +119,7 @@ def _band(data: ReportData, outcome: Outcome) -> dict[str, str]:
 
     A rate is averaged over the same twelve months as the level beside it.
     """
-    bands = None if data.study is None else data.study.bands
+    bands = data.bands
     if bands is None or outcome.name not in bands["outcome"].values:
         return {}
     values = bands["value"].sel(outcome=outcome.name)
