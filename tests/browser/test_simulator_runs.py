@@ -140,6 +140,37 @@ def test_the_band_holds_the_draws_that_the_engine_computes(opened: Opened, model
     )
 
 
+def test_what_may_go_either_way_is_called_neither_better_nor_worse(opened: Opened) -> None:
+    page = opened.open("#v=1&with=us-tightening&lang=en")
+    page.wait_for_selector("body[data-draws]", timeout=60_000)
+    rows = page.evaluate(
+        """() => { const page = window.flowsPage;
+          return [...document.querySelectorAll("table.changes tr[data-series]")].map((row) => {
+            const place = page.data.series.findIndex((one) => one.id === row.dataset.series);
+            const { low, high } = page.readings(place, page.state.now.date);
+            return [row.dataset.series, low ?? null, high ?? null, Boolean(row.querySelector(".mood"))];
+          }); }"""
+    )
+    judged = {name for name, _, _, mood in rows if mood}
+    assert {name for name, low, high, _ in rows if low is not None and low <= 0 <= high} & judged == set()
+    assert "people waiting in Mexico" in judged
+    sure = "([percent, low, high]) => window.flowsPage.results.sure({ moved: true, percent, low, high })"
+    assert [page.evaluate(sure, v) for v in ([6, -6, 21], [6, 1, 21], [-6, -9, 0], [0.1, 0.1, 0.1])] == [
+        False,
+        True,
+        False,
+        False,
+    ]
+    everything = """() => { const page = window.flowsPage, readings = page.readings.bind(page);
+      page.readings = (...given) => ({ ...readings(...given), low: -1, high: 1 });
+      page.results.showLead();
+      page.readings = readings;
+      return [page.results.lead.textContent, page.results.note.hidden]; }"""
+    lead, hidden = page.evaluate(everything)
+    assert lead.startswith("By December 2030 nothing shown here moves to one side for sure")
+    assert hidden
+
+
 def test_the_table_holds_what_the_engine_computes(opened: Opened, model: Model) -> None:
     page = opened.open("#v=1&with=us-tightening&lang=en")
     with page.expect_download() as waited:

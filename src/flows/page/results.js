@@ -137,7 +137,7 @@ class Results {
     const { page } = this, { say } = page, one = page.data.series[place], read = page.readings(place, date);
     const cell = el("td", { class: "change" });
     if (read.moved) {
-      const mood = one.better === "neither" || !read.percent ? "" : (read.now < read.base) === (one.better === "lower") ? "better" : "worse";
+      const mood = one.better === "neither" || !this.sure(read) ? "" : (read.now < read.base) === (one.better === "lower") ? "better" : "worse";
       const size = Math.min(1, Math.abs(read.percent || 0) / reach) * 50, falls = read.now < read.base;
       const words = el("span", { class: "words" }, el("span", { class: "amount" }, say.change(read.now, read.base, one)));
       if (mood) words.append(" ", el("span", { class: `mood ${mood}` }, say.t(mood)));
@@ -150,17 +150,26 @@ class Results {
       el("td", { class: "number", "data-head": say.t("now") }, say.amount(read.now, one)), cell);
   }
 
+  /** Whether a change is large enough to speak of, and of one sign in nine tenths of the draws as far as these are known. */
+  sure(read) {
+    return this.seen(read) && !(read.low <= 0 && read.high >= 0);
+  }
+
+  seen(read) {
+    return read.moved && Math.abs(read.percent ?? 100) >= SEEN;
+  }
+
   /** One sentence from the numbers: people and exposure first, then the largest backlog. */
   showLead() {
     const { page } = this, { data, say, state } = page, date = state.now.date, featured = data.featured;
     const all = Object.values(featured).flat();
-    const moved = (all.length ? all : data.stocks).filter((place) => page.readings(place, date).moved && Math.abs(page.readings(place, date).percent || 100) >= SEEN);
+    const told = all.length ? all : data.stocks, moved = told.filter((place) => this.sure(page.readings(place, date)));
     if (!state.changes() && state.now.base === state.neutral().base) this.lead.textContent = say.t(data.familiar ? "lead_start" : "lead_start_any");
-    else if (!moved.length) this.lead.textContent = say.t("lead_nothing", { date: say.month(date) });
+    else if (!moved.length) this.lead.textContent = say.t(told.some((place) => this.seen(page.readings(place, date))) ? "lead_unsure" : "lead_nothing", { date: say.month(date) });
     else {
       const most = (places) => places.filter((place) => moved.includes(place)).sort((a, b) => Math.abs(page.readings(b, date).percent || 0) - Math.abs(page.readings(a, date).percent || 0));
       const first = featured.people.filter((place) => data.series[place].human && moved.includes(place)).slice(0, 2);
-      const others = most((all.length ? all : data.stocks).filter((place) => !first.includes(place))).slice(0, all.length ? 2 : 3);
+      const others = most(told.filter((place) => !first.includes(place))).slice(0, all.length ? 2 : 3);
       const parts = [...first, ...others].map((place) => {
         const read = page.readings(place, date);
         return `${say.brief(data.series[place])} ${say.change(read.now, read.base, data.series[place])}`;
@@ -170,8 +179,8 @@ class Results {
     this.note.hidden = true;
     const exposure = featured.people.find((place) => data.series[place].id === "exposure index");
     if (exposure !== undefined) {
-      const rises = (page.readings(exposure, date).percent || 0) > 1;
-      const falls = [...featured.people, ...featured.files].filter((place) => place !== exposure && data.series[place].better === "lower" && (page.readings(place, date).percent || 0) < -1).sort((a, b) => page.readings(a, date).percent - page.readings(b, date).percent);
+      const percent = (place) => { const read = page.readings(place, date); return this.sure(read) ? read.percent || 0 : 0; }, rises = percent(exposure) > 1;
+      const falls = [...featured.people, ...featured.files].filter((place) => place !== exposure && data.series[place].better === "lower" && percent(place) < -1).sort((a, b) => percent(a) - percent(b));
       if (rises && falls.length) {
         this.note.hidden = false;
         this.note.textContent = say.t("side_effect", { what: falls.slice(0, 3).map((place) => say.brief(data.series[place])).join("; "), change: say.percent(page.readings(exposure, date).percent) });
