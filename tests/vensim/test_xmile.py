@@ -177,7 +177,18 @@ def test_xml_under_another_name_is_told(tmp_path: Path) -> None:
 def test_check_goes_on_after_an_equation_that_cannot_be_read(tmp_path: Path) -> None:
     path = write(tmp_path, TEACUP.replace("- room)", "- rom)") + "\n" + aux("broken", "1 + * 2"))
     found = {(f.rule, f.variable, f.line) for f in inspect(path) if f.level == "error"}
-    assert found == {("undefined", "heat loss", 10), ("syntax", "", 13)}
+    assert found == {("undefined", "heat loss", 10), ("syntax", "broken", 13)}
+
+
+def test_a_variable_without_equation_is_told_once(tmp_path: Path) -> None:
+    path = write(tmp_path, '<aux name="a"/>\n' + aux("b", "a * 2"))
+    (found,) = [f for f in inspect(path) if f.level == "error"]
+    assert (found.rule, found.variable, found.line, found.sentence) == (
+        "syntax",
+        "a",
+        8,
+        '"a" has no equation.',
+    )
 
 
 def test_documents_and_refuses_diagrams(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

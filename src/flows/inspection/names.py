@@ -27,6 +27,9 @@ def unread_names(source: ModelText, unreadable: Iterable[Unreadable]) -> frozens
     names: set[str] = set()
     for stretch in unreadable:
         text = source.text[stretch.start : stretch.end]
+        if stretch.name:
+            names.add(fold(stretch.name))
+            continue
         for match in _HEAD.finditer(text):
             names.add(fold(match["name"].strip('"')))
         head = text.split("~")[0]
@@ -40,7 +43,7 @@ def syntax(places: Places, unreadable: Iterable[Unreadable]) -> Iterator[Finding
     for stretch in unreadable:
         text = places.source.text[stretch.start : stretch.end]
         match = _HEAD.match(text)
-        name = match["name"].strip('"') if match else ""
+        name = stretch.name or (match["name"].strip('"') if match else "")
         yield places.of_error("error", "syntax", stretch.error, variable=" ".join(name.split()))
 
 

@@ -102,11 +102,12 @@ def decoded(raw: bytes) -> tuple[str, str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A stretch of the text that can't be read, from one offset to another, and why."""
+    """A stretch of the text that can't be read, from one offset to another, and why; whose it is, if that is known."""
 
     error: ModelError
     start: int
     end: int
+    name: str = ""
 
 
 @deep

@@ -211,8 +211,15 @@ class _Reader:
             kept = []
             for component in section.components:
                 try:
+                    if _is_empty(component):
+                        raise ModelError(
+                            f'"{_clean(component.name)}" has no equation',
+                            where=self.source_where(self._place(component.name)[0]),
+                        )
                     component.parse(section.behaviors)
                     kept.append(component)
+                except ModelError as error:
+                    self._kept(error, component.name)
                 except Exception as error:  # of any kind, from its grammar
                     self._kept(
                         ModelError(
@@ -234,7 +241,7 @@ class _Reader:
         if self.unreadable is None:
             raise error
         start, end = self._place(name)
-        self.unreadable.append(Unreadable(error, start, max(end, start + 1)))
+        self.unreadable.append(Unreadable(error, start, max(end, start + 1), _clean(name)))
 
     def _place(self, name: str) -> tuple[int, int]:
         return self.places.get(fold(_clean(name)), (0, 0))
@@ -491,6 +498,14 @@ def _dimensions(component: Any) -> list[str]:
     return [_clean(d.attrib["name"]) for d in node.xpath("ns:dimensions/ns:dim", namespaces=component.ns)]
 
 
+def _is_empty(component: Any) -> bool:
+    """Whether a variable that takes an equation has none."""
+    node = getattr(component, "node", None)
+    if node is None or _tag(node) == "gf":
+        return False
+    return not any(_tag(part) == "eqn" and (part.text or "").strip() for part in node.iter("*"))
+
+
 def _folded(node: Node) -> Node:
     """A number in place of arithmetic with numbers: ``1/4`` for a step has no unit of its own."""
     if isinstance(node, Op) and node.operator == "/":
@@ -536,4 +551,4 @@ def _found(error: Exception) -> str:
     pos = getattr(error, "pos", None)
     if isinstance(text, str) and isinstance(pos, int):
         return f'"{text[pos : pos + 30]}"' if pos < len(text) else "the end of the equation"
-    return _first_line(error)
+    return f"what PySD's reader stumbles over ({type(error).__name__})"
