@@ -159,6 +159,8 @@ $192-192-192,0,Times New Roman|12||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|96,96,1
 10,9,total,400,250,26,11,8,3,0,0,0,0,0,0
 1,10,1,9,0,0,0,0,0,64,0,-1--1--1,,1|(0,0)|
 10,11,only south,300,250,26,11,8,3,0,0,0,0,0,0
+12,12,0,200,20,60,10,8,4,0,0,-1,0,0,0
+Sector 1 People, all of them
 ///---\\\
 """
 
@@ -195,6 +197,7 @@ def test_views_by_element() -> None:
         "Waiting South": False, "arrivals South": False, "pull": True, "only south South": False
     }  # fmt: skip
     assert [w.role for w in south.words].count("cloud") == 1 and len([a for a in south.arrows if a.pipe]) == 2
+    assert [w.text for w in south.words if w.text] == ["Sector 1 People, all of them: South"]
     counts = Counter(n for v in sketch.views for n in v.defined)
     assert counts == Counter({fold(n): 1 for n in flat.names.values()})
     for view in sketch.views:

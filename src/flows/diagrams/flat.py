@@ -82,7 +82,8 @@ class _Drawn:
         stem = view.name if len(view.name) + longest <= _LETTERS else _NUMBERED.sub(r"\1\2 ", view.name)
         made = []
         for number, (element, spelling) in enumerate(zip(main.elements, main.spellings, strict=True)):
-            made.append(self._copy(view, element, self._title(stem, spelling), first=number == 0))
+            copy = self._copy(view, element, self._title(stem, spelling), first=number == 0)
+            made.append(_headed(copy, view.name, spelling))
         return [v for v in made if any(w.kind == 10 for w in v.words)]
 
     def _title(self, name: str, element: str = "") -> str:
@@ -234,6 +235,18 @@ class _Drawn:
                 head = like.head.replace(f"*{like.name}", f"*{title}", 1)
                 found.append(View(title, head, tuple(_listed(names[start : start + _PER_LIST])), like.style))
         return found
+
+
+def _headed(view: View, name: str, element: str) -> View:
+    """Add the element to the heading that a view opens with, if it repeats the view's name."""
+    start = " ".join(fold(name).split()[:2])
+    for number, record in enumerate(view.records):
+        if isinstance(record, Word) and record.kind == 12 and fold(record.text or "").startswith(start):
+            text = f"{record.text}: {element}"
+            wide = round(record.w * len(text) / len(record.text or text))
+            changed = replace(record, text=text, x=record.x + wide - record.w, w=wide, raw="")
+            return replace(view, records=(*view.records[:number], changed, *view.records[number + 1 :]))
+    return view
 
 
 def _listed(names: Sequence[str]) -> Iterable[Word]:
