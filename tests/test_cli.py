@@ -444,6 +444,23 @@ def test_a_study_is_extended_and_says_what_it_took(here: Path, capsys: pytest.Ca
     assert len(pd.read_csv(here / "outputs/tea/samples.csv")) == 2 * 64
 
 
+def test_one_run_of_a_study_again(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tea_study(here, more='method = "monte-carlo"\n')
+    assert cli.main(["study", "tea.toml", "--out", "all"]) == 0
+    capsys.readouterr()
+    assert cli.main(["study", "tea.toml", "--run", "7"]) == 0
+    assert "time constant" in capsys.readouterr().out
+    samples = pd.read_csv(here / "all" / "samples.csv").iloc[6]
+    record = json.loads((here / "outputs/tea-run-7/provenance.json").read_text(encoding="utf-8"))
+    assert record["drawn"]["room"] == pytest.approx(samples["room"])
+    own = pd.read_csv(here / "outputs/tea-run-7/trajectories.csv")
+    alone = flows.simulate(
+        flows.read_vensim("teacup.mdl"), {name: float(samples[name]) for name in ("room", "time constant")}
+    )
+    assert own["Temperature"].to_numpy() == pytest.approx(alone["Temperature"].values)
+    assert "1 to 32" in refused_with_outputs(capsys, "study", "tea.toml", "--run", "33")
+
+
 def test_mistyped_commands_end_in_one_mark(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["runn"]) == 1
     assert "Did you mean 'run'? See: flows --help" in capsys.readouterr().err

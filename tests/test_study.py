@@ -391,7 +391,7 @@ def test_second_order_and_groups(tiny: SimpleNamespace) -> None:
     assert found.runs == 64 * 4
 
 
-def test_a_run_that_is_not_finite_is_named(tiny: SimpleNamespace) -> None:
+def test_a_run_that_is_not_finite_is_named(tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     simulate = tiny.keys["simulate"]
 
     def overflow(model: Any, inputs: Mapping[str, Any], **options: Any) -> xr.Dataset:
@@ -406,8 +406,48 @@ def test_a_run_that_is_not_finite_is_named(tiny: SimpleNamespace) -> None:
     text = str(caught.value)
     assert '"encounters[Haiti]" is not a finite number' in text
     assert "run 18 of 320, March 2014" in text
-    assert '--set "repeat chance=0.' in text
-    assert list(tiny.out.parent.glob("*")) == []
+    assert "--run 18 added to the same command" in text
+    work = tiny.out.with_name(".tiny.work")
+    assert list(tiny.out.parent.iterdir()) == [work]
+    listed = pd.read_csv(work / "not_finite.csv")
+    assert list(listed["run"]) == [18, 41]
+    monkeypatch.setattr("flows.study.plan.CHUNK_RUNS", 10)
+    plan = make_plan(tiny.file, model=tiny.model, n=None, simulate=simulate)
+    inputs, drawn = plan.one(18)
+    assert drawn["repeat chance"] == pytest.approx(listed["repeat chance"].iloc[0])
+    assert inputs["share[Haiti]"] == drawn["share[Haiti]"]
+    with pytest.raises(InputError, match="1 to 320"):
+        plan.one(321)
+
+
+def test_what_was_finished_before_a_run_that_is_not_finite_is_kept(
+    tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("flows.study.plan.CHUNK_RUNS", 10)
+    simulate, many = tiny.keys["simulate"], []
+
+    def overflow(model: Any, inputs: Mapping[str, Any], **options: Any) -> xr.Dataset:
+        found = simulate(model, inputs, **options)
+        if "draw" in found.dims:
+            many.append(1)
+            if len(many) == 20:
+                found["encounters"][3, 1, 14:] = np.inf
+        return found
+
+    with pytest.raises(ResultError):
+        study.run(tiny.file, out=tiny.out, **{**tiny.keys, "simulate": overflow})
+    changed(tiny, ("seed = 3", 'seed = 3\nnon_finite = "leave out"'))
+    many.clear()
+    many.extend([1] * 19)
+    seen: list[int] = []
+    found = study.run(
+        tiny.file,
+        out=tiny.out,
+        progress=lambda done, total: seen.append(done),
+        **{**tiny.keys, "simulate": overflow},
+    )
+    assert seen[0] == 190
+    assert list(found.left_out["run"]) == [194]
 
 
 @pytest.mark.parametrize(

@@ -76,6 +76,16 @@ def study(
             show_default=False,
         ),
     ] = None,
+    run: Annotated[
+        int | None,
+        typer.Option(
+            "--run",
+            min=1,
+            metavar="NUMBER",
+            help="Make this one run of the study again, with all variables, and nothing else.",
+            show_default=False,
+        ),
+    ] = None,
     n: Annotated[
         int | None,
         typer.Option("--n", min=2, help="Samples in place of the file's own number; a power of 2 for Sobol."),
@@ -107,6 +117,9 @@ def study(
 
         for path in export_study(plan, export, n=n):
             say(f"Written: {path}")
+        return
+    if run is not None:
+        _one_run(plan, run, n, out)
         return
     folder = out or OUTPUTS / folder_name(plan.name)
 
@@ -147,6 +160,25 @@ def study(
         say(sentence)
     say(CAVEAT)
     make_console(stderr=True).print(_took(result), style="dim")
+    say_written(folder, older)
+
+
+def _one_run(study_: Any, number: int, n: int | None, out: Path | None) -> None:
+    """Make one run of a study again: its inputs, and the trajectories of all variables."""
+    from flows import provenance
+    from flows.report.results import write_run
+    from flows.study import single_run
+
+    plan, dataset, drawn = single_run(study_, number, n=n)
+    folder = out or OUTPUTS / f"{folder_name(study_.name)}-run-{number}"
+    older = has_older(folder)
+    title = f"Run {number} of {study_.title or study_.name}"
+    with provenance.results_folder(folder, inputs=plan.files, extra={"run": number, "drawn": drawn}) as place:
+        write_run(dataset, place, model=plan.model, outcomes=(), observed=None, title=title, figure=False)
+    table = make_table("input", ">value", title=title)
+    for name, value in {**plan.base_inputs, **drawn}.items():
+        table.add_row(name, f"{value:.10g}")
+    make_console().print(table)
     say_written(folder, older)
 
 

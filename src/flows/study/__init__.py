@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import xarray as xr
 
 from flows import provenance
 from flows.errors import InputError
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 PARTS = ("runs", "analysis", "files")
 """What a study spends its time on: the model, the estimators, and keeping finished work on the disk."""
 
-__all__ = ["LEVEL", "PARTS", "QUANTILES", "StudyResult", "read", "run"]
+__all__ = ["LEVEL", "PARTS", "QUANTILES", "StudyResult", "read", "run", "single_run"]
 
 
 def run(
@@ -106,7 +107,8 @@ def run(
     InputError
         Something in the study doesn't fit its schema, the scenario or the model, or there is nothing to extend.
     ResultError
-        A run gave a value that isn't finite (named with its inputs), or the results can't be written.
+        A run gave a value that isn't finite (it and its like are in ``not_finite.csv`` of the work folder, with their
+        inputs; `single_run` makes it again), or the results can't be written.
     """
     started, began = provenance.now(), clock.monotonic()
     target = None if out is None else Path(out).resolve()
@@ -169,6 +171,41 @@ def run(
     return replace(result, folder=Path(str(out)))
 
 
+def single_run(
+    path_or_study: str | Path | Study,
+    number: int,
+    *,
+    model: Any = None,
+    n: int | None = None,
+) -> tuple[Plan, xr.Dataset, dict[str, float]]:
+    """Make one run of a study again, with all variables of the model.
+
+    Parameters
+    ----------
+    path_or_study, model, n
+        As for `run`.
+    number : int
+        Of the run, from 1, as refusals and ``left_out.csv`` count.
+
+    Returns
+    -------
+    plan : Plan
+        The study, resolved against its model.
+    dataset : xarray.Dataset
+        The run, as `flows.simulate` gives it.
+    drawn : dict of str to float
+        Values of the uncertainties, with the constants of a posterior sample.
+
+    Raises
+    ------
+    InputError
+        There is no such run, or as for `run`.
+    """
+    plan = make_plan(path_or_study, model=model, n=n, simulate=None)
+    inputs, drawn = plan.one(number)
+    return plan, plan.simulate(plan.model, inputs), drawn
+
+
 def _run_chunks(
     plan: Plan,
     kept: methods.Collector,
@@ -208,7 +245,7 @@ def _run_chunks(
             faults = plan.faults(values, start)
         if faults and plan.study.non_finite == "stop":
             if work:
-                work.remove()
+                work.note_faults(faults)
             raise plan.refusal(faults[0])
         groups = np.setdiff1d(np.arange(start, stop), [row["group"] for row in faults])
         kept.left_out.extend(faults)

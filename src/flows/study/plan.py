@@ -279,11 +279,6 @@ class Plan:
 
     def refusal(self, fault: Mapping[str, Any]) -> ResultError:
         """Say which run has a value that isn't finite, and how to see it alone."""
-        drawn = {c: np.asarray(fault[c]) for t in self.targets for c in t.columns}
-        numbers = [t.known(drawn) for t in self.targets if t.uncertainty.of in ("value", "posterior")]
-        settings = " ".join(
-            f'--set "{name}={float(value)!r}"' for known in numbers for name, value in known.items()
-        )
         time = fault["time"]
         when = ""
         if time is not None:
@@ -292,9 +287,26 @@ class Plan:
             f'"{fault["outcome"]}" is not a finite number',
             where=f"run {fault['run']} of {self.sample.runs}{when}",
             found=f"{fault['value']}",
-            remedy=f"See it alone with: flows run {self.study.scenario} {settings}; to leave such groups of runs out "
-            'and list them, set non_finite = "leave out" in the study',
+            remedy=f"See it alone with --run {fault['run']} added to the same command; to leave such groups of runs "
+            'out and list them, set non_finite = "leave out" in the study: the runs made so far are used',
         )
+
+    def one(self, number: int) -> tuple[dict[str, Any], dict[str, float]]:
+        """Inputs of a single run, counted from 1, and the values of the uncertainties by name.
+
+        Raises
+        ------
+        InputError
+            There is no such run.
+        """
+        if not 1 <= number <= self.sample.runs:
+            raise InputError(
+                "no such run in the study", found=str(number), expected=f"1 to {self.sample.runs:,}"
+            )
+        group, place = divmod(number - 1, self.sample.width)
+        drawn = self.draws(self.sample.rows(group, group + 1)[0, place])
+        inputs = {**self.base_inputs, **inputs_of(self.targets, self.model, drawn)}
+        return inputs, {n: float(v) for t in self.targets for n, v in t.known(drawn).items()}
 
     def samples(self) -> pd.DataFrame:
         """Tabulate the draws; of a Sobol study those of the matrices A and B."""
@@ -316,9 +328,9 @@ class Plan:
 
     def digest(self) -> str:
         """SHA-256 of everything that decides the numbers but the number of samples."""
-        ignored = {"file", "title", "name", "path", "n"} if self.study.method in ("sobol", "shapley") else {
-            "file", "title", "name", "path",
-        }  # fmt: skip
+        ignored = {"file", "title", "name", "path", "non_finite"}
+        if self.study.method in ("sobol", "shapley"):
+            ignored.add("n")
         parts = {
             "study": self.study.model_dump(mode="json", exclude=ignored),
             "measures": [m.model_dump() for m in self.measures],

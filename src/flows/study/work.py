@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from flows import provenance
@@ -18,6 +19,7 @@ from flows.errors import ResultError
 from flows.study.plan import Array, Plan
 
 STATE = "state.npz"
+FAULTS = "not_finite.csv"
 _SPENT = "seconds.json"
 SNAPSHOT_BYTES = 256 * 2**20
 """Of chunks, after which the sums are written and the chunks removed."""
@@ -95,6 +97,13 @@ class WorkFolder:
             np.save(stream, values, allow_pickle=False)
         self.loose += values.nbytes
 
+    def note_faults(self, faults: Sequence[Mapping[str, Any]]) -> None:
+        """Keep the runs whose values aren't finite, with their inputs, to be looked into."""
+        provenance.atomic_write(self.path / provenance.FILE, self.note)
+        provenance.atomic_write(
+            self.path / FAULTS, pd.DataFrame(list(faults)).to_csv(index=False, lineterminator="\n")
+        )
+
     @property
     def due(self) -> bool:
         """Whether the chunks have grown so large that the state should take their place."""
@@ -122,5 +131,5 @@ class WorkFolder:
             provenance.atomic_write(self.path / _SPENT, json.dumps(dict(spent)) + "\n")
 
     def remove(self) -> None:
-        """Forget the work: the results stand, or can't be had."""
+        """Forget the work: the results stand."""
         shutil.rmtree(self.path, ignore_errors=True)
