@@ -222,6 +222,7 @@ def test_a_wrong_unit_is_told_where_it_is_declared_and_not_where_it_is_used(tmp_
     findings = check(tmp_path, ("birth rate\t~\tPerson/Month", "birth rate\t~\tPerson"))
     assert [(f.rule, f.variable) for f in findings] == [("units", "births")]
     assert "an equation that uses it fits what is computed" in findings[0].remedy
+    assert findings[0].text[findings[0].column - 1 :].startswith("Person\t~")
 
 
 def test_an_outflow_that_cannot_be_read_is_not_called_uncontrolled(tmp_path: Path) -> None:

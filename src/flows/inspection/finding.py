@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from flows.errors import FlowsError
+from flows.vensim.grammar import Source
+from flows.vensim.parse import part_end
 from flows.vensim.tree import Apply, Definition, ModelText, Name, Node, Num, Op
 
 Level = Literal["error", "warning", "note"]
@@ -160,6 +162,16 @@ class Places:
         lines = self.source.lines
         end = lines[number] if number < len(lines) else len(self.source.text)
         return self.source.text[lines[number - 1] : end].rstrip("\r\n")
+
+    def units_at(self, at: int) -> int:
+        """Offset of the units of the equation that an offset lies in; the offset itself if it has none."""
+        definition = self.definition(at)
+        if definition is None or not definition.units:
+            return at
+        text = self.source.text
+        end = part_end(Source(self.source.path, text), text, definition.start)
+        found = text.find(definition.units.split()[0], end, definition.end)
+        return at if found < 0 else found
 
     def definition(self, at: int) -> Definition | None:
         """The equation that an offset lies in."""

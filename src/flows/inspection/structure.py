@@ -9,7 +9,7 @@ from pathlib import Path
 from flows.errors import ModelError
 from flows.inputs.tables import read_toml
 from flows.inspection.finding import Finding, Places
-from flows.model.check import conservation_findings, unit_findings
+from flows.model.check import DECLARED, conservation_findings, unit_findings
 from flows.model.ir import (
     STEP_START,
     Binary,
@@ -58,13 +58,16 @@ def units(places: Places, model: Model) -> Iterator[Finding]:
     for found in unit_findings(model):
         at = places.offset(found.where)
         assert at is not None
+        declared = found.remedy.startswith(
+            DECLARED
+        )  # those that use the variable say which of the two is wrong
         yield places.at(
             "warning",
             "units",
             found.variable,
             found.what,
-            at,
-            whole=True,
+            places.units_at(at) if declared else at,
+            whole=not declared,
             found=found.found,
             expected=found.expected,
             remedy=found.remedy,

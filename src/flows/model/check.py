@@ -33,6 +33,9 @@ from flows.model.model import Model, flow_terms
 from flows.references import fold
 from flows.units import DIMENSIONLESS, Unit, Units
 
+DECLARED = "Correct the declared units"
+"""How the remedy begins where the declared unit is known to be the mistake."""
+
 _ANY = None  # a literal zero, or what can't be told: fits every unit
 _PLAIN = frozenset("exp ln sin cos tan sinh cosh tanh arcsin arccos arctan".split())
 _FITS_ANY = (0.0, -(2.0**109))  # zero and :NA:
@@ -161,7 +164,7 @@ class _UnitCheck:
                 users = (
                     "an equation that uses it fits" if number == 1 else f"{number} equations that use it fit"
                 )
-                remedy = f"Correct the declared units: {users} what is computed"
+                remedy = f"{DECLARED}: {users} what is computed"
                 found[cause] = [replace(f, remedy=remedy) for f in found[cause]]
 
     def learnt(self, v: Variable) -> Unit | None:
