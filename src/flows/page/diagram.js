@@ -146,7 +146,7 @@ class Diagram {
         one.dashes.setAttribute("stroke-width", Math.max(0.8, size / 3).toFixed(1));
         one.dashes.style.animationDuration = amounts[k] > 0 ? `${(2.4 / (0.4 + Math.sqrt(amounts[k] / most))).toFixed(2)}s` : "0s";
         one.head.setAttribute("d", headOf(one.course, size));
-        one.label.textContent = amounts[k] >= 0.5 ? say.number(amounts[k]) : "0";
+        one.label.textContent = say.amount(amounts[k], { counted: true });
         one.group.classList.toggle("still", amounts[k] < 0.5);
       });
     }

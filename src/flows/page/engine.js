@@ -77,11 +77,12 @@ class Engine {
     }
   }
 
-  /** Series of several cases, by a worker of the pool; jobs of an older `round` that haven't begun are dropped. */
-  series(cases, wanted, round) {
+  /** Series of several cases, by a worker of the pool; `first` goes before what waits. `drop` takes a round's jobs away. */
+  series(cases, wanted, round, first) {
     if (!this.many) return Promise.reject(new Error("no workers"));
     return new Promise((resolve, reject) => {
-      this.jobs.push({ cases, wanted, round, resolve, reject, id: ++this.number });
+      const job = { cases, wanted, round, first, resolve, reject, id: ++this.number };
+      this.jobs.splice(first ? this.jobs.filter((one) => one.first).length : this.jobs.length, 0, job);
       this.spread();
     });
   }

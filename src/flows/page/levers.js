@@ -45,7 +45,16 @@ class Levers {
     const page = this.page, say = page.say, all = page.data.scenarios;
     const section = el("section", { "aria-labelledby": "scenario-title" }, el("h2", { id: "scenario-title" }, say.t("scenario")));
     const base = el("select", { id: "base" }, ...all.filter((one) => one.kind === "base").map((one) => el("option", { value: one.name }, say.of(one.title))));
-    base.addEventListener("change", () => page.change(() => { page.state.now.base = base.value; }));
+    base.addEventListener("change", () => {
+      const before = page.state.now.base, name = base.value;
+      page.state.now.base = name;
+      const clash = page.state.now.chosen.map((one) => [one, page.state.clash(one)]).find(([, found]) => found);
+      if (clash) {
+        page.state.now.base = before;
+        base.value = before;
+        this.tell(page.state.scenarios.get(clash[0]), { other: page.state.scenarios.get(name), what: clash[1].what });
+      } else page.change(() => { page.state.now.base = name; });
+    });
     this.base = base;
     section.append(el("div", { class: "field" }, el("label", { for: "base" }, say.t("base_course")), base));
     this.lists = [];
@@ -84,11 +93,16 @@ class Levers {
     return [el("div", { class: "field" }, el("label", { for: menu.id }, say.t(`${kind}s`), el("span", { class: "quiet" }, " ", say.t(`${kind}s_hint`))), menu), list];
   }
 
+  /** Say why two scenarios don't combine. */
+  tell(one, clash) {
+    const say = this.page.say, values = { one: say.of(one.title), other: say.of(clash.other.title), what: clash.what ? say.of(clash.what) : "" };
+    this.page.message(say.t(clash.what ? "clash_lever" : "clash", values));
+  }
+
   choose(one) {
     const page = this.page, state = page.state, clash = state.clash(one.name);
     if (clash) {
-      const values = { one: page.say.of(one.title), other: page.say.of(clash.other.title), what: clash.what ? page.say.of(clash.what) : "" };
-      page.message(page.say.t(clash.what ? "clash_lever" : "clash", values));
+      this.tell(one, clash);
       return;
     }
     page.change(() => { state.now.chosen = [...state.now.chosen, one.name]; });

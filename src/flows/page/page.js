@@ -385,7 +385,7 @@ class Page {
       this.write();
       this.build();
     });
-    at("date").addEventListener("change", () => { this.change(() => { this.state.now.date = Number(at("date").value); }); });
+    at("date").addEventListener("change", () => { this.diagram.time = null; this.change(() => { this.state.now.date = Number(at("date").value); }); });
     at("close").addEventListener("click", () => { at("message").hidden = true; });
     at("open-levers").addEventListener("click", () => { document.body.classList.add("choosing"); at("levers").focus(); });
     at("open-results").addEventListener("click", () => { document.body.classList.remove("choosing"); at("results").focus(); });

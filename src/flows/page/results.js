@@ -23,6 +23,7 @@ class Results {
   build() {
     const page = this.page, say = page.say, data = page.data;
     this.watch.disconnect();
+    this.chipText = null;
     this.lead = el("p", { class: "lead", id: "lead" });
     this.note = el("p", { class: "side", hidden: true });
     this.chips = el("ul", { class: "chips", "aria-label": say.t("chosen") });

@@ -30,12 +30,12 @@ class Numbers {
     const heads = (...words) => el("thead", {}, el("tr", {}, ...words.map((word, k) => el("th", { scope: "col", class: k ? "number" : null }, word))));
     const cells = (read, one) => [say.amount(read.base, one), say.amount(read.now, one), read.moved ? say.change(read.now, read.base, one) : say.t("no_change"),
       read.low === undefined ? MISSING : say.t("interval", { low: read.words(read.low), high: read.words(read.high) })].map((text) => el("td", { class: "number" }, text));
-    this.first.replaceChildren(el("table", {}, el("caption", {}, say.t(data.time.calendar ? "caption_table" : "caption_table_any", { date: say.month(date) })),
+    this.first.replaceChildren(el("table", {}, el("caption", {}, el("span", {}, say.t(data.time.calendar ? "caption_table" : "caption_table_any", { date: say.month(date) }))),
       heads(say.t("outcome"), say.t("baseline"), say.t("now"), say.t("change"), say.t("interval_head")),
       el("tbody", {}, ...this.places().map((place) => el("tr", { "data-series": data.series[place].id },
         el("th", { scope: "row" }, say.of(data.series[place].title), el("span", { class: "unit" }, say.of(data.series[place].unit))), ...cells(page.readings(place, date), data.series[place]))))));
     const one = data.series[this.place];
-    this.second.replaceChildren(el("table", {}, el("caption", {}, `${say.of(one.title)} (${say.of(one.unit)})`),
+    this.second.replaceChildren(el("table", {}, el("caption", {}, el("span", {}, `${say.of(one.title)} (${say.of(one.unit)})`)),
       heads(say.t(data.time.calendar ? "month" : "time"), say.t("baseline"), say.t("now"), say.t("change"), say.t("interval_head")),
       el("tbody", {}, ...page.dates().map((time) => el("tr", {}, el("th", { scope: "row" }, say.month(time)), ...cells(page.readings(this.place, time), one))))));
   }

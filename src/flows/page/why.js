@@ -65,7 +65,7 @@ class Why {
 
   bars(rows, caption, first, second) {
     const { say } = this.page, most = Math.max(1e-12, ...rows.map((row) => Math.abs(row.amount)));
-    return el("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": caption }, el("table", { class: "bars" }, el("caption", {}, caption),
+    return el("div", { class: "scroll", role: "region", tabindex: 0, "aria-label": caption }, el("table", { class: "bars" }, el("caption", {}, el("span", {}, caption)),
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, first), el("th", { scope: "col", class: "number" }, second), el("th", { scope: "col" }, el("span", { class: "hidden" }, say.t("bar"))))),
       el("tbody", {}, ...rows.map((row) => {
         const size = Math.abs(row.amount) / most * 50;
@@ -90,7 +90,7 @@ class Why {
       this.count = loops.size;
       for (const [place] of loops) {
         const cases = [inputs, baseline].map((one) => { const own = one.slice(); own[place] = 0; return own; });
-        page.engine.series(cases, wanted, round).then((found) => {
+        page.engine.series(cases, wanted, round, true).then((found) => {
           if (!found || this.round !== round) return;
           this.cut.set(place, { wanted, now: found[0], base: found[1] });
           this.drawLoops();
