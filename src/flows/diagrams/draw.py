@@ -126,7 +126,6 @@ def figure(drawn: Picture) -> Figure:
 
     left, top, width, height = drawn.box
     made = Figure(figsize=(width / 96, height / 96), facecolor="white")
-    made.add_axes((0, 0, 1, 1)).axis("off")
     place = Affine2D().translate(-left, -top - height).scale(1 / width, -1 / height) + made.transFigure
     for order, item in enumerate(drawn.items):
         if isinstance(item, Line):
@@ -210,7 +209,7 @@ def _save_png(made: Figure, path: Path) -> None:
     made.set_dpi(96 * SCALE)
     canvas: Any = FigureCanvasAgg(made)
     canvas.draw()
-    whole = Image.fromarray(np.ascontiguousarray(np.asarray(canvas.buffer_rgba())[..., :3]))
+    whole = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     small = whole.quantize(colors=255, method=Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     palette = np.array(small.getpalette() or [], dtype=np.uint8).reshape(-1, 3)
     palette[(palette >= 252).all(axis=1)] = 255  # paper stays white

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ _WIDTHS = (
 )  # fmt: skip
 
 
+@lru_cache(maxsize=100_000)
 def text_width(text: str, pixels: float, *, bold: bool = False) -> float:
     """Width of a text in pixels, letters `pixels` high.
 
