@@ -67,10 +67,25 @@ def no_faults(opened: Opened) -> Iterator[None]:
     assert opened.faults == []
 
 
-def inputs_of(page: Page) -> dict[tuple[str, str], int]:
-    """Name and element → place among the inputs of the page's kernel."""
-    rows = page.evaluate("window.flowsPage.kernel.spec.inputs.map(r => [r.name, r.element, r.index])")
-    return {(name, element): index for name, element, index in rows}
+def drawn(page: Page) -> dict[str, Any]:
+    """The draws that a page carries, as inputs of the engine: of constants, their elements and points of lookups."""
+    rows = page.evaluate("window.flowsPage.kernel.spec.inputs")
+    defaults = page.evaluate("Array.from(window.flowsPage.kernel.defaults)")
+    draws = page.evaluate("window.flowsPage.data.draws")
+    values, given = np.array(draws["values"]), {}
+    for column, place in enumerate(draws["inputs"]):
+        row = next(r for r in rows if r["index"] <= place < r["index"] + r.get("size", 1))
+        key = f"{row['name']}[{row['element']}]" if row["element"] else row["name"]
+        if row["kind"] != "lookup":
+            given[key] = xr.DataArray(values[:, column], dims="draw")
+            continue
+        if key not in given:
+            y = np.array(defaults[row["index"] : row["index"] + row["size"]], dtype=float)
+            given[key] = xr.DataArray(
+                np.tile(y, (len(values), 1)), dims=["draw", "x"], coords={"x": row["x"]}
+            )
+        given[key][:, place - row["index"]] = values[:, column]
+    return given
 
 
 def test_a_slider_that_is_dragged_is_followed_and_nothing_is_lost(opened: Opened, model: Model) -> None:
@@ -111,22 +126,13 @@ def test_a_slider_that_is_dragged_is_followed_and_nothing_is_lost(opened: Opened
 
 def test_the_band_holds_the_draws_that_the_engine_computes(opened: Opened, model: Model) -> None:
     page = opened.open("#v=1&with=protection-reform&lang=en")
-    page.wait_for_selector("body[data-draws]", timeout=60_000)
+    page.wait_for_selector("body[data-draws]", timeout=240_000)
     assert int(page.evaluate("document.body.dataset.draws")) >= 100
     if os.getloadavg()[0] < (os.cpu_count() or 1):  # a busy machine proves nothing
         assert float(page.evaluate("document.body.dataset.bandTook")) < 5_000
-    places = inputs_of(page)
-    names = {index: f"{name}[{element}]" if element else name for (name, element), index in places.items()}
-    draws = page.evaluate("window.flowsPage.data.draws")
-    given: dict[str, Any] = dict(
-        scenario_inputs(next(s for s in list_scenarios() if s.name == "protection-reform"), model)
-    )
-    values = np.array(draws["values"])
-    for column, place in enumerate(draws["inputs"]):
-        if place in names and names[place] not in given:
-            given[names[place]] = xr.DataArray(values[:, column], dims="draw")
+    scenario = scenario_inputs(next(s for s in list_scenarios() if s.name == "protection-reform"), model)
+    given = {**drawn(page), **scenario}
     series = "people waiting in Mexico"
-    assert len(draws["inputs"]) == sum(isinstance(v, xr.DataArray) for v in given.values())
     found = page.evaluate(
         """id => { const page = window.flowsPage, place = page.data.series.findIndex(one => one.id === id);
           const k = page.band.wanted.indexOf(place), count = page.times.length;
@@ -142,7 +148,7 @@ def test_the_band_holds_the_draws_that_the_engine_computes(opened: Opened, model
 
 def test_what_may_go_either_way_is_called_neither_better_nor_worse(opened: Opened) -> None:
     page = opened.open("#v=1&with=us-tightening&lang=en")
-    page.wait_for_selector("body[data-draws]", timeout=60_000)
+    page.wait_for_selector("body[data-draws]", timeout=240_000)
     rows = page.evaluate(
         """() => { const page = window.flowsPage;
           return [...document.querySelectorAll("table.changes tr[data-series]")].map((row) => {
