@@ -11,8 +11,8 @@ each other.
 
 One *group* of runs is one random order :math:`\pi` of the k factors, k + 1 runs. With :math:`R`, put in the reverse of
 that order, equal to :math:`L L^T`, and two independent standard normal vectors :math:`e, e'`, run j takes :math:`z = L
-(e_1 \dots e_{k-j}, e'_{k-j+1} \dots e'_k)`: the factors :math:`\pi(1) \dots \pi(j)` drawn anew given the others. Then
-:math:`\tfrac12 (y_0 - y_j)^2` is an unbiased estimate of :math:`c(\{\pi(1) \dots \pi(j)\})`, and the factor
+(e_1 \ldots e_{k-j}, e'_{k-j+1} \ldots e'_k)`: the factors :math:`\pi(1) \ldots \pi(j)` drawn anew given the others.
+Then :math:`\tfrac12 (y_0 - y_j)^2` is an unbiased estimate of :math:`c(\{\pi(1) \ldots \pi(j)\})`, and the factor
 :math:`\pi(j)` gets the difference to the one before. For independent inputs this is the estimator of Goda (2021).
 
 References

@@ -296,7 +296,7 @@ def halving_rows(data: ReportData) -> dict[str, Any] | None:
     if rows.empty:
         return None
     say = data.say
-    last = say.month(month_of(float(data.drawn.values["time"].values[-1]) - 1))
+    last = say.labels.month(month_of(float(data.drawn.values["time"].values[-1]) - 1), short=True)
     names = list(dict.fromkeys(rows["outcome"]))
     titles = {s.name: say.scenario(s) for s in data.drawn.scenarios}
     cells = {(r["scenario"], r["outcome"]): r for r in rows.to_dict("records")}
