@@ -180,6 +180,12 @@ def test_check_goes_on_after_an_equation_that_cannot_be_read(tmp_path: Path) -> 
     assert found == {("undefined", "heat loss", 10), ("syntax", "broken", 13)}
 
 
+def test_units_that_break_are_shown_at_the_variable_without_xml(tmp_path: Path) -> None:
+    path = write(tmp_path, TEACUP.replace("<units>Month</units>", "<units>degree</units>"))
+    (found,) = [f for f in inspect(path) if f.rule == "units"]
+    assert (found.variable, found.line, found.expression) == ("heat loss", 10, "")
+
+
 def test_a_variable_without_equation_is_told_once(tmp_path: Path) -> None:
     path = write(tmp_path, '<aux name="a"/>\n' + aux("b", "a * 2"))
     (found,) = [f for f in inspect(path) if f.level == "error"]

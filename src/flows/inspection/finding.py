@@ -9,6 +9,7 @@ from typing import Literal
 from flows.errors import FlowsError
 from flows.vensim.grammar import Source
 from flows.vensim.parse import part_end
+from flows.vensim.source import XMILE
 from flows.vensim.tree import Apply, Definition, ModelText, Name, Node, Num, Op
 
 Level = Literal["error", "warning", "note"]
@@ -103,7 +104,11 @@ class Places:
         line = self.line(span.line)
         expression = ""
         start, end = at, at + 1
-        if whole and (definition := self.definition(at)) is not None:
+        if (
+            whole
+            and not source.path.lower().endswith(XMILE)
+            and (definition := self.definition(at)) is not None
+        ):
             node = _node(definition.expression, at)
             if node is not None:
                 start, end = _extent(source.text, node)
