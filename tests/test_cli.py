@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -848,3 +849,40 @@ def test_shipped_report(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = Path("outputs/report/index.html").read_text(encoding="utf-8")
     for name in ("protection-reform", "us-tightening", "containment-plus", "mpp-return", "title42-return"):
         assert name in text
+
+
+def test_the_demography_is_shown_country_by_country(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["run", "planned-immigration", "--no-figures"]) == 0
+    out = capsys.readouterr().out
+    assert "Population of Guatemala" in out and "2050" in out and "month" not in out
+    assert (
+        max(len(line.rstrip()) for line in out.splitlines() if not line.startswith(("Stocks", "Not a"))) <= 80
+    )
+
+
+@pytest.mark.parametrize("what", ["scenarios", "levers"])
+def test_long_lists_keep_names_whole_at_80_columns(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert cli.main(["list", what]) == 0
+    out = capsys.readouterr().out
+    assert max(len(line.rstrip()) for line in out.splitlines()) <= 80
+    assert "regularisation-with-control" in out if what == "scenarios" else "interception capacity" in out
+
+
+def test_claims_of_another_model_are_refused_without_its_own_name(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = "stock = INTEG(1, 0) ~ Person ~ |\nINITIAL TIME = 0 ~ Month ~ |\nFINAL TIME = 9 ~ Month ~ |\n"
+    Path("other.mdl").write_text(
+        text + "TIME STEP = 1 ~ Month ~ |\nSAVEPER = 1 ~ Month ~ |\n", encoding="utf-8"
+    )
+    error = refused(capsys, "claims", "--model", "other.mdl")
+    found = re.search(r'variable "([^"]+)"', error)
+    assert found is not None and f'mean "{found[1]}"' not in error
+    assert "Only the shipped model" in error

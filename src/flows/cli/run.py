@@ -271,9 +271,10 @@ def _print_years(title: str, outcomes: Sequence[Outcome], dataset: xr.Dataset) -
     from flows.references import at_time
 
     times = dataset["time"].values
-    years = [float(year) for year in _YEARS if times[0] <= float(year) <= times[-1]] or [float(times[-1])]
+    shown = _YEARS[1:] if screen_width() < NARROW else _YEARS
+    years = [float(year) for year in shown if times[0] <= float(year) <= times[-1]] or [float(times[-1])]
     table = make_table("outcome", *(f">{year:g}" for year in years), title=title)
-    table.columns[0].min_width = 20
+    table.columns[0].min_width = 28
     for outcome in outcomes:
         values = outcome.values(dataset)
         size = size_of(values.values, outcome.kind)
