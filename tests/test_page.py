@@ -123,6 +123,18 @@ def test_text_of_a_model_cannot_become_markup(tmp_path: Path) -> None:
     assert as_json(["<", "\u2029"]) == '["\\u003c","\\u2029"]'
 
 
+def test_sliders_are_told_apart(tmp_path: Path) -> None:
+    names = ("wait+time", "wait time", "出生率", "死亡率")
+    text = "".join(f'"{name}" = 2 ~ Month [1,3] ~ |\n' for name in names) + "R : Haiti, Cuba ~~|\n"
+    text += "rate[R] = 1, 2 ~ Person/Month [0,5] ~ |\npeople[R] = INTEG(rate[R], 1) ~ Person ~ |\n"
+    source = tmp_path / "names.mdl"
+    source.write_text(small_model(text).text, encoding="utf-8")
+    levers = data_of(render(flows.read_vensim(source, units="off")))["levers"]
+    assert len(levers) == 6
+    assert len({one["id"] for one in levers}) == 6
+    assert [one["title"]["es"] for one in levers][-2:] == ["Rate (Haiti)", "Rate (Cuba)"]
+
+
 def test_the_command_writes_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
     monkeypatch.chdir(tmp_path)
     assert cli.main(["page", "--model", str(SMALL), "--out", "small.html"]) == 0

@@ -177,6 +177,7 @@ def data_block(model: Model, spec: Mapping[str, Any], draws: Draws | None, *, ca
     if assumed:
         levers = _sliders(block, assumed=True)
     contexts = _contexts(block) if familiar else []
+    _tell_apart([*levers, *contexts])
     words = {lang: read_words(lang) for lang in LANGUAGES}
     words["en"]["caveat"] = caveat
     if not familiar:
@@ -386,7 +387,8 @@ def _contexts(block: Block) -> list[dict[str, Any]]:
 def _sliders(block: Block, *, assumed: bool = False) -> list[dict[str, Any]]:
     """Constants with a range of any model, element by element; with `assumed`, all but nought, from half to twice."""
     found: list[dict[str, Any]] = []
-    for item in block.model.constants:
+    levers = {fold(name) for name in block.model.levers.names}
+    for item in sorted(block.model.constants, key=lambda one: fold(one.name) not in levers):
         values = np.asarray(item.value, dtype=float)
         for (name, _), given in block.inputs.items():
             if name != fold(item.name) or given.get("kind", "constant") != "constant":
@@ -411,12 +413,13 @@ def _slider(
     own = value if value is not None else float(np.asarray(item.value, dtype=float))
     if not math.isfinite(own) or not low <= own <= high:
         return None
-    spanish = block.labels["es"].variable(item.name, unit=item.units)
+    whole = f"{item.name}[{element}]" if element else item.name
+    spanish = block.labels["es"].variable(whole, unit=item.units)
     shown = _sentence(item.name) + (f" ({element})" if element else "")
     note = re.split(r"\s*Source:", item.comment)[0].strip() if text is None else text.note
-    known = spanish.title != item.name
+    known = spanish.title != whole
     return {
-        "name": f"{item.name}[{element}]" if element else item.name,
+        "name": whole,
         "id": re.sub(r"[^a-z0-9]+", "-", fold(f"{item.name} {element}")).strip("-"),
         "decides": text.decides if text is not None else item.group or "",
         "title": {
@@ -432,6 +435,16 @@ def _slider(
         "step": slider_step(low, high, own),
         **_timing(block, item),
     }
+
+
+def _tell_apart(sliders: Sequence[dict[str, Any]]) -> None:
+    """Give every slider an id of its own, also where names differ in signs only or have no Latin letters."""
+    seen: set[str] = set()
+    for slider in sliders:
+        stem = slider["id"] or "constant"
+        tries = itertools.chain([stem], (f"{stem}-{number}" for number in itertools.count(2)))
+        slider["id"] = next(name for name in tries if name not in seen)
+        seen.add(slider["id"])
 
 
 def slider_step(low: float, high: float, value: float) -> float:
