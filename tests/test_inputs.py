@@ -28,6 +28,7 @@ from flows.inputs import (
     read_scenario,
     read_study,
     resolve_outcome,
+    scenario_doubts,
     scenario_inputs,
     settings_inputs,
 )
@@ -876,3 +877,7 @@ def test_the_base_courses_freeze_policies_where_they_say(shipped: Any) -> None:
     for name, month in (("course-2024", "2024-10"), ("course-2021", "2021-08")):
         inputs = scenario_inputs(read_scenario(name), shipped)
         assert inputs == {"policy freeze time": month_index(month), "policy start time": month_index(month)}
+
+
+def test_shipped_scenarios_give_reasons_and_known_claims() -> None:
+    assert [doubt for scenario in list_scenarios() for doubt in scenario_doubts(scenario)] == []
