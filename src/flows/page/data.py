@@ -197,6 +197,10 @@ def data_block(model: Model, spec: Mapping[str, Any], draws: Draws | None, *, ca
         },
         "levers": levers,
         "deciders": list(dict.fromkeys(lever["decides"] for lever in levers)),
+        "decides": {
+            name: _each(block, lambda label, name=name: label.sector(name))
+            for name in dict.fromkeys(lever["decides"] for lever in levers)
+        },
         "contexts": contexts,
         "scenarios": _scenarios(block, levers) if familiar else [],
         "baseline": BASELINE,

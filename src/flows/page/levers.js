@@ -122,7 +122,7 @@ class Levers {
       this.rows.push(row);
       body.append(row.element);
     });
-    const title = data.familiar && page.say.words["decides_" + who.toLowerCase().replace(" ", "_")] || who || page.say.t("constants");
+    const title = data.familiar && page.say.words["decides_" + who.toLowerCase().replace(" ", "_")] || page.say.of(data.decides[who]) || page.say.t("constants");
     const id = `fold-${who.toLowerCase().replace(/[^a-z0-9]+/g, "-") || "all"}`;
     const { fold, count } = this.fold(id, title, body, who === data.deciders[0] && !data.scenarios.length);
     this.counts.push([count, () => places.filter((place) => page.state.lever(place).own).length]);
