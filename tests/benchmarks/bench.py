@@ -189,7 +189,8 @@ def single(table: Table, pysd: tuple[float, float]) -> None:
         table.add("shipped model: flows run --no-figures, files and table included", written, "s", most=2)
     model = flows.read_vensim(SHIPPED, units="off")
     flows.simulate(model)
-    table.add("shipped model: once more in the same process", seconds(lambda: flows.simulate(model)), "s")
+    again = seconds(lambda: flows.simulate(model))
+    table.add("shipped model: once more in the same process", again, "s", most=0.3)
     plain = seconds(lambda: flows.simulate(model, engine="python"))
     table.add("shipped model: as plain Python", plain, "s", most=3)
 
@@ -386,6 +387,30 @@ def study(table: Table) -> None:
         table.add(f"base: {result.runs:,} runs, indices with intervals", time.perf_counter() - start, "s")
 
 
+def editing(table: Table) -> None:
+    """What somebody who edits the shipped model waits for: its check, and figures after a save."""
+    from flows.compare import outcomes_of
+    from flows.inspection import inspect
+    from flows.versions.behaviour import write
+    from flows.versions.watch import Watched
+
+    table.head("Editing the shipped model")
+    table.add("flows check", seconds(lambda: inspect(SHIPPED)), "s", most=4)
+    text = SHIPPED.read_text(encoding="utf-8")
+    watched = Watched(SHIPPED, outcomes_of)
+    watched.saved(text.encode())
+    shifts = iter(range(1, REPEATS + 1))
+
+    def save() -> None:
+        changed = f"MODULO(Time + {next(shifts) / 4}, months in a year)"
+        saved = watched.saved(text.replace("MODULO(Time, months in a year)", changed).encode())
+        assert saved.moved is not None
+        with tempfile.TemporaryDirectory() as folder:
+            write(saved.moved, Path(folder), title="saved")
+
+    table.add("flows watch, from a save that changes an equation to figures", seconds(save), "s", most=4)
+
+
 def main() -> None:
     """Measure everything."""
     parser = argparse.ArgumentParser(
@@ -396,7 +421,7 @@ def main() -> None:
     parser.add_argument(
         "--only",
         nargs="*",
-        help="parts: single ensembles kernels growth memory study estimator analysis scale browser",
+        help="parts: single ensembles kernels growth memory study editing estimator analysis scale browser",
     )
     options = parser.parse_args()
     machine = {
@@ -417,6 +442,7 @@ def main() -> None:
         "growth": lambda: growth(table, (100, 300, 1000, 3000)),
         "memory": lambda: memory(table, (10_000, 100_000, 1_000_000)),
         "study": lambda: study(table),
+        "editing": lambda: editing(table),
         "estimator": lambda: sobol_sums.estimator(table),
         "analysis": lambda: sobol_sums.memory(table, process),
         "scale": lambda: studies.scale(table, process, element_steps=element_steps(SHIPPED)),

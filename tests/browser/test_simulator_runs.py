@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import os
 import random
 import string
 from collections.abc import Iterator
@@ -128,8 +127,6 @@ def test_the_band_holds_the_draws_that_the_engine_computes(opened: Opened, model
     page = opened.open("#v=1&with=protection-reform&lang=en")
     page.wait_for_selector("body[data-draws]", timeout=240_000)
     assert int(page.evaluate("document.body.dataset.draws")) >= 100
-    if os.getloadavg()[0] < (os.cpu_count() or 1):  # a busy machine proves nothing
-        assert float(page.evaluate("document.body.dataset.bandTook")) < 5_000
     scenario = scenario_inputs(next(s for s in list_scenarios() if s.name == "protection-reform"), model)
     given = {**drawn(page), **scenario}
     series = "people waiting in Mexico"
