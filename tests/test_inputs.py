@@ -602,7 +602,7 @@ def test_uncertainty_refused(write: Any, text: str, message: str) -> None:
         (
             STUDY + 'method = "moris"\n',
             'f.toml, key "method": not one of the choices, found the text "moris", expected sobol, morris, '
-            'monte-carlo, latin-hypercube, tornado. Did you mean "morris"?',
+            'monte-carlo, latin-hypercube, tornado, shapley. Did you mean "morris"?',
         ),
         (
             STUDY + "second_order = 1\n",

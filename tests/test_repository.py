@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 HERE = Path(__file__).relative_to(ROOT).as_posix()
 
-BINARY = {".png", ".jpg", ".ico", ".nc", ".npz", ".gz", ".woff2", ".pdf"}
+BINARY = {".parquet", ".png", ".jpg", ".ico", ".nc", ".npz", ".gz", ".woff2", ".pdf"}
 
 # Names and versions with hashes are enough to install from any index: no option names one, and no line of a
 # requirements file or a build file holds a web address.

@@ -6,6 +6,7 @@ import itertools
 import math
 import os
 import warnings
+import weakref
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from types import MappingProxyType
@@ -727,10 +728,27 @@ def _is_late(variable: Variable) -> bool:
     return variable.kind == "auxiliary" and not variable.series
 
 
+_tabled: weakref.WeakKeyDictionary[Model, dict[tuple[object, ...], Model]] = weakref.WeakKeyDictionary()
+_MOST_TABLED = 8
+
+
 def _with_tables(job: _Job) -> Model:
     """The model with the given points of lookups and data (values that differ between runs follow by run)."""
     if not job.curves:
         return job.model
+    if not _varying(job):
+        return _made_with_tables(job)
+    # each run brings its own y, so that a program made for other values of the same points serves as well
+    known = _tabled.setdefault(job.model, {})
+    key = tuple((c.table, c.variable.name, c.flat.tobytes(), c.x.tobytes()) for c in job.curves)
+    if key not in known:
+        if len(known) >= _MOST_TABLED:
+            known.clear()
+        known[key] = _made_with_tables(job)
+    return known[key]
+
+
+def _made_with_tables(job: _Job) -> Model:
     variables = dict(job.model.variables)
     for curves in job.curves:
         variable = variables[curves.table]

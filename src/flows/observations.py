@@ -345,7 +345,7 @@ def observed_against(outcome: Comparable, dataset: xr.Dataset) -> pd.DataFrame:
         ``unit``, ``model``, ``error_percent``, ``source``; one row for each month, year or instant that
         lies wholly inside the run; empty for an outcome without a series.
     """
-    rows = _aligned(outcome.series) if outcome.series else []
+    rows = spans(outcome.series) if outcome.series else []
     first, last = float(dataset["time"].values[0]), float(dataset["time"].values[-1])
     found = []
     counterpart = None
@@ -390,8 +390,8 @@ def observed_spans(outcome: Comparable) -> pd.DataFrame:
         Columns ``period_end``, ``period_type``, ``period_start``, ``value`` (of a rate: the total of the span) and
         ``source``, in the order of time; empty for an outcome without a series.
     """
-    rows = _aligned(outcome.series) if outcome.series else []
-    return pd.DataFrame(rows, columns=list(_Span._fields))
+    rows = spans(outcome.series) if outcome.series else []
+    return pd.DataFrame(rows, columns=list(Span._fields))
 
 
 def per_cent_error(model: float, value: float) -> float:
@@ -399,7 +399,7 @@ def per_cent_error(model: float, value: float) -> float:
     return 100 * (model - value) / value if value else float("nan")
 
 
-class _Span(NamedTuple):
+class Span(NamedTuple):
     """An observed value, or several joined by an expression; in the order of its fields."""
 
     period_end: pd.Timestamp
@@ -409,8 +409,24 @@ class _Span(NamedTuple):
     source: str
 
 
-def _aligned(text: str) -> list[_Span]:
-    """Evaluate an expression over observed series on the spans that all of them have."""
+def spans(text: str) -> list[Span]:
+    """Evaluate an expression over observed series on the spans that all of them have.
+
+    Parameters
+    ----------
+    text : str
+        ``series[group]``, joined by ``+ - * /``; without a group, all nationalities.
+
+    Returns
+    -------
+    list of Span
+        In the order of time; a span that several sources tell of stands there once for each.
+
+    Raises
+    ------
+    InputError
+        If there is no such series or group.
+    """
     expression = Expression.parse(text, where=f'series "{text}"')
     parts = {reference: dict(_part(reference)) for reference in expression.references}
     if not parts:
@@ -423,7 +439,7 @@ def _aligned(text: str) -> list[_Span]:
             values = {one: own, **{reference: parts[reference][span] for reference in others}}
             value = expression.evaluate(lambda reference, values=values: values[reference][0])  # type: ignore[misc]
             names = dict.fromkeys(titles[source] for _, source in values.values())
-            found.append(_Span(*span, value, "; ".join(names)))
+            found.append(Span(*span, value, "; ".join(names)))
     return sorted(found)
 
 

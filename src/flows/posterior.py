@@ -141,43 +141,90 @@ def place(
     InputError
         If the model lacks some of the elements.
     """
-    draws = len(values)
-    arrays: dict[str, NDArray[np.float64]] = {}
-    absent = []
-    places = []
-    for text in elements:
-        try:
-            places.append(locate(model, text, where=where))
-        except InputError as refusal:
-            absent.append((text, refusal))
-    if absent:
-        names = ", ".join(f'"{text}"' for text, _ in absent[:3]) + (" and others" if len(absent) > 3 else "")
-        raise InputError(
-            f"{len(absent)} of the {len(elements)} elements of the sample are not in the model",
-            where=where,
-            found=names,
-            expected="the model that was calibrated, or one with the same constants",
-            remedy=absent[0][1].remedy or "Run flows calibrate on this model",
-        )
-    found: dict[str, xr.DataArray] = {}
-    for column, (name, position) in enumerate(places):
-        if name not in arrays:
-            arrays[name] = np.repeat(_own(model, name)[None], draws, axis=0)
-        at: tuple[Any, ...] = (slice(None), *position)
-        arrays[name][at] = values[:, column]
-    for name, array in arrays.items():
-        if name in model.lookups:
-            x = np.asarray(model.lookups[name].value[0], dtype=float)
-            found[name] = xr.DataArray(array, dims=("draw", "x"), coords={"x": x})
-            continue
-        item = model.constants[name]
-        ranges = [model.subscripts[n] for n in item.subscripts]
-        found[name] = xr.DataArray(
-            array,
-            dims=("draw", *(r.name for r in ranges)),
-            coords={r.name: [str(e) for e in r.value] for r in ranges},
-        )
-    return found
+    return Places(model, elements, where=where).inputs(values)
+
+
+class Places:
+    """Where elements stand in the constants and lookups of a model; found once, used for many samples.
+
+    Parameters
+    ----------
+    model : flows.Model
+    elements : tuple of str
+        Text forms, as in `Posterior`.
+    where : str
+        For messages.
+
+    Raises
+    ------
+    InputError
+        If the model lacks some of the elements; the first few are named.
+    """
+
+    def __init__(self, model: Any, elements: tuple[str, ...], *, where: str = "") -> None:
+        self.model = model
+        absent = []
+        found: list[tuple[str, tuple[int, ...]]] = []
+        for text in elements:
+            try:
+                found.append(locate(model, text, where=where))
+            except InputError as refusal:
+                absent.append((text, refusal))
+        if absent:
+            names = ", ".join(f'"{text}"' for text, _ in absent[:3]) + (
+                " and others" if len(absent) > 3 else ""
+            )
+            raise InputError(
+                f"{len(absent)} of the {len(elements)} elements of the sample are not in the model",
+                where=where,
+                found=names,
+                expected="the model that was calibrated, or one with the same constants",
+                remedy=absent[0][1].remedy or "Run flows calibrate on this model",
+            )
+        self._own = {name: own_values(model, name) for name, _ in found}
+        self._flat: dict[str, tuple[list[int], list[int]]] = {name: ([], []) for name in self._own}
+        for column, (name, position) in enumerate(found):
+            columns, flat = self._flat[name]
+            columns.append(column)
+            flat.append(int(np.ravel_multi_index(position, self._own[name].shape)) if position else 0)
+
+    @property
+    def file_values(self) -> NDArray[np.float64]:
+        """The values of the model's file, in the order of the elements."""
+        values = np.empty(sum(len(columns) for columns, _ in self._flat.values()))
+        for name, (columns, flat) in self._flat.items():
+            values[columns] = self._own[name].reshape(-1)[flat]
+        return values
+
+    def inputs(self, values: NDArray[np.float64]) -> dict[str, xr.DataArray]:
+        """Put values in their places, as inputs of `flows.simulate`.
+
+        Parameters
+        ----------
+        values : array, shape (draws, elements)
+
+        Returns
+        -------
+        dict of str to xarray.DataArray
+            By constant over ``draw`` and its subscripts, by lookup over ``draw`` and ``x``.
+        """
+        found: dict[str, xr.DataArray] = {}
+        for name, (columns, flat) in self._flat.items():
+            own = self._own[name]
+            array = np.repeat(own.reshape(1, -1), len(values), axis=0)
+            array[:, flat] = values[:, columns]
+            array = array.reshape(len(values), *own.shape)
+            if name in self.model.lookups:
+                x = np.asarray(self.model.lookups[name].value[0], dtype=float)
+                found[name] = xr.DataArray(array, dims=("draw", "x"), coords={"x": x})
+                continue
+            ranges = [self.model.subscripts[n] for n in self.model.constants[name].subscripts]
+            found[name] = xr.DataArray(
+                array,
+                dims=("draw", *(r.name for r in ranges)),
+                coords={r.name: [str(e) for e in r.value] for r in ranges},
+            )
+        return found
 
 
 def locate(model: Any, text: str, *, where: str = "") -> tuple[str, tuple[int, ...]]:
@@ -220,7 +267,8 @@ def locate(model: Any, text: str, *, where: str = "") -> tuple[str, tuple[int, .
     return str(item.name), tuple(position)
 
 
-def _own(model: Any, name: str) -> NDArray[np.float64]:
+def own_values(model: Any, name: str) -> NDArray[np.float64]:
+    """Return a constant's array, or the y of a lookup, as the model's file has them."""
     if name in model.lookups:
         return np.asarray(model.lookups[name].value[1], dtype=np.float64)
     return np.asarray(model.constants[name].value, dtype=np.float64)

@@ -64,7 +64,7 @@ DIRECTIONS = [
     ("COMAR relocation per month", 5000.0, "total relocated refugees", +1),
     ("temporary regularisation", 0.5, "people waiting in Mexico", -1),
     ("shelter support", 0.0, "exposure index", +1),
-    ("port admissions", 3.0, "metering waitlist names", -1),
+    ("port admissions", 0.2, "metering waitlist names", 1),
     ("appointment slots per month", 50000.0, "COMAR applications", -1),
     ("MPP share", 0.3, "people enrolled in MPP", +1),
     ("MPP share", 0.3, "exposure index", +1),

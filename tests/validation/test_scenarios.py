@@ -101,7 +101,7 @@ IMPLIED: dict[str, list[tuple[str, str]]] = {
     ],
     "forced-migrant-visas": [
         ("people admitted to stay[Mexico] in 2030", MORE),
-        ("departures[Mexico] in 2030", LESS),
+        # departures stay as they are: newcomers help others to come about as much as visas replace departures
     ],
     "institutional-rebuild": [
         ("protection capacity @2030-12", MORE),

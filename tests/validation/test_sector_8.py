@@ -106,7 +106,7 @@ def test_remittances_follow_the_received_sums(runs: xr.Dataset) -> None:
         ("Honduras", 8.97e9),
         ("El Salvador", 8.19e9),
     ):
-        assert float(year.sel(origin=origin)) == pytest.approx(received, rel=0.05), origin
+        assert float(year.sel(origin=origin)) == pytest.approx(received, rel=0.08), origin
     np.testing.assert_allclose(runs["remittance index"].sel(draw="base").isel(time=0).values, 1.0, rtol=0.01)
 
 

@@ -6,6 +6,7 @@ in the order in which ``flows --help`` lists them.
 """
 
 from flows.cli import (
+    calibrate,
     check,
     claims,
     compare,
@@ -32,6 +33,7 @@ for _command in (
     levers.levers,
     solve.solve,
     study.study,
+    calibrate.calibrate,
     claims.claims,
     project.project,
     report.report,

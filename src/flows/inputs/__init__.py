@@ -4,6 +4,7 @@ Each refusal names the file and the key, what stood there, what was expected and
 reads a model file or runs a model; a model is used through its public attributes alone.
 """
 
+from flows.inputs.calibration import Calibration, read_calibration
 from flows.inputs.changes import Change, changed_values, read_changes
 from flows.inputs.deciders import DECIDERS, LeverText, read_lever_texts
 from flows.inputs.extremes import Condition, Follows, parse_follows, read_conditions
@@ -26,6 +27,7 @@ from flows.references import Expression, Reference, parse_number, parse_referenc
 
 __all__ = [
     "DECIDERS",
+    "Calibration",
     "Change",
     "Condition",
     "ConstantChange",
@@ -52,6 +54,7 @@ __all__ = [
     "parse_number",
     "parse_reference",
     "parse_setting",
+    "read_calibration",
     "read_changes",
     "read_conditions",
     "read_labels",
