@@ -34,6 +34,7 @@ __all__ = [
     "coverage",
     "hits",
     "last_value",
+    "mape",
     "mean_absolute_error",
     "r_squared",
     "r_squared_of_logs",
@@ -124,6 +125,24 @@ def wmape(observed: ArrayLike, model: ArrayLike) -> float:
     a, b = _pair(observed, model)
     size = float(np.abs(a).sum())
     return float(np.abs(b - a).sum()) / size if size > 0 else math.nan
+
+
+def mape(observed: ArrayLike, model: ArrayLike) -> float:
+    """Compute the mean absolute error relative to each observed value, over those above zero.
+
+    Returns
+    -------
+    float
+        A share, 0.1 for ten per cent: each value weighs the same, so low values dominate; not a number where none is left.
+
+    Examples
+    --------
+    >>> mape([10, 30], [14, 30])
+    0.2
+    """
+    a, b = _pair(observed, model)
+    kept = a > 0
+    return float((np.abs(b - a)[kept] / a[kept]).mean()) if kept.any() else math.nan
 
 
 def rmse(observed: ArrayLike, model: ArrayLike) -> float:
