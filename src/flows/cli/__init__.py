@@ -21,6 +21,7 @@ from flows.cli import (
     run,
     solve,
     study,
+    validate,
     versions,
 )
 from flows.cli.app import app, main
@@ -35,6 +36,7 @@ for _command in (
     study.study,
     calibrate.calibrate,
     claims.claims,
+    validate.validate,
     project.project,
     report.report,
     page.page,

@@ -204,9 +204,7 @@ def _one(
             if way == WAYS[0]:
                 statistics |= {f"{k}_out": v for k, v in _coverage(later.observed, points).items()}
             else:
-                statistics |= {
-                    f"{k}_{way}": v for k, v in _coverage(later.observed, bands).items()
-                }
+                statistics |= {f"{k}_{way}": v for k, v in _coverage(later.observed, bands).items()}
         frames.append(pd.DataFrame(points))
     return SeriesFit(target, pd.concat(frames, ignore_index=True), statistics)
 
@@ -291,4 +289,3 @@ def naive(past: Target, later: Target) -> tuple[Array, Array]:
     ahead = np.rint(later.starts - past.starts[-1]).astype(int)
     course = fit.seasonal_naive(past.observed, int(ahead.max()), period=_YEAR)
     return last, course[ahead - 1]
-

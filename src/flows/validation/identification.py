@@ -78,7 +78,11 @@ def _relative(
         if other is coordinate or anchor not in other.elements:
             continue
         carrier = next(
-            (e for e in other.elements if all(e not in c.elements for c in space.coordinates if c is not other)),
+            (
+                e
+                for e in other.elements
+                if all(e not in c.elements for c in space.coordinates if c is not other)
+            ),
             None,
         )
         if carrier is not None:

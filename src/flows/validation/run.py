@@ -18,6 +18,7 @@ from flows.errors import InputError
 from flows.inputs import list_scenarios, read_conditions, scenario_inputs
 from flows.inputs.boundary import Boundary, read_boundary
 from flows.inputs.calibration import Calibration
+from flows.inputs.misses import read_misses
 from flows.inputs.projections import Projection, read_projections
 from flows.model.model import Model
 from flows.posterior import Posterior
@@ -27,6 +28,7 @@ from flows.validation.extremes import run_conditions
 from flows.validation.forecast import Draws
 from flows.validation.identification import identification
 from flows.validation.integration import LARGEST, step_changes
+from flows.validation.missed import worst_years
 from flows.validation.sectors import SECTORS, Alone, Met, alone, met, run_projections
 from flows.validation.sensitivity import behaviour_sensitivity
 from flows.validation.sources import stated_figures
@@ -106,6 +108,8 @@ class Validation:
     steps : dict of str to pandas.DataFrame
         Changes by half the time step, and by fourth-order Runge–Kutta.
     behaviour : Behaviour
+    missed : pandas.DataFrame
+        From `worst_years`.
     turns : pandas.DataFrame
         Turning points of monthly series before the end of the fit: ``series``, ``date``, ``kind``, ``observed``, ``early``,
         ``ratio``, ``hit``.
@@ -133,6 +137,7 @@ class Validation:
     extremes: tuple[Extreme, ...]
     steps: dict[str, pd.DataFrame]
     behaviour: Behaviour
+    missed: pd.DataFrame
     turns: pd.DataFrame
     identified: pd.DataFrame
     sensitivity: pd.DataFrame
@@ -227,6 +232,7 @@ def validate(
         extremes=extremes,
         steps=steps,
         behaviour=behaviour,
+        missed=worst_years(behaviour, read_misses()),
         turns=turns,
         identified=identification(sample.space, posterior),
         sensitivity=sensitivity,
@@ -367,5 +373,3 @@ def _figures(model: Model, threads: int | None) -> pd.DataFrame:
     verdicts = claims.evaluate(chosen, models={model.name: model}, threads=threads)
     run = simulate(model, outcomes=list(observations.figure_variables()), threads=threads)
     return stated_figures(verdicts, run)
-
-

@@ -88,9 +88,7 @@ def behaviour_sensitivity(
     return pd.DataFrame(found)
 
 
-def _moved(
-    space: Space, start: NDArray[np.float64], index: int, value: float
-) -> NDArray[np.float64]:
+def _moved(space: Space, start: NDArray[np.float64], index: int, value: float) -> NDArray[np.float64]:
     """Element values with one coordinate moved: those of the file, times or in place of what it had."""
     coordinate = space.coordinates[index]
     values = space.places.file_values.copy()

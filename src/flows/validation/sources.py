@@ -79,7 +79,9 @@ def stated_figures(verdicts: Sequence[Verdict], run: xr.Dataset) -> pd.DataFrame
 
 def _is_year(side: Side) -> bool:
     """Whether a side gives the year of something, of which a fifth says nothing."""
-    return side.measure is not None and any(leaf.prefix.startswith("year of") for leaf in leaves(side.measure))
+    return side.measure is not None and any(
+        leaf.prefix.startswith("year of") for leaf in leaves(side.measure)
+    )
 
 
 def _by_period(run: xr.Dataset) -> list[dict[str, object]]:
