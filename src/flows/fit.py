@@ -133,7 +133,8 @@ def mape(observed: ArrayLike, model: ArrayLike) -> float:
     Returns
     -------
     float
-        A share, 0.1 for ten per cent: each value weighs the same, so low values dominate; not a number where none is left.
+        A share, 0.1 for ten per cent: each value weighs the same, so low values dominate; not a number where none
+        is left.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Figures of a validation: a series beside its bands, a sector alone, a projection, what the data determine."""
+"""Figures of a validation: a series beside its bands, a sector alone, projections."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from flows.calendar import time_at_end, to_date
-from flows.report.figures import GREY, INK, PALE, PALETTE, _finish, _headed
+from flows.report.figures import GREY, INK, PALETTE, _finish, _headed
 from flows.validation.behaviour import SeriesFit
 from flows.validation.sectors import Alone
 
-__all__ = ["alone_figure", "identified_figure", "projection_figure", "series_figure"]
+__all__ = ["alone_figure", "next_month", "projection_figure", "series_figure"]
 
 BLUE, ORANGE, GREEN = PALETTE[0], PALETTE[1], PALETTE[2]
 _WIDE, _NARROW = 4.5, 1.6  # points: whiskers of half and of nine tenths
@@ -31,7 +31,7 @@ def series_figure(one: SeriesFit, fit_until: str, *, unit: str) -> Figure:
     fit_until : str
         Last month fitted; a line stands at its end.
     unit : str
-        Of the values, in words.
+        Of the values, as the model writes it.
 
     Returns
     -------
@@ -61,6 +61,7 @@ def series_figure(one: SeriesFit, fit_until: str, *, unit: str) -> Figure:
     )  # fmt: skip
     _limit(axis, every)
     _finish(axis, "", unit, np.asarray(_at(every)), mark=(next_month(fit_until), "not fitted"), word=True)
+    axis.margins(x=0.015)
     return _headed(figure, one.name, "", legend=handles)
 
 
@@ -75,7 +76,13 @@ def _at(rows: pd.DataFrame) -> Any:
 
 
 def next_month(month: str) -> str:
-    """The month after."""
+    """Give the month after.
+
+    Examples
+    --------
+    >>> next_month("2022-12")
+    '2023-01'
+    """
     year, number = map(int, month.split("-"))
     return f"{year + number // 12}-{number % 12 + 1:02d}"
 
@@ -130,6 +137,7 @@ def alone_figure(found: Alone, outcome: str, *, unit: str) -> Figure:
         markerfacecolor="white", markeredgecolor=INK, markeredgewidth=0.8, zorder=4,
     )  # fmt: skip
     _finish(axis, "", unit, np.asarray(dates))
+    axis.margins(x=0.02)
     axis.set_ylim(bottom=0)
     return _headed(figure, found.sector.title, "", legend=handles)
 
@@ -152,24 +160,3 @@ def projection_figure(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
     _finish(axis, "", "Case", np.asarray(table["date"].map(lambda m: to_date(time_at_end(str(m))))))
     axis.set_ylim(bottom=0)
     return _headed(figure, "Projections", "", legend=handles)
-
-
-def identified_figure(table: pd.DataFrame) -> Figure:
-    """Draw posterior beside prior widths: a bar for each free constant, short where the data tell."""
-    rows = table.sort_values("ratio", ascending=True)
-    figure = Figure(figsize=(6.2, 0.6 + 0.27 * len(rows)), layout="constrained", facecolor="white")
-    axis = figure.subplots()
-    place = np.arange(len(rows))
-    colours = [ORANGE if untold else BLUE for untold in rows["untold"]]
-    axis.barh(place, rows["ratio"], color=colours, height=0.66)
-    axis.set_yticks(place, rows["constant"], fontsize=8.5, color=INK)
-    axis.axvline(1, color=GREY, linewidth=0.9, linestyle=(0, (3, 3)))
-    axis.set_xlabel("width of the posterior over that of the prior (nine tenths)", fontsize=8.5, color=INK)
-    axis.set_xlim(0, max(1.05, 1.05 * float(rows["ratio"].max())))
-    axis.tick_params(axis="x", labelsize=8.5, colors=INK)
-    axis.tick_params(axis="y", length=0)
-    axis.grid(axis="x", color=PALE, linewidth=0.6)
-    axis.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axis.spines[side].set_visible(False)
-    return figure

@@ -28,6 +28,7 @@ SUMMARY = "summary.json"
 
 COUNTS = {"event": "events", "person": "people", "case": "cases"}
 SPANS = {"month": "a month", "calendar_year": "a year", "fiscal_year": "a U.S. fiscal year", "instant": ""}
+PER = {"month": "/Month", "calendar_year": "/Year", "fiscal_year": "/Year", "instant": ""}
 _FEW_FREE = 16
 
 
@@ -118,7 +119,7 @@ def render(found: Validation, record: Mapping[str, Any]) -> str:
         steps=_steps(found),
         main=main,
         rest=rest,
-        legend=joint_legend([*main, *rest]),
+        legend=joint_legend(main[:1]),
         statistics=[_statistics(one) for one in (*first, *others)],
         prototype=_prototype(found),
         turns=_turns(found),
@@ -134,7 +135,6 @@ def render(found: Validation, record: Mapping[str, Any]) -> str:
             "n_out": f"{n_out:,}",
         },
         identified=[_identified(row) for row in free.to_dict("records")],
-        identified_picture=_identified_picture(free),
         untold=_untold(found),
         sensitivity=_sensitivity(found),
         sectors=[_sector(one) for one in found.sectors],
@@ -201,7 +201,10 @@ def _picture(one: SeriesFit, until: str) -> Picture:
         f"{_upper(one.name)}, {words}: observed values, the model's run and its bands. In sample the weighted error is "
         f"{100 * wmape:.0f} per cent and {100 * inside:.0f} per cent of the values lie within the 90 per cent band."
     )
-    figure = fits.series_figure(one, until, unit=words)
+    series = one.target.series
+    flow = PER[series.span] if series.measure == "flow" else ""
+    unit = "share" if series.measure == "share" else f"{series.counts.title()}{flow}"
+    figure = fits.series_figure(one, until, unit=unit)
     return picture(figure, title=_upper(one.name), unit=words, alt=alt)
 
 
@@ -363,23 +366,16 @@ def _forecast_counts(found: Validation) -> dict[str, str]:
 def _identified(row: Mapping[Any, Any]) -> dict[str, str]:
     return {
         "constant": str(row["constant"]),
-        "prior": f"{wording.number(row['prior_low'])} to {wording.number(row['prior_high'])}",
-        "posterior": f"{wording.number(row['low'])} to {wording.number(row['high'])}",
-        "median": wording.number(row["median"]),
+        "prior": f"{wording.rounded(row['prior_low'])} to {wording.rounded(row['prior_high'])}",
+        "posterior": f"{wording.rounded(row['low'])} to {wording.rounded(row['high'])}",
+        "median": wording.rounded(row["median"]),
         "ratio": _fixed(row["ratio"]),
+        "bar": f"{min(float(row['ratio']), 1.0):.2f}",
+        "untold": "untold" if row["untold"] else "",
         "reading": ("hardly told by the data" if row["untold"] else "")
         + ("; " if row["untold"] and row["at_bound"] else "")
         + ("at an end of its range" if row["at_bound"] else ""),
     }
-
-
-def _identified_picture(free: pd.DataFrame) -> Picture | None:
-    if free.empty:
-        return None
-    figure = fits.identified_figure(free)
-    alt = "A bar for each free constant: width of the posterior over that of the prior. The table has the numbers."
-    size = (6.4, 0.7 + 0.27 * len(free))
-    return picture(figure, title="How much the data tell", unit="ratio of widths", alt=alt, size=size)
 
 
 def _untold(found: Validation) -> list[dict[str, str]]:
@@ -414,10 +410,10 @@ def _sensitivity(found: Validation) -> dict[str, Any]:
         {
             "constant": row["constant"],
             "end": row["end"],
-            "value": wording.number(row["value"]),
+            "value": wording.rounded(row["value"]),
             "hits": f"{row['hits']}",
             "changed": [
-                f"{_upper(name)}: {row[name]} in place of {base[name]}"
+                f"{_upper(name)}: {_arrows(row[name])} in place of {_arrows(base[name])}"
                 for name in filter(None, str(row["changed"]).split("; "))
             ],
         }
@@ -426,7 +422,7 @@ def _sensitivity(found: Validation) -> dict[str, Any]:
     ]
     return {
         "rows": rows,
-        "base": [(_upper(name), base[name]) for name in modes],
+        "base": [(_upper(name), _arrows(base[name])) for name in modes],
         "hits": int(base["hits"]),
         "points": int(base["points"]),
         "moved": moved["constant"].nunique(),
@@ -434,18 +430,24 @@ def _sensitivity(found: Validation) -> dict[str, Any]:
     }
 
 
+def _arrows(course: str) -> str:
+    """Write a mode of behaviour in arrows."""
+    return course.replace("rise", "↑").replace("fall", "↓")
+
+
 def _sector(one: Any) -> dict[str, Any]:
     pictures, rows = [], []
     for outcome in one.sector.compared:
         part = one.rows[one.rows["outcome"] == outcome.name]
-        unit = "cases a year" if outcome.is_rate else "cases"
+        unit = "Case/Year" if outcome.is_rate else "Case"
         alone, whole = (fit.wmape(part["observed"], part[c]) for c in ("model", "whole"))
         alt = (
-            f"{outcome.title}: observed, the sector alone (weighted error {100 * alone:.0f} per cent) and the whole model "
-            f"({100 * whole:.0f} per cent)."
+            f"{outcome.title}: observed, the sector alone (weighted error {100 * alone:.0f} per cent) and the whole "
+            f"model ({100 * whole:.0f} per cent)."
         )
         figure = fits.alone_figure(one, outcome.name, unit=unit)
-        pictures.append(picture(figure, title=outcome.title, unit=unit, alt=alt))
+        words = "cases a year" if outcome.is_rate else "cases"
+        pictures.append(picture(figure, title=outcome.title, unit=words, alt=alt))
         rows.append(
             {
                 "title": outcome.title,
@@ -473,8 +475,8 @@ def _projections(found: Validation) -> list[dict[str, Any]]:
             "id": p.id,
             "source": observations.sources().loc[p.source, "title"],
             "published": p.published,
-            "assumptions": f"{wording.number(p.pending)} cases, {p.judges:,.0f} judges, {p.completions:,.0f} completions "
-            f"each and {wording.number(p.receipts)} new cases a year, from {_month(p.start)}",
+            "assumptions": f"{wording.number(p.pending)} cases, {p.judges:,.0f} judges, {p.completions:,.0f} "
+            f"completions each and {wording.number(p.receipts)} new cases a year, from {_month(p.start)}",
             "found": [_met(m) for m in met],
             "holds": all(m.holds for m in met),
         }
@@ -485,7 +487,8 @@ def _projections(found: Validation) -> list[dict[str, Any]]:
 def _met(one: Any) -> str:
     expected = one.expected
     if expected.pending is not None:
-        return f"{wording.rounded(one.found)} open cases in {_month(expected.month)}; published {wording.rounded(expected.pending)}"
+        published = wording.rounded(expected.pending)
+        return f"{wording.rounded(one.found)} open cases in {_month(expected.month)}; published {published}"
     if expected.direction:
         return f"{expected.direction} to {wording.rounded(one.found)} by {_month(expected.month)}"
     when = _month(month_of(one.found - 1)) if math.isfinite(one.found) else "never"
@@ -502,24 +505,33 @@ def _projection_picture(found: Validation) -> Picture | None:
     return picture(figure, title="Court cases pending under given assumptions", unit="cases", alt=alt)
 
 
-def _figures(table: pd.DataFrame) -> list[dict[str, str]]:
-    return [
-        {
-            "id": row["id"],
-            "what": row["what"],
-            "check": row["check"],
-            "document": f"{row['document']}, {row['section']}" if row["section"] else row["document"],
-            "stated": wording.number(row["stated"])
-            if row["low"] == row["high"] or row["low"] < row["stated"] < row["high"]
-            else f"{wording.number(row['low'])} to {wording.number(row['high'])}",
-            "model": wording.rounded(row["model"]),
-            "error": wording.percent(100 * row["error"]),
-            "within": "yes" if row["within"] else "no",
-            "status": row["status"],
-            "why": row["why"],
-        }
-        for row in table.to_dict("records")
-    ]
+def _figures(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Figures by claim, those with one outside 20 % first."""
+    groups: dict[tuple[str, str], dict[str, Any]] = {}
+    for row in table.sort_values("within", kind="stable").to_dict("records"):
+        document = f"{row['document']}, {row['section']}" if row["section"] else row["document"]
+        group = groups.setdefault(
+            (row["id"], row["what"]),
+            {"id": row["id"], "what": row["what"], "document": document, "why": row["why"], "rows": []},
+        )
+        single = row["low"] == row["high"] or row["low"] < row["stated"] < row["high"]
+        group["rows"].append(
+            {
+                "check": row["check"].split(":")[0] if row["id"] else row["check"],
+                "stated": wording.number(row["stated"])
+                if single
+                else f"{_year_or_number(row['low'], row['check'])} to {_year_or_number(row['high'], row['check'])}",
+                "model": _year_or_number(row["model"], row["check"]),
+                "error": wording.percent(100 * row["error"]),
+                "within": "yes" if row["within"] else "no",
+                "status": row["status"],
+            }
+        )
+    return list(groups.values())
+
+
+def _year_or_number(value: float, check: str) -> str:
+    return f"{value:.0f}" if check.startswith("year of") else wording.rounded(value)
 
 
 def _figure_counts(table: pd.DataFrame) -> list[tuple[str, int, int]]:

@@ -1,8 +1,8 @@
 """Behaviour reproduction: every series of the calibration in and out of sample, with what uncertainty there is.
 
-A value as it would be observed is what a draw of the posterior gives, plus an autocorrelated discrepancy of its own size
-(`flows.calibrate.likelihood`). In sample the discrepancy is a new stretch; in the test of the forecast it continues the
-last error before the test.
+A value as it would be observed is what a draw of the posterior gives, plus an autocorrelated discrepancy of its own
+size (`flows.calibrate.likelihood`). In sample the discrepancy is a new stretch; in the test of the forecast it
+continues the last error before the test.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class SeriesFit:
         The series and its values until the end of the fit.
     points : pandas.DataFrame
         One row a value: ``part`` (``fit`` or ``forecast``), ``start`` and ``end`` (days), ``time`` (middle, in model
-        time), ``observed``, ``model`` (the file's constants), ``without`` (its shocks left out), the quantiles of `BANDS`
-        (posterior and discrepancy; out of sample given the policies that followed), and out of sample ``last`` and
-        ``seasonal`` (naive forecasts) and the quantiles of the other ways, such as ``frozen_median``.
+        time), ``observed``, ``model`` (the file's constants), ``without`` (its shocks left out), the quantiles of
+        `BANDS` (posterior and discrepancy; out of sample given the policies that followed), and out of sample
+        ``last`` and ``seasonal`` (naive forecasts) and the quantiles of the other ways, such as ``frozen_median``.
     statistics : dict of str to float
         Of the model's file in sample: ``n``, ``r2``, ``r2_log``, ``wmape``, ``mape``, ``rmse``, ``bias``, ``variance``,
         ``covariance`` (Theil), ``r2_log_without``, ``wmape_without``, ``shock_share``; of the bands ``coverage50``,

@@ -34,11 +34,11 @@ def identification(space: Space, posterior: Posterior) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        One row a number that was fitted, widest first within each kind: ``constant``, ``kind`` (free, split, shock, later),
-        ``prior_low``, ``prior_high``, ``low``, ``median``, ``high`` (of the posterior; both intervals hold nine tenths),
-        ``ratio`` of the widths, of logarithms where the prior is one of a logarithm, ``untold`` (ratio from 0.8 on) and
-        ``at_bound`` (an end of the posterior within a hundredth of the support of an end of the support). A scale is shown
-        as a multiple of its base.
+        One row a number that was fitted, widest first within each kind: ``constant``, ``kind`` (free, split, shock,
+        later), ``prior_low``, ``prior_high``, ``low``, ``median``, ``high`` (of the posterior; both intervals hold
+        nine tenths), ``ratio`` of the widths, of logarithms where the prior is one of a logarithm, ``untold``
+        (ratio from 0.8 on) and ``at_bound`` (an end of the posterior within a hundredth of the support of an end of
+        the support). A scale is shown as a multiple of its base.
     """
     columns = {name: column for column, name in enumerate(posterior.elements)}
     base = space.at_elements(np.zeros((1, len(space))), without=("free", "split", "shock", "later"))[0]

@@ -32,11 +32,11 @@ def worst_years(behaviour: Behaviour, misses: Sequence[Miss]) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        A row for each series and part, the largest error first: ``series``, ``part`` (fit, forecast), ``year`` (calendar
-        year in which spans end), ``observed`` and ``model`` (sum over the year; of a stock or share the mean), ``error``
-        (relative), ``difference``, ``share`` (of the sum of all absolute differences of the part that falls into that
-        year), ``outside`` (values of the year outside the 90 % band, of ``values``), ``mechanism`` and ``source`` (of the
-        first that speaks of it; empty where none is named).
+        A row for each series and part, the largest error first: ``series``, ``part`` (fit, forecast), ``year``
+        (calendar year in which spans end), ``observed`` and ``model`` (sum over the year; of a stock or share the
+        mean), ``error`` (relative), ``difference``, ``share`` (of the sum of all absolute differences of the part
+        that falls into that year), ``outside`` (values of the year outside the 90 % band, of ``values``),
+        ``mechanism`` and ``source`` (of the first that speaks of it; empty where none is named).
     """
     rows = []
     for one in behaviour.series:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -111,8 +110,8 @@ class Validation:
     missed : pandas.DataFrame
         From `worst_years`.
     turns : pandas.DataFrame
-        Turning points of monthly series before the end of the fit: ``series``, ``date``, ``kind``, ``observed``, ``early``,
-        ``ratio``, ``hit``.
+        Turning points of monthly series before the end of the fit: ``series``, ``date``, ``kind``, ``observed``,
+        ``early``, ``ratio``, ``hit``.
     identified : pandas.DataFrame
         From `identification`.
     sensitivity : pandas.DataFrame

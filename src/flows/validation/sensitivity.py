@@ -50,9 +50,10 @@ def behaviour_sensitivity(
     Returns
     -------
     pandas.DataFrame
-        The first row is the run as it is (``constant`` empty); then two rows a constant: ``constant``, ``end`` (low, high),
-        ``value`` (as the prior has it: a scale as a multiple of its base), ``hits`` (turning points hit, of ``points``),
-        ``changed`` (outcomes whose mode differs from the run as it is, joined by ``; ``) and for each outcome its mode.
+        The first row is the run as it is (``constant`` empty); then two rows a constant: ``constant``, ``end``
+        (low, high), ``value`` (as the prior has it: a scale as a multiple of its base), ``hits`` (turning points
+        hit, of ``points``), ``changed`` (outcomes whose mode differs from the run as it is, joined by ``; ``) and
+        for each outcome its mode.
     """
     place = {int(i): k for k, i in enumerate(space.index("free"))}
     start = space.of_file()

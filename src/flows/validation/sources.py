@@ -1,4 +1,4 @@
-"""Figures that the sources state, beside what comes of the model: only those that were neither put in nor fitted count."""
+"""Figures that the sources state beside what comes of the model: what was put in or fitted doesn't count."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ def stated_figures(verdicts: Sequence[Verdict], run: xr.Dataset) -> pd.DataFrame
     -------
     pandas.DataFrame
         One row a figure: ``id`` (of the claim; empty for a row of ``seed-figures.csv``), ``what``, ``document``,
-        ``section``, ``status`` (input, fitted, emergent, put in), ``check`` (the statement or expression), ``stated`` with
-        its ends ``low`` and ``high``, ``model``, ``error`` (relative; from the nearer end of a range that was stated as
-        one; not a number for a year), ``within`` (by at most 20 %; a year by its own range), ``scored`` (emergent only)
-        and ``why`` (what decides, and how the figure is read).
+        ``section``, ``status`` (input, fitted, emergent, put in), ``check`` (the statement or expression),
+        ``stated`` with its ends ``low`` and ``high``, ``model``, ``error`` (relative; from the nearer end of a
+        range that was stated as one; not a number for a year), ``within`` (by at most 20 %; a year by its own
+        range), ``scored`` (emergent only) and ``why`` (what decides, and how the figure is read).
     """
     rows = []
     for verdict in verdicts:

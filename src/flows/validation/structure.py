@@ -104,6 +104,7 @@ def imbalance(
 
     def total(names: Iterable[str]) -> xr.DataArray:
         parts = [_by_origin(run[name], origins) for name in names]
+        parts = [p if "time" in p.dims else p.expand_dims(time=run["time"]) for p in parts]  # constant flows
         return sum(parts[1:], parts[0])
 
     def moved(names: Iterable[str]) -> xr.DataArray:
