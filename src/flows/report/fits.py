@@ -47,7 +47,7 @@ def series_figure(one: SeriesFit, fit_until: str, *, unit: str) -> Figure:
     )
     if len(ahead):
         _band(axis, ahead, "", ORANGE, monthly, handles, "forecast, policies as they followed")
-        style = {"linewidth": 1.2, "marker": "" if monthly else "_", "markersize": 6}
+        style: dict[str, Any] = {"linewidth": 1.2, "marker": "" if monthly else "_", "markersize": 6}
         (handles["forecast, policies of December 2022"],) = axis.plot(
             _at(ahead), ahead["frozen_median"], color=GREEN, linestyle=(0, (4, 2)), **style
         )

@@ -103,7 +103,8 @@ def judged_out_of_sample(behaviour: Behaviour) -> pd.DataFrame:
     if "n_out" not in table:
         return table.iloc[:0].assign(skill_last_policies=[])
     fitted = table["role"] == "fit"
-    return table[fitted & (table["n_out"] > 0) & np.isfinite(table["skill_last_policies"])]
+    kept = fitted & (table["n_out"] > 0) & np.isfinite(table["skill_last_policies"])
+    return table.loc[kept.to_numpy(dtype=bool)]
 
 
 def _pooled(behaviour: Behaviour, share: str, count: str) -> tuple[float, int]:
