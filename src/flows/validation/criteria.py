@@ -59,17 +59,17 @@ def criteria(behaviour: Behaviour, figures: pd.DataFrame) -> tuple[Criterion, ..
             found.append(
                 Criterion(
                     f"{_upper(one.name)}: weighted error in sample",
-                    f"under {100 * limit:.0f} %",
-                    f"{100 * error:.1f} %",
+                    f"under {100 * limit:.0f}\N{NO-BREAK SPACE}%",
+                    f"{100 * error:.1f}\N{NO-BREAK SPACE}%",
                     error < limit,
                 )
             )
     inside, count = _pooled(behaviour, "coverage90", "n")
     found.append(
         Criterion(
-            "Share of observed values within the 90 % bands, in sample",
-            f"{100 * BAND[0]:.0f} to {100 * BAND[1]:.0f} %",
-            f"{100 * inside:.0f} % of {count:,}",
+            "Share of observed values within the 90\N{NO-BREAK SPACE}% bands, in sample",
+            f"{100 * BAND[0]:.0f} to {100 * BAND[1]:.0f}\N{NO-BREAK SPACE}%",
+            f"{100 * inside:.0f}\N{NO-BREAK SPACE}% of {count:,}",
             BAND[0] <= inside <= BAND[1],
         )
     )
@@ -79,8 +79,8 @@ def criteria(behaviour: Behaviour, figures: pd.DataFrame) -> tuple[Criterion, ..
     found.append(
         Criterion(
             "Emergent figures of the sources",
-            "within 20 %, or explained one by one",
-            f"{near} of {len(scored)} within 20 %, {told} explained below",
+            "within 20\N{NO-BREAK SPACE}%, or explained one by one",
+            f"{near} of {len(scored)} within 20\N{NO-BREAK SPACE}%, {told} explained below",
             near + told == len(scored),
         )
     )
@@ -104,7 +104,7 @@ def judged_out_of_sample(behaviour: Behaviour) -> pd.DataFrame:
         return table.iloc[:0].assign(skill_last_policies=[])
     fitted = table["role"] == "fit"
     kept = fitted & (table["n_out"] > 0) & np.isfinite(table["skill_last_policies"])
-    return table.loc[kept.to_numpy(dtype=bool)]
+    return pd.DataFrame(table[kept.to_numpy(dtype=bool)])
 
 
 def _pooled(behaviour: Behaviour, share: str, count: str) -> tuple[float, int]:

@@ -94,7 +94,7 @@ def _by_period(run: xr.Dataset) -> list[dict[str, object]]:
             "document": row["document"],
             "section": row["section"],
             "status": row["kind"],
-            "check": f"{row['period_start']:%Y-%m-%d} to {row['period_end']:%Y-%m-%d}, {row['unit']}",
+            "check": f"{_span(row['period_start'], row['period_end'])}, {row['unit']}",
             "stated": row["value"],
             "low": row["value"],
             "high": row["value_high"],
@@ -106,3 +106,12 @@ def _by_period(run: xr.Dataset) -> list[dict[str, object]]:
         }
         for row in table[np.isfinite(table["model"])].to_dict("records")
     ]
+
+
+def _span(start: pd.Timestamp, end: pd.Timestamp) -> str:
+    """Say a span: a day, years or months."""
+    if start == end:
+        return f"{end.day} {end:%B %Y}"
+    if (start.month, start.day, end.month, end.day) == (1, 1, 12, 31):
+        return f"{start:%Y}" if start.year == end.year else f"{start:%Y} to {end:%Y}"
+    return f"{start:%B %Y} to {end:%B %Y}"
