@@ -22,7 +22,10 @@ def report(
     ] = "en",
     xlsx: Annotated[bool, typer.Option("--xlsx", help="Write the tables as an Excel workbook too.")] = False,
 ) -> None:
-    """Run, compare and probe the shipped model; write one self-contained HTML page."""
+    """Run, compare and probe the shipped model; write one self-contained HTML page.
+
+    Where outputs/validation holds results of `flows validate` on the same model file, their summary is shown.
+    """
     from flows.report.build import build
 
     folder = out or OUTPUTS / "report"
@@ -30,6 +33,7 @@ def report(
     began = clock.monotonic()
     with show_progress("Report") as progress:
         page = build(folder, quick=quick, lang=lang, xlsx=xlsx, runs=progress, stage=say_stage)
+        page = build(folder, quick=quick, validation=OUTPUTS / "validation", runs=progress, stage=say_stage)
     make_console(stderr=True).print(f"Done in {clock.monotonic() - began:.0f} s.", style="dim")
     if older:
         say("It replaces the older report.", stderr=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,16 +17,14 @@ from flows.inputs import find
 from flows.report import fits, wording
 from flows.report.html import Picture, joint_legend, picture, template_of
 from flows.report.results import save_csv
+from flows.report.standing import SUMMARY
 from flows.validation.behaviour import SeriesFit
 from flows.validation.criteria import criteria, judged_out_of_sample, pooled_in_sample, pooled_out_of_sample
 from flows.validation.run import PROTOTYPE, Validation
 
-__all__ = ["SUMMARY", "inputs_of", "render", "write"]
+__all__ = ["inputs_of", "render", "write"]
 
 TEMPLATE = "validation.html.jinja"
-SUMMARY = "summary.json"
-"""File beside the page that `flows report` reads."""
-
 COUNTS = {"event": "events", "person": "people", "case": "cases"}
 SPANS = {"month": "a month", "calendar_year": "a year", "fiscal_year": "a U.S. fiscal year", "instant": ""}
 PER = {"month": "/Month", "calendar_year": "/Year", "fiscal_year": "/Year", "instant": ""}
@@ -78,9 +77,31 @@ def write(found: Validation, folder: Path, record: Mapping[str, Any]) -> Path:
     }
     for name, table in tables.items():
         save_csv(table, folder / f"{name}.csv")
+    provenance.atomic_write(
+        folder / SUMMARY, json.dumps(_summary(found), indent=1, ensure_ascii=False) + "\n"
+    )
     page = folder / "index.html"
     provenance.atomic_write(page, render(found, record))
     return page
+
+
+def _summary(found: Validation) -> dict[str, Any]:
+    """What `flows report` shows of it, with the digest of the model that it is about."""
+    failed = [check.name for check in found.checks if not check.passed]
+    half, most, count = pooled_out_of_sample(found.behaviour)
+    return {
+        "model_sha256": provenance.digest(found.model.path),
+        "fit_until": found.calibration.fit_until,
+        "draws": found.behaviour.draws,
+        "quick": found.quick,
+        "criteria": [vars(one) for one in criteria(found.behaviour, found.figures)],
+        "structure": {"tests": len(found.checks), "failed": failed},
+        "out_of_sample": {"coverage50": half, "coverage90": most, "values": count},
+        "worst": [
+            {key: row[key] for key in ("series", "part", "year", "error")}
+            for row in found.missed.head(5).to_dict("records")
+        ],
+    }
 
 
 def render(found: Validation, record: Mapping[str, Any]) -> str:
