@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import matplotlib as mpl
@@ -148,7 +149,7 @@ def projection_figure(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
     handles: dict[str, Artist] = {}
     for place, (name, title) in enumerate(titles.items()):
         rows = table[table["id"] == name]
-        dates = np.array([to_date(time_at_end(str(month))) for month in rows["date"]])
+        dates = _ends(rows["date"])
         (handles[title],) = axis.plot(
             dates, rows["pending"], color=PALETTE[place], linewidth=1.5,
             linestyle=("-", (0, (5, 2)), (0, (2, 1.5)))[place % 3],
@@ -157,6 +158,12 @@ def projection_figure(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
             dates, rows["by_hand"], linestyle="none", marker="o", markersize=3,
             markerfacecolor="white", markeredgecolor=INK, markeredgewidth=0.7, zorder=4,
         )  # fmt: skip
-    _finish(axis, "", "Case", np.asarray(table["date"].map(lambda m: to_date(time_at_end(str(m))))))
+    _finish(axis, "", "Case", _ends(table["date"]))
+    axis.margins(x=0.02)
     axis.set_ylim(bottom=0)
     return _headed(figure, "Projections", "", legend=handles)
+
+
+def _ends(months: Iterable[str]) -> Any:
+    """Ends of months as dates."""
+    return np.array([to_date(time_at_end(month)) for month in months], dtype="datetime64[ns]")
