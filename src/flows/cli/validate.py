@@ -58,7 +58,7 @@ def validate(
     with provenance.results_folder(folder, entry=entry) as place:
         write(found, place, entry)
     judged = criteria(found.behaviour, found.figures)
-    table = make_table("", "what", "target", "found")
+    table = make_table("met", "what", "target", "found")
     for one in judged:
         table.add_row("✓" if one.met else "✗", one.what, one.target, one.found)
     for check in found.checks:
