@@ -164,7 +164,10 @@ def render(found: Validation, record: Mapping[str, Any]) -> str:
         figures_scored=_figures(found.figures[found.figures["scored"]]),
         figures_other=_figures(found.figures[~found.figures["scored"]]),
         figures_counts=_figure_counts(found.figures),
-        missed=[_missed(row) for row in found.missed.to_dict("records")],
+        missed=[
+            ("Until the end of the fit", "the model's own constants", _missed(found.missed, "fit")),
+            ("In the test of the forecast", "median, policies given", _missed(found.missed, "forecast")),
+        ],
         sources=_sources(found),
         record=record,
         versions=sorted(record["versions"].items()),
@@ -567,22 +570,29 @@ def _figure_counts(table: pd.DataFrame) -> list[tuple[str, int, int]]:
     ]
 
 
-def _missed(row: Mapping[Any, Any]) -> dict[str, Any]:
-    error = float(row["error"])
-    side = "too low" if row["difference"] < 0 else "too high"
-    return {
-        "series": _upper(str(row["series"])),
-        "part": "in sample" if row["part"] == "fit" else "forecast",
-        "year": str(row["year"]),
-        "observed": wording.rounded(row["observed"]),
-        "model": wording.rounded(row["model"]),
-        "error": f"{wording.written(100 * error)}{wording.PER_CENT} {side}",
-        "share": _share(row["share"]),
-        "outside": f"{row['outside']} of {row['values']}",
-        "mechanism": row["mechanism"],
-        "source": row["source"],
-        "judged": wording.judged(100 * error),
-    }
+def _missed(table: pd.DataFrame, part: str) -> list[dict[str, Any]]:
+    """Misses of one part by what is likely missing, the largest first; shares last, since a small one doubles easily."""
+    rows = table[table["part"] == part]
+    share = rows["series"].str.startswith("share of")
+    groups: dict[str, dict[str, Any]] = {}
+    for row in pd.concat([rows[~share], rows[share]]).to_dict("records"):
+        group = groups.setdefault(
+            row["mechanism"], {"mechanism": row["mechanism"], "source": row["source"], "rows": []}
+        )
+        side = "too low" if row["difference"] < 0 else "too high"
+        group["rows"].append(
+            {
+                "series": _upper(str(row["series"])),
+                "year": str(row["year"]),
+                "observed": wording.rounded(row["observed"]),
+                "model": wording.rounded(row["model"]),
+                "error": f"{wording.written(100 * row['error'])}{wording.PER_CENT} {side}",
+                "share": _share(row["share"]),
+                "outside": f"{row['outside']} of {row['values']}",
+                "judged": wording.judged(100 * row["error"]),
+            }
+        )
+    return sorted(groups.values(), key=lambda group: group["mechanism"] == "")
 
 
 def _sources(found: Validation) -> list[str]:
