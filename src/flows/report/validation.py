@@ -571,7 +571,7 @@ def _figure_counts(table: pd.DataFrame) -> list[tuple[str, int, int]]:
 
 
 def _missed(table: pd.DataFrame, part: str) -> list[dict[str, Any]]:
-    """Misses of one part by what is likely missing, the largest first; shares last, since a small one doubles easily."""
+    """Misses of one part by what is likely missing, the largest first; shares last: small ones double easily."""
     rows = table[table["part"] == part]
     share = rows["series"].str.startswith("share of")
     groups: dict[str, dict[str, Any]] = {}
