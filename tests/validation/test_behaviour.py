@@ -155,7 +155,7 @@ def test_out_of_sample_values_are_later_than_the_fit_and_have_a_skill(behaviour:
 
 
 def test_turning_points_of_the_data_are_those_that_the_literature_names(calibration: Calibration) -> None:
-    """June 2014, April 2017, May 2019, spring 2020, July 2021: stylised facts, section 1."""
+    """June 2014, April 2017, May 2019, spring 2020, July 2021 (us_swb_encounters_month)."""
     found = targets(calibration, None)
     group = found.named("encounters, Guatemala, Honduras and El Salvador")
     points = fit.turning_points(group.observed)
