@@ -24,7 +24,7 @@ def report(
 ) -> None:
     """Run, compare and probe the shipped model; write one self-contained HTML page.
 
-    Where outputs/validation holds results of `flows validate` on the same model file, their summary is shown.
+    Where results of flows validate on the same model file lie beside it (outputs/validation), their summary is shown.
     """
     from flows.report.build import build
 
@@ -33,7 +33,6 @@ def report(
     began = clock.monotonic()
     with show_progress("Report") as progress:
         page = build(folder, quick=quick, lang=lang, xlsx=xlsx, runs=progress, stage=say_stage)
-        page = build(folder, quick=quick, validation=OUTPUTS / "validation", runs=progress, stage=say_stage)
     make_console(stderr=True).print(f"Done in {clock.monotonic() - began:.0f} s.", style="dim")
     if older:
         say("It replaces the older report.", stderr=True)

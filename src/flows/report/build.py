@@ -17,6 +17,7 @@ from flows.report import html, results, rows, tables
 from flows.report.data import ReportData
 from flows.report.results import study_month
 from flows.report.speech import speech_of
+from flows.report.standing import standing_validation
 from flows.report.workbook import Sheet, comparison_sheets, write_workbook
 from flows.vensim.read import read_vensim
 
@@ -135,6 +136,7 @@ def build(
             say=say,
             futures=futures,
             validation=_validation(folder),
+            tested=standing_validation(folder.resolve().parent / "validation", model),
         )
         compare.write(comparison, place)
         results.comparison_figures(comparison, place, only=chosen)

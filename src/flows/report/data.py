@@ -61,6 +61,8 @@ class ReportData:
         Where the draws come from.
     validation : str
         Address of the validation page, from the page's folder; empty where there is none.
+    tested : mapping or None
+        Its summary, if it is about the same model file (`flows.report.standing`).
     """
 
     model: Any
@@ -80,6 +82,7 @@ class ReportData:
     say: Speech = ENGLISH
     futures: Futures | None = None
     validation: str = ""
+    tested: Mapping[str, Any] | None = None
 
     @property
     def bands(self) -> xr.Dataset | None:

@@ -188,12 +188,32 @@ def render(data: ReportData) -> str:
         limits=[say(limit) for limit in LIMITS],
         use=[(say(head), say(text)) for head, text in USE],
         validation=data.validation,
+        tested=_tested(data),
         downloads=table_downloads(data),
         record=data.record,
         versions=sorted(data.record["versions"].items()),
         assumptions=_assumptions(data.model),
         quick=data.quick,
     )
+
+
+def _tested(data: ReportData) -> dict[str, Any] | None:
+    """The summary of the validation, with a sentence in the page's language."""
+    found = data.tested
+    if not found:
+        return None
+    criteria, failed = found["criteria"], found["structure"]["failed"]
+    tests = found["structure"]["tests"]
+    sentence = data.say(
+        "On this model file, with data until {month} fitted, {met} of {count} criteria set beforehand are met and "
+        "{held} of {tests} tests of structure hold.",
+        month=data.say.month(found["fit_until"]),
+        met=sum(bool(one["met"]) for one in criteria),
+        count=len(criteria),
+        held=tests - len(failed),
+        tests=tests,
+    )
+    return {"sentence": sentence, "criteria": criteria if data.say.lang == "en" else []}
 
 
 def _grades(say: Speech) -> list[tuple[str, str]]:

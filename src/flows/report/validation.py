@@ -15,7 +15,8 @@ from flows.calendar import month_of
 from flows.compare import CAVEAT
 from flows.inputs import find
 from flows.report import fits, wording
-from flows.report.html import Picture, joint_legend, picture, template_of
+from flows.report.html import template_of
+from flows.report.pictures import Picture, joint_legend, picture
 from flows.report.results import save_csv
 from flows.report.standing import SUMMARY
 from flows.validation.behaviour import SeriesFit
