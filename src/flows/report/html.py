@@ -63,8 +63,8 @@ _DROPPED = 0.01  # an input whose total-order indices all lie below has no row
 LIMITS = (
     "No forecast. It says how stocks and flows would move if its structure and numbers held; single runs are to be "
     "compared with each other, not quoted as predictions.",
-    "Fitted to the past. Free constants, levels of single origins and sizes of dated shocks were fitted to series until "
-    "December 2022, sizes of later measures to September 2024. Closeness to those series is no evidence for the "
+    "Fitted to the past. Free constants, levels of single origins and sizes of dated shocks were fitted to series "
+    "until December 2022, sizes of later measures to September 2024. Closeness to those series is no evidence for the "
     "structure; the validation judges the forecast from January 2023 on, none of which was fitted for it.",
     "No judge of policies. Outcomes stand side by side; weighing them against each other is the reader's part. A lower "
     "number of encounters or arrivals is not counted as better.",
