@@ -39,6 +39,7 @@ PLACES = {
     "extreme-conditions": ("models/extreme-conditions.toml", ""),
     "projections": ("models/projections.toml", ""),
     "misses": ("models/misses.toml", ""),
+    "calibration": ("models/calibration.toml", ""),
     "claims": ("models/claims.csv", ""),
     "observations": ("models/data/observations.csv", ""),
     "sources": ("models/data/sources.csv", ""),
@@ -54,7 +55,7 @@ def find(kind: str, name: str | Path | None = None, *, folder: Path | None = Non
     ----------
     kind : str
         ``scenario``, ``study``, ``model``, or one of the tables ``outcomes``, ``lever-changes``, ``lever-texts``,
-        ``loops``, ``clouds``, ``boundary``, ``extreme-conditions``, ``projections``, ``misses``, ``claims``,
+        ``loops``, ``clouds``, ``boundary``, ``calibration``, ``extreme-conditions``, ``projections``, ``claims``,
         ``observations``, ``sources``, ``seed-figures``, ``series``.
     name : str or Path, optional
         The name without its ending, or a path; needed for the first three kinds.
