@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from flows.calibrate.space import Space
-from flows.calibrate.targets import Target, targets
-from flows.inputs.calibration import Calibration, Series, read_calibration
 
 import flows
 from flows import fit, observations
+from flows.calibrate.space import Space
+from flows.calibrate.targets import Target, targets
+from flows.inputs.calibration import Calibration, Series, read_calibration
 from flows.inputs.misses import Miss
 from flows.inputs.outcomes import read_outcomes
 from flows.model.model import Model
