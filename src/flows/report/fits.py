@@ -112,10 +112,10 @@ def _band(
 
 
 def _limit(axis: Axes, rows: pd.DataFrame) -> None:
-    """Let no tail of a band squeeze what was observed."""
+    """Show every observed value, and let no tail of a band squeeze them."""
     shown = float(np.nanmax([rows["observed"].max(), rows["model"].max()]))
     top = float(np.nanmax(rows["high90"]))
-    axis.set_ylim(0, min(1.05 * top, 2.2 * shown) if shown > 0 else None)
+    axis.set_ylim(0, max(1.05 * shown, min(1.05 * top, 2.2 * shown)) if shown > 0 else None)
 
 
 def alone_figure(found: Alone, outcome: str, *, unit: str) -> Figure:
