@@ -28,6 +28,7 @@ help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 report: $(VENV)/runtime.stamp ## run, compare and probe the shipped model; writes outputs/report/index.html
+	@echo "Running the model and writing the report; this takes a minute or more, and says how far it is."
 	$(PY) -m flows report
 
 test: lint types floors docs unit ## everything that has to hold: style, types, floors, documentation, tests
@@ -67,16 +68,20 @@ clean: ## remove the environment, caches and built things; outputs/ stays
 
 $(VENV)/runtime.stamp: requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Flows needs Python 3.11 or newer with venv (on Debian: python3-venv)." >&2; exit 1; }
+	@echo "Setting up .venv from requirements.txt; this takes a minute or two, once."
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --require-hashes -r requirements.txt
+	@echo "Installing Flows itself into .venv."
 	$(PIP) install --quiet --no-build-isolation --no-deps -e .
 	@printf '%s\n' "$$PWD" > $(VENV)/place
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Flows needs Python 3.11 or newer with venv (on Debian: python3-venv)." >&2; exit 1; }
+	@echo "Setting up .venv from requirements-dev.txt, with what the tests need; this takes a few minutes, once."
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --require-hashes -r requirements-dev.txt
+	@echo "Installing Flows itself into .venv."
 	$(PIP) install --quiet --no-build-isolation --no-deps -e .
 	@printf '%s\n' "$$PWD" > $(VENV)/place
 	@touch $(VENV)/runtime.stamp $@

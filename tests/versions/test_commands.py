@@ -11,6 +11,7 @@ import pytest
 from tests.versions.test_equations import OLD
 
 from flows import cli
+from flows.model.model import CONTROLS
 
 
 @pytest.fixture
@@ -115,6 +116,43 @@ def test_diff_of_files(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # 10 people at the start, 2 arrive a month, a quarter and an eighth of those there leave.
     assert float(first["old"]) == pytest.approx(8 + 2 * 0.75**10)
     assert float(first["new"]) == pytest.approx(16 - 6 * 0.875**10)
+
+
+def test_other_saved_times_move_nothing(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    finer = OLD.replace("TIME STEP = 1 ", "TIME STEP = 0.5 ").replace("SAVEPER = 1 ", "SAVEPER = 0.5 ")
+    Path("new.mdl").write_text(finer, encoding="utf-8")
+    Path("coarse.mdl").write_text(finer.replace("SAVEPER = 0.5 ", "SAVEPER = 2.5 "), encoding="utf-8")
+    assert cli.main(["diff", "new.mdl", "coarse.mdl", "--no-figures"]) == 0
+    told = capsys.readouterr().out
+    assert "SAVEPER" in told and "at the 5 times that both versions save" in told and "Nothing moved" in told
+    assert cli.main(["diff", "model.mdl", "new.mdl", "--no-figures", "--out", "out"]) == 0
+    with open("out/moved.csv", encoding="utf-8") as stream:
+        moved = {row["name"] for row in csv.DictReader(stream)}
+    assert "total" in moved and not {n.lower() for n in moved} & set(CONTROLS)
+    apart = OLD.replace("INITIAL TIME = 0", "INITIAL TIME = 0.5").replace(
+        "FINAL TIME = 10", "FINAL TIME = 10.5"
+    )
+    Path("apart.mdl").write_text(apart, encoding="utf-8")
+    assert cli.main(["diff", "model.mdl", "apart.mdl"]) == 1
+    assert "no time that both have" in capsys.readouterr().err
+
+
+def test_what_moved_is_dated(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    dated = OLD.replace("INITIAL TIME = 0 ~~|", "policy start time = 4 ~ Month ~ |\nINITIAL TIME = 0 ~~|")
+    dated = dated.replace("TIME STEP = 1 ~~|", "TIME STEP = 1 ~ Month ~|")
+    Path("old.mdl").write_text(dated, encoding="utf-8")
+    Path("new.mdl").write_text(dated.replace("stay = 4", "stay = 8"), encoding="utf-8")
+    assert cli.main(["diff", "old.mdl", "new.mdl", "--no-figures"]) == 0
+    told = " ".join(capsys.readouterr().out.split())
+    assert "at the end of Oct 2013" in told and "6 moved" in told
+    assert "largest change" in told and "of its size" not in told
+
+
+def test_comments_on_one_side_are_counted(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("new.mdl").write_text(OLD.replace("~ Stay.", "~").replace("~ All.", "~ Everyone."), encoding="utf-8")
+    assert cli.main(["diff", "model.mdl", "new.mdl", "--no-run"]) == 0
+    told = capsys.readouterr().out
+    assert "Comments that the old version alone has: 1\n" in told and "Comments changed (1)\n  total" in told
 
 
 def test_diff_without_a_run(model: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -68,11 +68,26 @@ def test_line_ends_are_no_change() -> None:
 
 
 @pytest.mark.parametrize(
+    "edit",
+    [
+        ("stay = 4 ~ Month", "stay = 4 ~ Months"),
+        ("pull = 2 ~ Dmnl", "pull = 2 ~ 1"),
+        ("base rate[place] = 1, 2 ~ Person/Month", "base rate[place] = 1, 2 ~ Person / Months"),
+        ("15:0,0,0,0,0,0", "14:Current"),
+        ("~ Stay.", "~ \n\tStay."),
+    ],
+)
+def test_another_spelling_of_the_same_is_no_change(edit: tuple[str, str]) -> None:
+    assert not compared(edit).changes
+
+
+@pytest.mark.parametrize(
     ("edit", "expected"),
     [
+        (("stay = 4 ~ Month", "stay = 4 ~"), ("units", "stay")),
         (("= base rate[place] * pull", "= pull * base rate[place]"), ("rearranged", "arrivals[place]")),
         (("arrivals[place] - leaving[place]", "-leaving[place] + arrivals[place]"), ("rearranged", "Waiting[place]")),
-        (("stay = 4 ~ Month", "stay = 4 ~ Months"), ("units", "stay")),
+        (("stay = 4 ~ Month", "stay = 4 ~ Year"), ("units", "stay")),
         (("stay = 4 ~ Month", "stay = 4 ~ Month [0,9]"), ("limits", "stay")),
         (("~ Stay.", "~ How long."), ("comment", "stay")),
         (("15:0,0,0,0", "15:0,0,0,5"), ("setting", "integration method")),

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.check import print_finding
-from flows.cli.numbers import number_text, signed_text
+from flows.cli.numbers import number_text, short_month, signed_text
 from flows.cli.options import OUTPUTS, Out, Until, folder_name, is_familiar, read_until
 from flows.cli.terminal import (
     has_older,
     make_console,
     make_table,
+    note,
     say,
     say_written,
     short_path,
@@ -30,7 +31,7 @@ from flows.cli.terminal import (
 if TYPE_CHECKING:
     from flows.model.model import Model
     from flows.versions.behaviour import Behaviour
-    from flows.versions.equations import Change, Difference
+    from flows.versions.equations import Change, Difference, Kind
     from flows.versions.flat import Matched
     from flows.versions.watch import Saved
 
@@ -227,6 +228,8 @@ def print_difference(found: Difference, *, full: bool = False) -> None:
 
     for kind in KINDS:
         changes = found.of(kind)
+        if kind in ("comment", "group"):
+            changes = _on_both_sides(kind, changes)
         if not changes:
             continue
         print(f"{_HEADS[kind]} ({len(changes)})")
@@ -244,6 +247,18 @@ def print_difference(found: Difference, *, full: bool = False) -> None:
         print(words + (" Diagrams do." if found.sketch else ""))
     elif found.sketch:
         print("Diagrams differ too.")
+
+
+def _on_both_sides(kind: Kind, changes: Sequence[Change]) -> tuple[Change, ...]:
+    """Count what only one version has, such as comments; gives the rest."""
+    words = "Comments" if kind == "comment" else "Groups"
+    for version, lacks in (
+        ("old", [c for c in changes if not c.new]),
+        ("new", [c for c in changes if not c.old]),
+    ):
+        if lacks:
+            print(f"{words} that the {version} version alone has: {len(lacks)}\n")
+    return tuple(c for c in changes if c.old and c.new)
 
 
 def _print_numbers(changes: Sequence[Change]) -> None:
@@ -288,14 +303,20 @@ def _print_change(change: Change, *, full: bool) -> None:
 
 
 def _print_moved(found: Behaviour) -> None:
+    times = found.courses["time"].values
+    if found.left_out:
+        note(f"Compared at the {len(times)} times that both versions save.")
     if not found.moved:
         say(f"Nothing moved: {found.compared} outcomes are the same.")
         return
-    last = float(found.courses["time"].values[-1])
-    title = f"What moved most, of {len(found.moved)} (of {found.compared} compared); values at time {last:g}"
-    table = make_table(
-        "outcome", "unit", ">old", ">new", ">change", ">largest difference", ">of its size", title=title
+    title = (
+        f"What moved most. Of {found.compared} outcomes compared, {len(found.moved)} moved. "
+        f"Old and new: {_moment(float(times[-1]), dated='date' in found.courses.coords)}."
     )
+    table = make_table(
+        "outcome", "unit", ">old", ">new", ">change", ">largest change at any time", ">in % of the old peak",
+        title=title,
+    )  # fmt: skip
     for m in found.moved[:_ROWS]:
         percent = "" if m.percent is None else f"{signed_text(m.percent)} %"
         share = f"{100 * m.share:.2g} %" if m.share == m.share and m.share < 1e6 else "no number"
@@ -305,3 +326,15 @@ def _print_moved(found: Behaviour) -> None:
     make_console().print(table)
     if len(found.moved) > _ROWS:
         print(f"… and {len(found.moved) - _ROWS} more in moved.csv")
+
+
+def _moment(time: float, *, dated: bool) -> str:
+    """Say a model time: the month that ends with it, or the month that it lies in."""
+    if not dated:
+        return f"at time {time:g}"
+    from flows.calendar import month_of
+    from flows.compare import words
+
+    ends = abs(time - round(time)) < 1e-6 and round(time) > 0
+    month = month_of(round(time) - 1 if ends else time)
+    return f"{'at the end of' if ends else 'in'} {short_month(words(month))}"

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from flows.compare import outcome_values
 from flows.ensemble import simulate
+from flows.errors import ResultError
 from flows.inputs import Outcome
-from flows.model.model import Model
+from flows.model.model import CONTROLS, Model
 from flows.references import fold
 
 __all__ = ["OLD", "Behaviour", "Moved", "behaviour", "run_of", "write"]
@@ -24,6 +25,7 @@ OLD, NEW = "old", "new"
 ROUNDING = 1e-9
 """Share of a variable's size below which a difference is rounding (the equality of the fixed formats)."""
 
+_SAME_TIME = 1e-6
 _DRAWN = 6
 _KEPT = 200  # courses in the table of courses
 
@@ -72,11 +74,14 @@ class Behaviour:
         How many outcomes, or elements of variables, both versions have.
     courses : xarray.Dataset
         What moved, over (``scenario``, ``time``), the scenarios being ``old`` and ``new``.
+    left_out : bool
+        Whether a version saves times that the other doesn't: they aren't compared.
     """
 
     moved: tuple[Moved, ...]
     compared: int
     courses: xr.Dataset
+    left_out: bool = False
 
 
 def run_of(
@@ -141,12 +146,21 @@ def behaviour(old: xr.Dataset, new: xr.Dataset, *, renamed: Mapping[str, str] | 
     Returns
     -------
     Behaviour
-        Over the times that both have; between saved times the old course is read on the line.
+        Over the times that both save; nothing is read in between. Control variables such as SAVEPER aren't compared.
+
+    Raises
+    ------
+    ResultError
+        If no time is saved by both.
     """
     names = renamed or {}
-    times = new["time"].values
-    both = (times >= old["time"].values[0] - 1e-9) & (times <= old["time"].values[-1] + 1e-9)
-    times = times[both]
+    was_at, at = _shared(old["time"].values, new["time"].values)
+    times = new["time"].values[at]
+    if not len(times):
+        raise ResultError(
+            "the two versions save no time that both have, so there is nothing to compare",
+            remedy="Use the same INITIAL TIME and SAVEPER, or --no-run",
+        )
     before = {
         (names.get(fold(n), fold(n)), tuple(names.get(fold(e), fold(e)) for e in place)): values
         for n, place, values, _ in _courses(old)
@@ -158,25 +172,26 @@ def behaviour(old: xr.Dataset, new: xr.Dataset, *, renamed: Mapping[str, str] | 
         if was is None:
             continue
         compared += 1
-        a, b = _on(times, old["time"].values, was), _on(times, new["time"].values, values)
+        a, b = (_at(kept, course) for kept, course in ((was_at, was), (at, values)))
         moved = _moved(name, place, unit, times, a, b)
         if moved is not None:
             rows.append((moved, a, b))
     rows.sort(key=lambda r: (-r[0].share, r[0].name))
     coords: dict[str, Any] = {"scenario": [OLD, NEW], "time": times}
     if "date" in new.coords:
-        coords["date"] = ("time", new["date"].values[both])
+        coords["date"] = ("time", new["date"].values[at])
     courses = xr.Dataset(coords=coords)
     for row, a, b in rows[:_KEPT]:
         courses[row.name] = (("scenario", "time"), np.stack([a, b]), {"units": row.unit, "title": row.name})
-    return Behaviour(tuple(r for r, _, _ in rows), compared, courses)
+    left_out = len(times) < max(old.sizes["time"], new.sizes["time"])
+    return Behaviour(tuple(r for r, _, _ in rows), compared, courses, left_out)
 
 
 def _courses(dataset: xr.Dataset) -> Iterator[tuple[str, tuple[str, ...], NDArray[np.float64], str]]:
     """Name, elements, values and unit of each course; a constant is a course of one value."""
     for name in dataset:
         array = dataset[name]
-        if "x" in array.dims or array.dtype.kind not in "fiub":
+        if "x" in array.dims or array.dtype.kind not in "fiub" or fold(str(name)) in CONTROLS:
             continue
         dims = [d for d in array.dims if d not in ("time", "scenario", "draw")]
         values = array.transpose(*dims, ...).values.astype(float)
@@ -188,14 +203,15 @@ def _courses(dataset: xr.Dataset) -> Iterator[tuple[str, tuple[str, ...], NDArra
             yield stem, elements, np.atleast_1d(values[place]), unit
 
 
-def _on(
-    times: NDArray[np.float64], own: NDArray[np.float64], values: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    if len(values) == 1:
-        return np.full(len(times), values[0])
-    if len(own) == len(times) and np.array_equal(own, times):
-        return values
-    return np.interp(times, own, values)
+def _shared(old: NDArray[np.float64], new: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Places of the times that both have, in either; times that differ by rounding are one."""
+    near = np.clip(np.searchsorted(old, new - _SAME_TIME), 0, len(old) - 1)
+    same = np.abs(old[near] - new) <= _SAME_TIME
+    return near[same], np.flatnonzero(same)
+
+
+def _at(places: NDArray[np.intp], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.full(len(places), values[0]) if len(values) == 1 else values[places]
 
 
 def _moved(

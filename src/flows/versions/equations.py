@@ -10,6 +10,7 @@ from typing import Literal
 
 from flows.model.ir import Range, deep
 from flows.references import fold
+from flows.units import Units
 from flows.vensim.lower import lower
 from flows.vensim.spell import definition_text, number_text
 from flows.vensim.tree import (
@@ -37,9 +38,8 @@ KINDS: tuple[Kind, ...] = (
     "added", "removed", "renamed", "equation", "number", "range", "setting", "units", "limits", "comment", "group",
     "rearranged",
 )  # fmt: skip
-_MEANT = {15: "integration method", 22: "units that mean the same", 30: "files behind tags", 13: "data sets"}
+_MEANT = {22: "units that mean the same", 30: "files behind tags", 13: "data sets"}
 _SETTING = re.compile(r"[\r\n](\d+):([^\r\n]*)")
-_METHOD_FIELD = 3  # of setting 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,8 +137,11 @@ def _lines(text: str) -> list[str]:
 class _Comparison:
     def __init__(self, old: ModelText, new: ModelText, renamed: Mapping[str, str]) -> None:
         self.old, self.new, self.renamed = old, new, renamed
-        self.old_ranges: Mapping[str, Range] = lower(old, errors=[]).ranges
-        self.new_ranges: Mapping[str, Range] = lower(new, errors=[]).ranges
+        models = lower(old, errors=[]), lower(new, errors=[])
+        self.old_ranges: Mapping[str, Range] = models[0].ranges
+        self.new_ranges: Mapping[str, Range] = models[1].ranges
+        self.methods = models[0].method, models[1].method
+        self.units = Units([*models[0].synonyms, *models[1].synonyms])
 
     # -- variables
 
@@ -194,12 +197,22 @@ class _Comparison:
         said: tuple[tuple[Kind, list[str]], ...] = (
             ("units", [_first(d.units for d in s) for s in (old, new)]),
             ("limits", [_first(_limits(d) for d in s) for s in (old, new)]),
-            ("comment", [" ".join(dict.fromkeys(d.comment for d in s if d.comment)) for s in (old, new)]),
+            (
+                "comment",
+                [" ".join(dict.fromkeys(_plain(d.comment) for d in s if d.comment)) for s in (old, new)],
+            ),
             ("group", [s[0].group for s in (old, new)]),
         )
         for kind, values in said:
-            if values[0] != values[1]:
+            if values[0] != values[1] and not (kind == "units" and self._same_unit(*values)):
                 yield Change(kind, name, values[0], values[1], line=line)
+
+    def _same_unit(self, old: str, new: str) -> bool:
+        """Whether two unit texts mean the same; none at all is no unit."""
+        try:
+            return bool(old) and bool(new) and self.units.read(old) == self.units.read(new)
+        except ValueError:
+            return False
 
     def _mapped_ranges(self) -> Mapping[str, Range]:
         """Ranges of the old version, by their new names and with the new names of their elements."""
@@ -295,6 +308,8 @@ class _Comparison:
     def settings(self) -> Iterator[Change]:
         """Settings that act on a run."""
         before, after = (_settings(t.settings) for t in (self.old, self.new))
+        if self.methods[0] != self.methods[1]:
+            yield Change("setting", "integration method", *self.methods)
         for number, words in _MEANT.items():
             if before.get(number) != after.get(number):
                 yield Change("setting", words, before.get(number, ""), after.get(number, ""))
@@ -307,6 +322,11 @@ def _form(name: str, elements: Iterable[str]) -> str:
 
 def _first(values: Iterable[str]) -> str:
     return next((v for v in values if v), "")
+
+
+def _plain(comment: str) -> str:
+    """A comment without its line breaks."""
+    return " ".join(comment.split())
 
 
 def _limits(definition: Definition) -> str:
@@ -413,9 +433,6 @@ def _settings(text: str) -> dict[int, str]:
     found: dict[int, list[str]] = {}
     for match in _SETTING.finditer(text):
         number, value = int(match[1]), match[2].strip()
-        if number == 15:
-            fields = value.split(",")
-            value = fields[_METHOD_FIELD] if len(fields) > _METHOD_FIELD else ""
         if value:
             found.setdefault(number, []).append(value)
     return {number: "; ".join(sorted(values)) for number, values in found.items()}

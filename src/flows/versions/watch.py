@@ -168,7 +168,11 @@ class Watched:
         if last is None:
             return Saved(good, told)
         difference = differences(last.text, tree)
-        return Saved(good, told, None, difference, behaviour(last.run, run, renamed=difference.renamed))
+        try:
+            moved = behaviour(last.run, run, renamed=difference.renamed)
+        except FlowsError as error:
+            return Saved(good, told, error)
+        return Saved(good, told, None, difference, moved)
 
 
 def _no_number(model: Model) -> ResultError:
