@@ -148,6 +148,7 @@ def render(found: Validation, record: Mapping[str, Any]) -> str:
         turns_total=_turn_counts(found),
         forecast=_forecast(found),
         forecast_counts=_forecast_counts(found),
+        shipped=found.calibration.file == "models/calibration.toml",
         coverage={
             "half_in": _share(half_in),
             "most_in": _share(most_in),
