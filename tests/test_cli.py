@@ -469,6 +469,54 @@ def test_mistyped_commands_end_in_one_mark(capsys: pytest.CaptureFixture[str]) -
     assert ".." not in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (
+            ["run", "--set", "waiting", "time=2"],
+            '--set waiting: the setting ends at its first blank, found "waiting", expected NAME=VALUE. '
+            'Put quotation marks around it: --set "waiting time=2".',
+        ),
+        (["run", "--set", "'judges", "hired", "per", "year=2'"], '--set "judges hired per year=2".'),
+        (
+            ["compare", "--lever", "faster", "claims=2"],
+            'Put quotation marks around it: --lever "faster claims=2".',
+        ),
+        (["compare", "--lever"], "See: flows compare --help"),
+        (
+            ["run", "--lever", "a=1"],
+            "No such option: --lever. Write --set 'NAME=VALUE' here. See: flows run --help",
+        ),
+        (["run", "--set", "waiting time=2,5"], "--set 'waiting time=2,5': not a number"),
+        (["check", "nowhere/teacup.mdl"], "there is no such model file. There is no folder nowhere in work:"),
+        (["check", "tecup.mdl"], 'tecup.mdl: there is no such model file. Did you mean "teacup.mdl"?'),
+        (
+            ["compare", "base", "--set", "room=3", "--model", "teacup.mdl"],
+            "teacup.mdl: the model has none of the variables of the outcomes in models/outcomes.toml",
+        ),
+        (["run", "--model", "two.mdl"], "1 more mistake in the file: flows check two.mdl shows all."),
+        (["run", "--model", "comma.mdl"], "expected one value. Write 0.125, with a point for decimals."),
+    ],
+)
+def test_what_newcomers_mistype_is_said_with_its_remedy(
+    small_root: Path, typed: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    teacup(Path())
+    Path("two.mdl").write_text(TEACUP.replace("- room", "- rom").replace("/ time con", "/ tme con"), "utf-8")
+    Path("comma.mdl").write_text(TEACUP.replace("= 10 ~", "= 0,125 ~"), "utf-8")
+    assert cli.main(typed) == 1
+    assert words in capsys.readouterr().err
+    assert not Path("outputs").exists()
+
+
+def test_the_folder_that_is_missing_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "outputs/reform").mkdir(parents=True)
+    assert cli.main(["compare", "outputs/reform", "outputs/reforms"]) == 1
+    assert "Error: outputs/reforms: no such folder." in capsys.readouterr().err
+    assert cli.main(["compare", "outputs/refrm", "outputs/reform"]) == 1
+    assert "Error: outputs/refrm: no such folder." in capsys.readouterr().err
+
+
 def refused_with_outputs(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
     before = sorted(Path("outputs").rglob("*"))
     assert cli.main(list(arguments)) == 1

@@ -394,6 +394,18 @@ def test_levers_typed_in_a_line(model: Model) -> None:
         inline_scenario("quick:", model)
     with pytest.raises(InputError, match="not a lever with its value"):
         inline_scenario("quick: faster claims", model)
+    for text in ("faster claims=2; Faster_claims=3", "a: labour demand=2; labour demand=2"):
+        with pytest.raises(InputError, match=r"^--lever '.*': \".*\" is set twice. Remove one of them."):
+            inline_scenario(text, model)
+    for between in (",", ", ", " "):
+        with pytest.raises(
+            InputError, match=r"Separate them with ;: --lever 'faster claims=2; labour demand=0.5'"
+        ):
+            inline_scenario(f"faster claims=2{between}labour demand=0.5", model)
+    with pytest.raises(InputError, match=r"^--lever 'faster claims=2,5': not a number.*Write 2.5,"):
+        inline_scenario("faster claims=2,5", model)
+    with pytest.raises(InputError, match=r"^--lever 'faster claims\[Haiti\]=2'"):
+        inline_scenario("faster claims[Haiti]=2", model)
 
 
 def test_what_a_scenario_file_lacks_is_said(small_root: Path, tmp_path: Path) -> None:

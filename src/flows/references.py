@@ -22,6 +22,7 @@ T = TypeVar("T")
 _BLANKS = re.compile(r"[\s_\u00a0]+")
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _TOKEN = re.compile(r'\s*(?:([-+*/()])|((?:"[^"]*"|[^-+*/()"\[\]])*(?:\[[^\]]*\])?))')
+_NUMBER_AND_UNIT = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*[^\W\d_][^\d,]*")
 _QUOTED = re.compile(r'"([^"]*)"\s*(\[[^\]]*\])?\s*')
 
 
@@ -175,8 +176,10 @@ def parse_number(text: str, *, where: str = "") -> float:
         remedy = ""
         if body.endswith("%") and _is_number(body[:-1]):
             remedy = f"Write the share as {float(body[:-1]) / 100:g}"
-        elif _is_number(body.replace(",", "")):
-            remedy = f"Leave the comma out and use a point for decimals, such as {body.replace(',', '')}"
+        elif "," in body:
+            remedy = comma_remedy(body)
+        elif unit := _NUMBER_AND_UNIT.fullmatch(body):
+            remedy = f"Leave the unit out: {unit[1]}"
         raise InputError(
             "not a number",
             where=where,
@@ -191,6 +194,32 @@ def parse_number(text: str, *, where: str = "") -> float:
     return value
 
 
+def comma_remedy(text: str) -> str:
+    """Say how to write a number that holds commas; an empty string for what is no such number.
+
+    A comma before exactly three digits may part thousands, so that both readings are offered.
+
+    Examples
+    --------
+    >>> comma_remedy("2,5")
+    'Write 2.5, with a point for decimals'
+    >>> comma_remedy("1,000")
+    'Write 1000 without the comma, or 1.000 if it parts decimals'
+    >>> comma_remedy("1,234,567.8"), comma_remedy("1.234,5"), comma_remedy("a,b")
+    ('Write 1234567.8 without the commas', 'Write 1234.5, with a point for decimals', '')
+    """
+    body = text.strip()
+    thousands = re.fullmatch(r"[+-]?[1-9]\d{0,2}((?:,\d{3})+)(?:\.\d*)?", body)
+    if thousands and body.count(",") == 1 and "." not in body:
+        whole, decimal = body.replace(",", ""), body.replace(",", ".")
+        return f"Write {whole} without the comma, or {decimal} if it parts decimals"
+    if thousands:
+        return f"Write {body.replace(',', '')} without the comma{'s' * (body.count(',') > 1)}"
+    if re.fullmatch(r"[+-]?(\d{1,3}(\.\d{3})+|\d+),\d+([eE][+-]?\d+)?", body):
+        return f"Write {body.replace('.', '').replace(',', '.')}, with a point for decimals"
+    return ""
+
+
 def _is_number(text: str) -> bool:
     try:
         return math.isfinite(float(text)) and "_" not in text
@@ -198,13 +227,22 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def parse_setting(text: str) -> tuple[str, float]:
+def without_quotes(text: str) -> str:
+    """Leave out what stands in double quotes: names with any signs."""
+    return re.sub(r'"[^"]*"', "", text)
+
+
+def parse_setting(text: str, *, option: str = "--set", where: str = "") -> tuple[str, float]:
     """Read ``variable=value`` or ``variable[Element]=value`` as typed after ``--set``.
 
     Parameters
     ----------
     text : str
         The setting.
+    option : str
+        What it is typed after, for messages.
+    where : str, optional
+        Where it stands, for messages, if not alone after the option.
 
     Returns
     -------
@@ -214,18 +252,28 @@ def parse_setting(text: str) -> tuple[str, float]:
     Raises
     ------
     InputError
-        If there is no equals sign, no name, a date on the name, or no number after the sign.
+        If there is no equals sign or a second one, no name, a date on the name, or no number after the sign.
 
     Examples
     --------
     >>> parse_setting("shelter support = 2")
     ('shelter support', 2.0)
     """
-    where = f"--set '{text}'"
+    where = where or f"{option} '{text}'"
     left, sign, right = text.rpartition("=")
     if not sign:
         raise InputError(
-            "no equals sign", where=where, expected="variable=value", remedy="Write --set 'shelter support=2'"
+            "no equals sign",
+            where=where,
+            expected="variable=value",
+            remedy=f"Write {option} 'shelter support=2'",
+        )
+    if left.strip() and "=" in without_quotes(left):
+        raise InputError(
+            "two equals signs",
+            where=where,
+            expected="variable=value",
+            remedy=f"Give each setting an option of its own: {option} 'A=1' {option} 'B=2'",
         )
     reference = parse_reference(left, where=where)
     if reference.month is not None:
@@ -408,7 +456,7 @@ def take(dataset: Any, reference: Reference, *, where: str = "") -> Any:
         If the variable, an element or the month isn't there; the nearest name is offered.
     """
     by_key = _by_key(tuple(dataset.data_vars))
-    whole = by_key.get(_fold_key(reference.key))
+    whole = by_key.get(fold_key(reference.key))
     if whole is not None:
         values = dataset[whole]
     else:
@@ -465,10 +513,11 @@ def at_time(values: Any, time: float) -> Any:
 
 @lru_cache(maxsize=16)
 def _by_key(names: tuple[Any, ...]) -> dict[str, Any]:
-    return {_fold_key(str(name)): name for name in names}
+    return {fold_key(str(name)): name for name in names}
 
 
-def _fold_key(text: str) -> str:
+def fold_key(text: str) -> str:
+    """Fold a text form ``name[Element]``, so that all spellings of it are equal."""
     name, opening, rest = text.partition("[")
     return fold(name) + opening + ",".join(fold(part) for part in rest.split(","))
 

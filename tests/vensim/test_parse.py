@@ -413,7 +413,7 @@ def test_a_missing_file_and_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "none.mdl"
     with pytest.raises(ModelError) as caught:
         read_text(path)
-    assert str(caught.value) == f"{path}: there is no such model file. Check the path after --model."
+    assert str(caught.value) == f"{path}: there is no such model file. Check the path."
     with pytest.raises(ModelError):
         read_text(tmp_path)
 

@@ -58,6 +58,7 @@ def test_set_elsewhere(model: Path) -> None:
         ("stay=1 +", "can't read the equation"),
         ("stay", "no equals sign"),
         ("stay=", "nothing stands after"),
+        ("stay=3,05", 'found "3,05", expected one number. Write 3.05, with a point for decimals.'),
         ("=3", "no variable is named"),
         ("base rate[East]=1", "no equation defines this element"),
         ("Waiting=5 people", "can't read the equation"),

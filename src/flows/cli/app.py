@@ -13,7 +13,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator, Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -80,18 +80,66 @@ def _main(arguments: Sequence[str] | None) -> int:
             raise KeyboardInterrupt
         return code if isinstance(code, int) else FINE
     except FlowsError as error:
+        if torn := _torn(arguments):
+            return fail(torn, USER)
         if os.environ.get("FLOWS_DEBUG") == "1":
             traceback.print_exc()
         return fail(str(error), USER)
     except (KeyboardInterrupt, typer.Abort):
         return fail("Interrupted.", INTERRUPTED)
     except USAGE as error:
-        context = getattr(error, "ctx", None)
-        path = context.command_path if context is not None else "flows"
-        words = error.format_message().strip().rstrip(".")
-        return fail(f"{words}{'' if words.endswith('?') else '.'} See: {path} --help", USER)
+        return fail(_torn(arguments) or _usage(error, arguments), USER)
     except Exception as error:
         return fail(ours_text(error), OURS)
+
+
+_WITH_VALUES = ("--set", "--with", "--lever")
+"""Options of which every value holds an equals sign."""
+
+
+def _typed(arguments: Sequence[str] | None) -> list[str]:
+    return list(sys.argv[1:] if arguments is None else arguments)
+
+
+def _torn(arguments: Sequence[str] | None) -> str:
+    """Say which setting fell into words for want of quotation marks; an empty string if none did."""
+    typed = _typed(arguments)
+    for place, option in enumerate(typed):
+        if option not in _WITH_VALUES:
+            continue
+        words: list[str] = []
+        for word in typed[place + 1 :]:
+            if word.startswith("-"):
+                break
+            words.append(word)
+            if "=" in word:
+                break
+        if len(words) > 1 and "=" in words[-1]:
+            whole = " ".join(words).strip("'")
+            return (
+                f'{option} {words[0]}: the setting ends at its first blank, found "{words[0]}", expected NAME=VALUE. '
+                f'Put quotation marks around it: {option} "{whole}".'
+            )
+    return ""
+
+
+def _usage(error: Any, arguments: Sequence[str] | None) -> str:
+    """Word a usage error, with the help of the command concerned and the option that is called differently there."""
+    typed = _typed(arguments)
+    known = {command.name for command in app.registered_commands}
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context is not None else "flows"
+    if path == "flows" and typed and typed[0] in known:
+        path = f"flows {typed[0]}"
+    words = error.format_message().strip().rstrip(".")
+    words += "" if words.endswith("?") else "."
+    wrong = getattr(error, "option_name", "")
+    if type(error).__name__ == "NoSuchOption" and wrong in _WITH_VALUES and context is not None:
+        here = {name for parameter in context.command.params for name in parameter.opts}
+        instead = next((option for option in _WITH_VALUES if option in here), "")
+        if instead:
+            return f"No such option: {wrong}. Write {instead} 'NAME=VALUE' here. See: {path} --help"
+    return f"{words} See: {path} --help"
 
 
 @app.callback(invoke_without_command=True)

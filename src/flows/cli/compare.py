@@ -23,7 +23,7 @@ from flows.cli.options import (
     say_doubts,
 )
 from flows.cli.terminal import has_older, note, say_written, short_path, show_progress
-from flows.errors import InputError
+from flows.errors import InputError, near
 
 if TYPE_CHECKING:
     from flows.inputs import Scenario
@@ -100,6 +100,7 @@ def compare(
         return
     folder = next((name for name in names if Path(name).is_dir()), None)
     if folder is not None:
+        _refuse_missing_folders(names, Path(folder))
         raise InputError(
             "saved results are compared with saved results", where=folder,
             remedy="Run the scenario first (flows run NAME), then name its folder too",
@@ -209,6 +210,18 @@ def _saved(names: Sequence[str], *, at: str | None, every: bool, out: Path | Non
     note("Compared from what was saved in " + ", ".join(short_path(Path(name)) for name in names) + ".")
     note(comparing.CAVEAT)
     say_written(folder, older)
+
+
+def _refuse_missing_folders(names: Sequence[str], beside: Path) -> None:
+    """Refuse a path that isn't there, before the folders beside it are blamed."""
+    for path in map(Path, names):
+        if not path.exists() and len(path.parts) > 1:
+            folders = sorted({*path.parent.glob("*"), *beside.parent.glob("*")})
+            there = [p.as_posix() for p in folders if p.is_dir() and p not in map(Path, names)]
+            raise InputError(
+                "no such folder", where=path.as_posix(),
+                remedy=near(path.as_posix(), there) or "flows list runs shows those there are",
+            )  # fmt: skip
 
 
 def _refuse_with_folders(options: dict[str, Any]) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.errors import InputError
+from flows.errors import FlowsError, InputError, ModelError
 
 if TYPE_CHECKING:
     from flows.futures import Futures
@@ -111,7 +111,32 @@ def read_model(path: Path | None, units: Units | None, name: str = "") -> Model:
             expected="a Vensim model file",
             remedy="Name its .mdl file",
         )
-    return read_vensim(find("model", path), units=(units or Units.warn).value)
+    found = find("model", path)
+    try:
+        return read_vensim(found, units=(units or Units.warn).value)
+    except ModelError as error:
+        raise _with_others(error, found) from None
+
+
+def _with_others(error: ModelError, path: Path) -> ModelError:
+    """Add to the first mistake of a model file how many more there are, and what shows them."""
+    from flows.inspection import inspect
+
+    try:
+        others = sum(finding.level == "error" for finding in inspect(path, run=False)) - 1
+    except FlowsError:
+        return error
+    if others < 1:
+        return error
+    more = f"{others} more mistake{'s' * (others > 1)} in the file: flows check {path.as_posix()} shows all"
+    stop = " " if error.remedy.endswith("?") else ". "
+    return type(error)(
+        error.what,
+        where=error.where,
+        found=error.found,
+        expected=error.expected,
+        remedy=error.remedy.rstrip(".") + stop + more if error.remedy else more,
+    )
 
 
 def is_familiar(model: Model) -> bool:

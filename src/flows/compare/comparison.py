@@ -258,7 +258,7 @@ def compare(
         known = {fold(name) for name in edited.names}
         extra = [name for name in extra if fold(parse_reference(name).name) in known]
     if not measured:
-        raise InputError("the model has none of the variables of the outcomes", expected="at least one")
+        raise _no_outcomes(model if edited is None else edited, edited is not None)
     names = [s.name for s in chosen]
     needed = list(dict.fromkeys(name for outcome in measured for name in outcome.variables))
     wanted = list(dict.fromkeys([*needed, *extra]))
@@ -347,6 +347,16 @@ def assemble(
         levels=xr.Dataset(levels),
         halving=halving,
     )
+
+
+def _no_outcomes(model: Any, edited: bool) -> InputError:
+    """Make the refusal of a model that shares no outcome with the shipped one."""
+    return InputError(
+        "the model has none of the variables of the outcomes in models/outcomes.toml", where=str(model.path),
+        expected="the shipped model with edits" if edited else "at least one",
+        remedy=f"For any other model, flows run --model {model.path.name} --set … shows its stocks, and flows diff OLD "
+        "NEW holds two versions of it side by side, by an outcomes.toml beside them or else by all variables",
+    )  # fmt: skip
 
 
 def nothing_to_compare(name: str) -> InputError:

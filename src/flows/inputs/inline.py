@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import csv
+import re
 from typing import Any
 
 from flows.errors import InputError, near
+from flows.inputs.bounds import element_key
 from flows.inputs.scenarios import ConstantChange, LeverChange, Scenario
 from flows.inputs.tables import find
-from flows.references import parse_reference, parse_setting
+from flows.references import fold_key, parse_reference, parse_setting, without_quotes
 
 OPTION = "--lever"
 _FORM = "'name=value' or 'label: name=value; name=value'"
+
+_BETWEEN = re.compile(r"(?<=\d)[,\s]\s*(?=[^\W\d][^=,\[\]]*(?:\[[^\]]*\])?\s*=)")
+"""A comma or blank in the place of a semicolon: what follows is the name before the next equals sign."""
 
 
 def inline_scenario(text: str, model: Any, *, option: str = OPTION) -> Scenario:
@@ -48,12 +53,21 @@ def inline_scenario(text: str, model: Any, *, option: str = OPTION) -> Scenario:
     if not colon or "=" in label:
         label, rest = "", text
     levers, constants = [], []
+    seen: set[str] = set()
     for part in filter(None, (piece.strip() for piece in rest.split(";"))):
         if "=" not in part:
             raise InputError("not a lever with its value", where=where, found=f'"{part}"', expected=_FORM)
-        key, value = parse_setting(part)
-        name = parse_reference(key, where=where).name
+        if without_quotes(part).count("=") > 1:
+            raise InputError(
+                "two levers without a semicolon between them", where=where, found=f'"{part}"', expected=_FORM,
+                remedy=f"Separate them with ;: {option} '{_BETWEEN.sub('; ', part)}'",
+            )  # fmt: skip
+        key, value = parse_setting(part, option=option, where=where)
+        reference = parse_reference(key, where=where)
+        name = reference.name
         if name in model.levers:
+            if reference.elements:
+                element_key(reference, model.levers[name], model, where)
             levers.append(LeverChange(name=str(model.levers[name].name), value=value, where=where))
         elif name in model.constants:
             constants.append(ConstantChange(name=key, value=value, where=where))
@@ -63,6 +77,9 @@ def inline_scenario(text: str, model: Any, *, option: str = OPTION) -> Scenario:
                 where=where,
                 remedy=near(name, [*model.levers.names, *model.constants.names]),
             )
+        if fold_key(key) in seen:
+            raise InputError(f'"{key}" is set twice', where=where, remedy="Remove one of them")
+        seen.add(fold_key(key))
     if not levers and not constants:
         raise InputError("no lever with its value", where=where, found=f'"{text}"', expected=_FORM)
     said = ", ".join(f"{c.name}={c.value:.10g}" for c in (*levers, *constants))

@@ -414,7 +414,7 @@ def settings_inputs(settings: Iterable[str], model: Any, *, option: str = "--set
     inputs: dict[str, float] = {}
     for text in settings:
         where = f"{option} '{text}'"
-        key, value = parse_setting(text)
+        key, value = parse_setting(text, option=option)
         reference = parse_reference(key, where=where)
         if fold(reference.name) in CONTROLS and not reference.elements:
             spelt = fold(reference.name).upper()

@@ -36,6 +36,9 @@ __all__ = ["Value", "edit", "value_of"]
 Value = float | str | ArrayLike
 """A number, the text of an equation, a list of numbers, or the points of a lookup."""
 
+ONE_NUMBER = "one number"
+"""What the refusal of a list expects where a variable or element takes a single value."""
+
 _LINE_END = re.compile(r"\r\n|\n|\r")
 _MOST_DIMENSIONS = 2  # of a list of numbers
 
@@ -316,7 +319,7 @@ class _Plan:
                 "the list doesn't fit the subscripts",
                 where=where,
                 found=" by ".join(map(str, array.shape)) + " numbers",
-                expected=" by ".join(map(str, shape)) + " numbers",
+                expected=ONE_NUMBER if math.prod(shape) == 1 else " by ".join(map(str, shape)) + " numbers",
             )
         return [float(v) for v in array.ravel()]
 
@@ -448,7 +451,7 @@ class _Plan:
             raise InputError(
                 f'"{definition.name}" is computed from its equation',
                 where=where,
-                expected="a constant for a list of numbers",
+                expected=ONE_NUMBER if shape == [1] else "a constant for a list of numbers",
             )
         if definition.exceptions or (isinstance(node, Num) and len(shape) > _MOST_DIMENSIONS):
             raise InputError(

@@ -12,7 +12,7 @@ from codecs import BOM_UTF8
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from flows.errors import ModelError
+from flows.errors import ModelError, near
 from flows.model.ir import deep
 from flows.references import fold
 from flows.vensim.grammar import (
@@ -57,15 +57,23 @@ def read_text(path: str | Path) -> str:
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        raise ModelError(
-            "there is no such model file", where=str(path), remedy="Check the path after --model"
-        ) from None
+        raise ModelError("there is no such model file", where=str(path), remedy=_elsewhere(path)) from None
     except IsADirectoryError:
         raise ModelError("this is a folder", where=str(path), expected="a Vensim .mdl file") from None
     except OSError as error:
         raise ModelError(f"the model file can't be read ({error.strerror})", where=str(path)) from None
     refuse_utf16(raw, path)
     return decoded(raw)[0]
+
+
+def _elsewhere(path: Path) -> str:
+    """Say what may be wrong with the path of a file that isn't there."""
+    if path.parent.is_dir():
+        return (
+            near(path.name, [p.name for p in sorted(path.parent.glob(f"*{path.suffix}"))]) or "Check the path"
+        )
+    place = "" if path.is_absolute() else f" in {Path.cwd().name or 'this folder'}"
+    return f"There is no folder {path.parent.as_posix()}{place}: check the path, or go to the folder it starts from"
 
 
 def refuse_utf16(raw: bytes, path: str | Path) -> None:

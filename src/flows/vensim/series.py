@@ -20,7 +20,7 @@ from flows.model.ir import (
     Table,
 )
 from flows.model.series import NOTHING, timed
-from flows.references import fold
+from flows.references import comma_remedy, fold
 from flows.vensim import external
 from flows.vensim.context import Axes
 from flows.vensim.ranges import Ranges
@@ -36,6 +36,7 @@ from flows.vensim.tree import (
     Text,
 )
 
+_LIST = re.compile(r"[+-]?\d[\d.,]*")
 _DATA = (".tab", ".csv", ".dat", ".xlsx", ".xls", ".txt")
 
 
@@ -127,13 +128,15 @@ class Series(Ranges):
         for n in shape:
             expected *= n
         if len(values) != expected or (len(shape) > 1 and any(len(row) != shape[-1] for row in node.rows)):
+            typed = _LIST.match(self.source.text, node.at) if expected == 1 else None
             raise self._error(
                 f'the list of values of "{definition.name}" doesn\'t fit its subscripts',
                 node.at,
                 found=f"{len(values)} values"
                 if len(node.rows) == 1
                 else f"rows of {[len(r) for r in node.rows]}",
-                expected=" by ".join(map(str, shape)) + " values",
+                expected="one value" if expected == 1 else " by ".join(map(str, shape)) + " values",
+                remedy=comma_remedy(typed[0]) if typed else "",
             )
         return values
 

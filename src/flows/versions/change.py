@@ -10,8 +10,8 @@ from pathlib import Path
 from flows.errors import InputError, ModelError, ResultError
 from flows.inspection import Finding, inspect
 from flows.provenance import atomic_write
-from flows.references import fold
-from flows.vensim.edit import Value, edit, value_of
+from flows.references import comma_remedy, fold
+from flows.vensim.edit import ONE_NUMBER, Value, edit, value_of
 from flows.vensim.parse import decoded, parse
 from flows.vensim.source import XMILE
 from flows.versions.equations import Difference, differences
@@ -92,6 +92,7 @@ def change(path: str | Path, settings: Iterable[str], *, comments: Iterable[str]
         raise InputError(
             "an XMILE file can't be changed here", where=str(path), expected="a Vensim .mdl file"
         )
+    settings = tuple(settings)
     old = _bytes(path)
     changes: dict[str, Value] = {}
     for text in settings:
@@ -105,7 +106,19 @@ def change(path: str | Path, settings: Iterable[str], *, comments: Iterable[str]
         if not sign:
             raise InputError("no equals sign", where=f"--comment '{text}'", expected="name=text")
         notes[name.strip()] = comment
-    new = edit(old, changes, comments=notes, path=str(path))
+    try:
+        new = edit(old, changes, comments=notes, path=str(path))
+    except InputError as error:
+        typed = next((t.rpartition("=")[2] for t in settings if f'"{parse_change(t)[0]}"' == error.where), "")
+        if error.expected != ONE_NUMBER or not comma_remedy(typed):
+            raise
+        raise InputError(
+            error.what,
+            where=error.where,
+            found=f'"{typed.strip()}"',
+            expected=error.expected,
+            remedy=comma_remedy(typed),
+        ) from None
     before, after = decoded(old)[0], decoded(new)[0]
     difference = differences(parse(before, str(path)), parse(after, str(path)))
     findings: list[Finding] = []
