@@ -104,6 +104,16 @@ def test_table_carries_human_cost_units_and_caveat(model: Model, tmp_path: Path)
         assert arrays.attrs["caveat"] == compare.CAVEAT
 
 
+def test_without_draws_no_table_speaks_of_them(model: Model, tmp_path: Path) -> None:
+    compare.write(compare.compare(model, ["faster", "boom"]), tmp_path)
+    heads = {path.stem: set(pd.read_csv(path).columns) for path in tmp_path.glob("*.csv")}
+    assert set(heads) == {"comparison", "halving", "side-effects"}
+    for name, columns in heads.items():
+        assert not {"median", "low", "share", "early", "late", "regret", "probability_lower"} & columns, name
+    assert {"difference", "difference_percent"} <= heads["comparison"] & heads["side-effects"]
+    assert {"month", "lasts"} <= heads["halving"]
+
+
 def test_common_draws_give_intervals_of_differences(model: Model) -> None:
     rng = np.random.default_rng(0)
     draws = {"labour demand": rng.uniform(0.5, 1.5, 50)}

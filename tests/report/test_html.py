@@ -77,9 +77,14 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         observations._typed.cache_clear()
         observations._compared.cache_clear()
         stages: list[str] = []
+        told: list[tuple[int, int]] = []
         folder = tmp_path_factory.mktemp("outputs") / "report"
-        page = build.build(folder, quick=True, stage=stages.append)
+        page = build.build(
+            folder, quick=True, stage=stages.append, runs=lambda done, total: told.append((done, total))
+        )
         assert page == folder / "index.html"
+        drawn = pd.read_csv(folder / "draws.csv")["scenario"].nunique() * (1 + build.QUICK_DRAWS)
+        assert (0, drawn) in told and (drawn, drawn) in told and told[-1][1] != drawn  # then the study
         assert len(stages) >= 4
         yield folder
     observations._read.cache_clear()
@@ -171,6 +176,8 @@ def test_everything_behind_the_page_lies_beside_it(built: Path) -> None:
         "draws.csv",
         "observed.csv",
         "figures.csv",
+        "halving.csv",
+        "side-effects.csv",
     } <= names
     assert {"study/indices.csv", "study/provenance.json", "provenance.json"} <= names
     assert {"comparison.png", "comparison.svg", "study/bands.png", "study/total_order.svg"} <= names
@@ -179,6 +186,19 @@ def test_everything_behind_the_page_lies_beside_it(built: Path) -> None:
     assert any(entry["path"].endswith("migration.mdl") for entry in record["inputs"])
     for name in ("comparison.csv", "draws.csv", "observed.csv", "figures.csv"):
         assert (pd.read_csv(built / name)["caveat"] == CAVEAT).all()
+
+
+def test_tables_of_single_runs_hold_no_columns_of_draws(built: Path) -> None:
+    one = pd.read_csv(built / "comparison.csv")
+    assert {"value", "difference"} <= set(one) and not {"median", "probability_lower", "regret"} & set(one)
+    drawn = pd.read_csv(built / "draws.csv")
+    assert drawn["median"].notna().all() and drawn["probability_lower"].notna().all()
+    effects, halving = pd.read_csv(built / "side-effects.csv"), pd.read_csv(built / "halving.csv")
+    assert len(effects) and effects["share"].between(0.9, 1).all()
+    first = effects.iloc[0]
+    same = drawn[(drawn["scenario"] == first["scenario"]) & (drawn["outcome"] == first["outcome"])]
+    assert (same["median"] - first["median"]).abs().min() < 1e-6 * abs(first["median"])
+    assert {"share", "early", "late"} <= set(halving)
 
 
 def test_the_same_files_give_the_same_page(built: Path, text: str, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from flows import observations, resources
 from flows.cli import main
 from flows.compare import CAVEAT
 from flows.errors import InputError
-from flows.inputs import find, list_scenarios, read_outcomes, read_study
+from flows.inputs import Labels, find, list_scenarios, read_outcomes, read_study
 from flows.observations import seed_figures
 from flows.report import build, html, pictures, rows, speech, wording
 
@@ -147,7 +147,7 @@ class Shown(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The quick report of the small model, in Spanish, with its workbook."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resources, "root", lambda: SMALL)
@@ -157,12 +157,17 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         folder = tmp_path_factory.mktemp("outputs") / "informe"
         build.build(folder, quick=True, lang="es", xlsx=True)
         assert (folder / "report.xlsx").stat().st_size > 5000
-        yield (folder / "index.html").read_text(encoding="utf-8")
+        yield folder
     for cache in (observations._read, observations._typed, observations._compared):
         cache.cache_clear()
 
 
-def spanish_labels(lang: str) -> object:
+@pytest.fixture(scope="module")
+def page(folder: Path) -> str:
+    return (folder / "index.html").read_text(encoding="utf-8")
+
+
+def spanish_labels(lang: str) -> Labels:
     """The labels of the shipped model: the small one has none."""
     from flows.inputs import read_labels
 
@@ -198,6 +203,34 @@ def test_tables_are_saved_with_a_mark_for_spreadsheets(page: str) -> None:
         assert raw.startswith(b"\xef\xbb\xbf"), name
         text = raw.decode("utf-8-sig")
         assert "caveat" in text.splitlines()[0] and "No es un pronóstico" in text
+
+
+def test_tables_beside_the_page_are_in_spanish(folder: Path) -> None:
+    import pandas as pd
+
+    labels = spanish_labels("es")
+    for name, column in (("comparison", "outcome_title"), ("draws", "outcome_title"), ("halving", "title"),
+                         ("side-effects", "title")):  # fmt: skip
+        table = pd.read_csv(folder / f"{name}.csv")
+        titled = {row["outcome"]: row[column] for row in table.to_dict("records")}
+        known = {key: title for key, title in titled.items() if key in labels.outcomes}
+        assert known and all(labels.outcomes[key].title == title for key, title in known.items()), name
+        assert table["caveat"].str.startswith("No es un pronóstico").all()
+    scenarios = pd.read_csv(folder / "comparison.csv").set_index("scenario")["title"]
+    assert (scenarios["current-course"] == labels.scenarios["current-course"]).all()
+
+
+def test_sheets_are_named_in_spanish_and_read_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import openpyxl
+
+    from flows.inputs import read_scenario
+
+    monkeypatch.setattr(resources, "root", lambda: SMALL)
+    names = openpyxl.load_workbook(folder / "report.xlsx", read_only=True).sheetnames
+    own = [name for name in names if name.startswith("escenario ")]
+    assert own and not [name for name in names if name.startswith("scenario") or ENGLISH.search(name)]
+    found = read_scenario(f"{folder / 'report.xlsx'}#{own[0]}")
+    assert (found.levers or found.constants) and found.name == own[0].replace("escenario", "report")
 
 
 def test_an_unknown_language_is_refused(capsys: pytest.CaptureFixture[str]) -> None:

@@ -211,13 +211,16 @@ class _Steps:
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._last: tuple[float, int] | None = None
+        self._turn = 0  # work of several turns, each of which begins at nothing done and has its own pace
 
     def update(self, done: int, total: int) -> None:
         now = clock.monotonic()
+        self._turn += done == 0
+        kind = f"steps {self._turn}"
         if self._last:
-            self._pace.note("steps", done - self._last[1], now - self._last[0])
+            self._pace.note(kind, done - self._last[1], now - self._last[0])
         self._last = now, done
-        self._pace.expect({"steps": total - done})
+        self._pace.expect({kind: total - done})
 
 
 def _plain_progress(words: str, pace: Pace) -> Callable[[int, int], None]:

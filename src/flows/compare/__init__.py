@@ -6,7 +6,17 @@ reads results that lie on the disk, `files` puts them there.
 """
 
 from flows.compare.comparison import DATES, YEARS, Comparison, compare, nothing_to_compare
-from flows.compare.files import fingerprint, odds_table, ranks_table, to_netcdf, write, write_table
+from flows.compare.files import (
+    comparison_table,
+    fingerprint,
+    halving_table,
+    odds_table,
+    ranks_table,
+    side_effects_table,
+    to_netcdf,
+    write,
+    write_table,
+)
 from flows.compare.interaction import Interaction, interact, parts_of
 from flows.compare.judge import SIDE_EFFECT, SURE, odds, ranks, regret, side_effects
 from flows.compare.measures import (
@@ -59,11 +69,13 @@ __all__ = [
     "baseline_of",
     "compare",
     "compare_saved",
+    "comparison_table",
     "count_draws",
     "draws_within",
     "end_of",
     "fingerprint",
     "free_draws",
+    "halving_table",
     "halving_times",
     "in_months",
     "interact",
@@ -79,6 +91,7 @@ __all__ = [
     "regret",
     "settings_words",
     "side_effects",
+    "side_effects_table",
     "stacked_inputs",
     "to_netcdf",
     "words",

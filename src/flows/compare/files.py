@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,20 @@ import xarray as xr
 from flows import provenance
 from flows.compare.comparison import Comparison
 from flows.compare.measures import HUMAN_COST
-from flows.compare.table import CAVEAT
+from flows.compare.table import CAVEAT, Spread
 
 DRAWS = "draws.nc"
 """Levels on every draw, for comparing saved comparisons."""
 
 
-def write(comparison: Comparison, folder: Path, *, futures: str = "") -> list[Path]:
+def write(
+    comparison: Comparison,
+    folder: Path,
+    *,
+    futures: str = "",
+    drawn: Comparison | None = None,
+    caveat: str = CAVEAT,
+) -> list[Path]:
     """Write a comparison into an existing folder.
 
     Parameters
@@ -31,12 +39,17 @@ def write(comparison: Comparison, folder: Path, *, futures: str = "") -> list[Pa
         An existing folder, as `flows.provenance.results_folder` gives one.
     futures : str
         What tells these draws from others, as `fingerprint` gives it.
+    drawn : Comparison, optional
+        The same scenarios on draws, where `comparison` has none: ``halving.csv`` and ``side-effects.csv`` speak of it.
+    caveat : str
+        Stands in every row; in another language, say.
 
     Returns
     -------
     list of Path
-        The files written: ``comparison.csv`` (tidy) and ``comparison.nc`` (outcomes over scenario and time),
-        ``halving.csv``, ``side-effects.csv``; with draws also ``odds.csv``, ``ranks.csv`` and ``draws.nc``.
+        The files written: ``comparison.csv`` (tidy; columns of draws only with draws) and ``comparison.nc`` (outcomes
+        over scenario and time), ``halving.csv``, ``side-effects.csv``; with draws also ``odds.csv``, ``ranks.csv`` and
+        ``draws.nc``.
 
     Raises
     ------
@@ -44,16 +57,18 @@ def write(comparison: Comparison, folder: Path, *, futures: str = "") -> list[Pa
         The place can't be written to.
     """
     tables = {
-        "comparison": comparison.table,
-        "halving": comparison.halving_table(),
-        "side-effects": _all_side_effects(comparison),
+        "comparison": comparison_table(comparison),
+        "halving": halving_table(drawn or comparison),
+        "side-effects": side_effects_table(drawn or comparison),
     }
     if comparison.draws:
         tables |= {"odds": odds_table(comparison), "ranks": ranks_table(comparison)}
-    written = [write_table(table, folder / f"{name}.csv") for name, table in tables.items()]
+    written = [
+        write_table(table.assign(caveat=caveat), folder / f"{name}.csv") for name, table in tables.items()
+    ]
     arrays = folder / "comparison.nc"
     titles = {s.name: s.title for s in comparison.scenarios}
-    about = {"caveat": CAVEAT, "start": comparison.start, "titles": "\n".join(titles.values())}
+    about = {"caveat": caveat, "start": comparison.start, "titles": "\n".join(titles.values())}
     with provenance.atomic_path(arrays) as temporary:
         to_netcdf(comparison.values.assign_attrs(about), temporary)
     written.append(arrays)
@@ -105,11 +120,31 @@ def ranks_table(comparison: Comparison) -> pd.DataFrame:
     return found.assign(human_cost=found["outcome"].isin(HUMAN_COST), caveat=CAVEAT)
 
 
-def _all_side_effects(comparison: Comparison) -> pd.DataFrame:
+def comparison_table(comparison: Comparison) -> pd.DataFrame:
+    """`Comparison.table`; of a comparison without draws, without the columns that only draws fill."""
+    names = [] if comparison.draws else [field.name for field in fields(Spread)]
+    return comparison.table.drop(columns=names, errors="ignore")
+
+
+def halving_table(comparison: Comparison) -> pd.DataFrame:
+    """`Comparison.halving_table`; of a comparison without draws, without shares and ends of an interval."""
+    names = [] if comparison.draws else ["share", "early", "late"]
+    return comparison.halving_table().drop(columns=names)
+
+
+def side_effects_table(comparison: Comparison) -> pd.DataFrame:
+    """What gets worse beyond doubt at every date, as `Comparison.side_effects` says it.
+
+    Of a comparison without draws, ``difference`` and ``difference_percent`` of one run each stand in place of medians
+    and shares of draws.
+    """
     dates = [str(date) for date in comparison.levels["date"].values] if comparison.levels.data_vars else []
     parts = [comparison.side_effects(date=date) for date in dates]
     found = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-    return found.assign(caveat=CAVEAT)
+    if comparison.draws:
+        return found
+    one = {"median": "difference", "median_percent": "difference_percent"}
+    return found.drop(columns=["share"], errors="ignore").rename(columns=one)
 
 
 def to_netcdf(dataset: xr.Dataset, path: Path) -> None:

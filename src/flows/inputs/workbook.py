@@ -14,6 +14,8 @@ from flows.inputs.tables import read_table, shown_path
 SHEET = "scenario"
 """Name of the sheet, or the beginning of it."""
 
+_BEGINNINGS = (SHEET, "escenario")  # as the workbooks in English and in Spanish name their sheets
+
 ABOUT = ("title", "kind", "source", "model", "claims")
 """What the first rows say, one a row: the key in the first column, the text in the second."""
 
@@ -30,7 +32,7 @@ def read_workbook(path: Path, sheet: str = "") -> Scenario:
     Parameters
     ----------
     path : Path
-        An ``.xlsx`` file with a sheet whose name begins with ``scenario``, or with one sheet only.
+        An ``.xlsx`` file with a sheet whose name begins with ``scenario`` or ``escenario``, or with one sheet only.
     sheet : str
         The sheet's name, where several could be meant.
 
@@ -67,7 +69,7 @@ def _choose(names: list[str], wanted: str, shown: str) -> str:
                 f'no sheet "{wanted}"', where=shown, expected=", ".join(names), remedy=near(wanted, names)
             )
         return found
-    meant = [name for name in names if name.lower().startswith(SHEET)]
+    meant = [name for name in names if name.lower().startswith(_BEGINNINGS)]
     if len(meant) == 1:
         return meant[0]
     if not meant and len(names) == 1:
@@ -116,7 +118,9 @@ def _scenario(rows: list[list[Any]], path: Path, shown: str, sheet: str) -> Scen
         data["claims"] = [
             part.strip() for part in about["claims"].replace(";", ",").split(",") if part.strip()
         ]
-    name = path.stem if sheet.lower() == SHEET else f"{path.stem} {sheet.removeprefix(SHEET).strip()}".strip()
+    lower = sheet.lower()
+    own = sheet[next((len(b) for b in _BEGINNINGS if lower.startswith(b)), 0) :].strip()
+    name = f"{path.stem} {own}".strip()
     extra = {
         "name": name, "levers": tuple(levers), "constants": tuple(constants), "file": shown, "paths": (path,),
     }  # fmt: skip

@@ -53,7 +53,8 @@ def build(
     ----------
     out : path
         Results folder: ``index.html``, ``comparison.csv`` and ``.nc`` (one run each), ``draws.csv`` (changes with
-        intervals), ``observed.csv``, ``figures.csv``, ``claims.json``, pictures, ``study/``, ``provenance.json``.
+        intervals), ``halving.csv`` and ``side-effects.csv`` (on the draws), ``observed.csv``, ``figures.csv``,
+        ``claims.json``, pictures, ``study/``, ``provenance.json``.
     quick : bool
         Few samples: the indices have wide intervals, and the page says so.
     lang : str
@@ -63,7 +64,7 @@ def build(
     stage : callable
         Called with words for what begins.
     runs : callable, optional
-        Called with (runs done, runs in all) during the study.
+        Called with (runs done, runs in all) during the comparison on draws, and again during the study.
 
     Returns
     -------
@@ -84,7 +85,9 @@ def build(
     plan = read_study(STUDY)
     own = tuple(s for s in list_scenarios() if s.model in ("", model.name))
     scenarios, left_out = runnable(own, model)
-    outcomes = compare.outcomes_of(model)
+    scenarios = tuple(s.model_copy(update={"title": say.scenario(s)}) for s in scenarios)
+    outcomes = tuple(o.model_copy(update={"title": say.outcome(o)}) for o in compare.outcomes_of(model))
+    baseline = next((s for s in scenarios if s.name == compare.baseline_of(scenarios).name), None)
 
     known = [s.name for s in scenarios]
     chosen = [n for n in FEATURED if n in known] or [n for n in known if n != compare.BASELINE][:6]
@@ -98,10 +101,17 @@ def build(
     with provenance.results_folder(folder, entry=entry) as place:
         stage(f"Running {len(scenarios)} scenarios")
         comparison = compare.compare(
-            model, scenarios, outcomes=outcomes, extra=observations.figure_variables()
+            model, scenarios, baseline=baseline, outcomes=outcomes, extra=observations.figure_variables()
         )
         stage(f"Running each of them with {futures.draws} draws of the uncertain inputs")
-        drawn = compare.compare(model, scenarios, outcomes=columns, draws=futures.values)
+        drawn = compare.compare(
+            model,
+            scenarios,
+            baseline=baseline,
+            outcomes=columns,
+            draws=futures.values,
+            progress=runs or (lambda done, total: None),
+        )
         stage("Sensitivity study")
         found = study.run(
             plan,
@@ -138,11 +148,12 @@ def build(
             validation=_validation(folder),
             tested=standing_validation(folder.resolve().parent / "validation", model),
         )
-        compare.write(comparison, place)
+        caveat = say(compare.CAVEAT)
+        compare.write(comparison, place, drawn=drawn, caveat=caveat)
         results.comparison_figures(comparison, place, only=chosen)
-        results.save_csv(drawn.table, place / "draws.csv")
-        results.save_csv(observed.assign(caveat=compare.CAVEAT), place / "observed.csv")
-        results.save_csv(data.figures.assign(caveat=compare.CAVEAT), place / "figures.csv")
+        results.save_csv(drawn.table.assign(caveat=caveat), place / "draws.csv")
+        results.save_csv(observed.assign(caveat=caveat), place / "observed.csv")
+        results.save_csv(data.figures.assign(caveat=caveat), place / "figures.csv")
         if verdicts:
             text = json.dumps([v.as_dict() for v in verdicts], indent=1, ensure_ascii=False)
             provenance.atomic_write(place / "claims.json", text + "\n")

@@ -13,7 +13,15 @@ import numpy as np
 import pandas as pd
 
 from flows import provenance
-from flows.compare import CAVEAT, Comparison, odds_table, ranks_table
+from flows.compare import (
+    CAVEAT,
+    Comparison,
+    comparison_table,
+    halving_table,
+    odds_table,
+    ranks_table,
+    side_effects_table,
+)
 from flows.inputs.workbook import ABOUT, COLUMNS, SHEET
 
 if TYPE_CHECKING:
@@ -130,7 +138,9 @@ def write_workbook(
     for sheet in sheets:
         _fill(book.create_sheet(_sheet_name(say(sheet.name), taken)), sheet, say)
     for scenario in scenarios:
-        _scenario_sheet(book.create_sheet(_sheet_name(f"{SHEET} {scenario.name}", taken)), scenario, model)
+        _scenario_sheet(
+            book.create_sheet(_sheet_name(f"{say(SHEET)} {scenario.name}", taken)), scenario, model
+        )
     for made in book.worksheets:
         _plain(made)
     with provenance.atomic_path(path) as temporary:
@@ -168,17 +178,15 @@ def comparison_sheets(comparison: Comparison) -> list[Sheet]:
     found = [
         Sheet(
             "comparison",
-            comparison.table,
+            comparison_table(comparison),
             "Each scenario, outcome, date and measure beside the baseline; the column unit holds the unit of a row.",
         ),
         Sheet(
-            "halving", comparison.halving_table(), "When each backlog has halved; empty where it never does."
+            "halving", halving_table(comparison), "When each backlog has halved; empty where it never does."
         ),
     ]
     if comparison.levels.data_vars:
-        dates = [str(date) for date in comparison.levels["date"].values]
-        parts = [comparison.side_effects(date=date) for date in dates]
-        found.append(Sheet("side effects", pd.concat(parts, ignore_index=True), "What changes beyond doubt."))
+        found.append(Sheet("side effects", side_effects_table(comparison), "What changes beyond doubt."))
     if comparison.draws:
         found += [
             Sheet(
@@ -254,7 +262,7 @@ def _notes(
     ]
     if scenarios:
         words = "Sheets of this name can be edited, saved and read back: flows compare FILE.xlsx#SHEET."
-        rows.append((f"{SHEET} …", say(words)))
+        rows.append((f"{say(SHEET)} …", say(words)))
     rows += [
         ("", ""),
         (say("row 2"), say("The second row of each table holds units. Empty cells have no value.")),
