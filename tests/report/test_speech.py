@@ -8,15 +8,21 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 
 from flows import observations, resources
+from flows.calendar import to_date
 from flows.cli import main
-from flows.compare import CAVEAT
+from flows.compare import CAVEAT, Comparison
 from flows.errors import InputError
-from flows.inputs import Labels, find, list_scenarios, read_outcomes, read_study
+from flows.inputs import Labels, Outcome, Scenario, find, list_scenarios, read_outcomes, read_study
 from flows.observations import seed_figures
-from flows.report import build, html, pictures, rows, speech, wording
+from flows.report import build, figures, html, pictures, results, rows, speech, wording
 
 SMALL = Path(__file__).resolve().parents[1] / "small"
 FOLDER = Path(speech.__file__).parent
@@ -206,8 +212,6 @@ def test_tables_are_saved_with_a_mark_for_spreadsheets(page: str) -> None:
 
 
 def test_tables_beside_the_page_are_in_spanish(folder: Path) -> None:
-    import pandas as pd
-
     labels = spanish_labels("es")
     for name, column in (("comparison", "outcome_title"), ("draws", "outcome_title"), ("halving", "title"),
                          ("side-effects", "title")):  # fmt: skip
@@ -218,6 +222,26 @@ def test_tables_beside_the_page_are_in_spanish(folder: Path) -> None:
         assert table["caveat"].str.startswith("No es un pronóstico").all()
     scenarios = pd.read_csv(folder / "comparison.csv").set_index("scenario")["title"]
     assert (scenarios["current-course"] == labels.scenarios["current-course"]).all()
+
+
+def test_the_picture_beside_the_page_is_in_spanish(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(figures, "save", lambda figure, path: drawn.append(figure) or [path])
+    months = xr.Dataset(
+        {"arrivals": (("scenario", "time"), [[1.0, 2.0], [1.0, 3.0]], {"units": "Person/Month"})},
+        coords={"scenario": ["current-course", "otro"], "time": [156.0, 157.0],
+                "date": ("time", to_date(np.array([156.0, 157.0])))},
+    )  # fmt: skip
+    base, second = (Scenario(name=n, title=f"Título {n}", kind="base") for n in ("current-course", "otro"))
+    outcome = Outcome(name="arrivals", title="Llegadas", expression="arrivals", unit="Person/Month",
+                      kind="person", better="neither")  # fmt: skip
+    made = Comparison(scenarios=(base, second), outcomes=(outcome,), dataset=months, values=months,
+                      table=pd.DataFrame(), start="2026-02")  # fmt: skip
+    results.comparison_figures(made, tmp_path, say=speech.speech_of("es"))
+    said = [text.get_text() for text in drawn[0].findobj(Text)]
+    assert any(text.startswith("Escenarios junto a «Título") for text in said)
+    assert any(text.startswith("Fuente: ") for text in said) and "actúan las palancas" in said
+    assert not [text for text in said if ENGLISH.search(re.sub(r"[\w/]+\.csv", "", text))]
 
 
 def test_sheets_are_named_in_spanish_and_read_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

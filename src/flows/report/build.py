@@ -150,7 +150,7 @@ def build(
         )
         caveat = say(compare.CAVEAT)
         compare.write(comparison, place, drawn=drawn, caveat=caveat)
-        results.comparison_figures(comparison, place, only=chosen)
+        results.comparison_figures(comparison, place, only=chosen, say=say)
         results.save_csv(drawn.table.assign(caveat=caveat), place / "draws.csv")
         results.save_csv(observed.assign(caveat=caveat), place / "observed.csv")
         results.save_csv(data.figures.assign(caveat=caveat), place / "figures.csv")

@@ -20,6 +20,7 @@ from flows.inputs import Outcome
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from flows.report.speech import Speech
     from flows.study import StudyResult
 
 __all__ = ["HEADLINE", "comparison_figures", "stocks_figure", "stocks_table", "study_figures", "write_run"]
@@ -34,7 +35,8 @@ HEADLINE = (
 )
 """Outcomes of the pictures: human cost first, then backlogs, then events."""
 
-SOURCE = "Flows, migration model; observed series as listed in models/data/sources.csv. " + CAVEAT
+_DATA = "Flows, migration model; observed series as listed in models/data/sources.csv."
+SOURCE = f"{_DATA} {CAVEAT}"
 
 _PANELS = 12
 _COUNTS = 0.05  # share of the variance from which on an index counts
@@ -183,7 +185,9 @@ def stocks_figure(dataset: xr.Dataset, model: Any, *, title: str) -> Figure:
     return figure
 
 
-def comparison_figures(comparison: Comparison, folder: Path, *, only: Sequence[str] = ()) -> list[Path]:
+def comparison_figures(
+    comparison: Comparison, folder: Path, *, only: Sequence[str] = (), say: Speech | None = None
+) -> list[Path]:
     """Draw the headline outcomes of scenarios, human cost among them, and save the figure.
 
     Parameters
@@ -194,6 +198,8 @@ def comparison_figures(comparison: Comparison, folder: Path, *, only: Sequence[s
         An existing folder.
     only : sequence of str, optional
         Scenarios shown beside the baseline, in this order; all by default.
+    say : Speech, optional
+        The language of the words in it; English by default. Titles are those of the comparison.
 
     Returns
     -------
@@ -201,18 +207,26 @@ def comparison_figures(comparison: Comparison, folder: Path, *, only: Sequence[s
         The files written.
     """
     from flows.report import figures
+    from flows.report.speech import ENGLISH
 
+    words = say or ENGLISH
     labels = {s.name: s.title for s in comparison.scenarios}
     figure = figures.comparison(
         comparison.dataset.sel(scenario=[comparison.baseline, *only]) if only else comparison.dataset,
         headline(comparison.outcomes),
         baseline=comparison.baseline,
         labels=labels,
-        title=f"Scenarios beside “{comparison.scenarios[0].title}”",
-        source=SOURCE,
+        title=words("Scenarios beside “{title}”", title=comparison.scenarios[0].title),
+        source=f"{words(_DATA)} {words(CAVEAT)}",
         mark=_mark(comparison.start) if "-" in comparison.start else None,
         start=_shown_from(comparison),
     )
+    for axis in figure.axes:
+        axis.set_ylabel(words.axis(axis.get_ylabel()))
+        for text in axis.texts:
+            text.set_text(words.axis(text.get_text()))
+    for text in figure.texts:
+        text.set_text(text.get_text().replace("Source: ", f"{words('Source')}: ", 1))
     return figures.save(figure, folder / "comparison")
 
 
