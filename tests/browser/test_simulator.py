@@ -299,13 +299,15 @@ def test_a_stock_changes_by_what_flows(desk: Seen) -> None:
               const [a, b] = change(place), part = sign * (page.total(a, date) - page.total(b, date));
               sum += part; size += Math.abs(part);
             }
-            out.push([page.data.series[stock].id, total, sum, size, Math.abs(page.at(base, date))]);
+            const peak = Math.max(...Array.from(base, Math.abs));
+            out.push([page.data.series[stock].id, total, sum, size, Math.abs(page.at(base, date)), peak]);
           }
           return out; }"""
     )
     assert len(found) > 30
-    for name, total, parts, size, level in found:
-        assert parts == pytest.approx(total, abs=0.02 * size + 0.005 * level), name
+    for name, total, parts, size, level, peak in found:
+        # Flows are known once a month only; a stock that ran nearly empty keeps a trace of that from its peak.
+        assert parts == pytest.approx(total, abs=0.02 * size + 0.005 * level + 1e-5 * peak), name
 
 
 def test_nothing_sticks_out_sideways_and_targets_are_large_enough(desk: Seen) -> None:
