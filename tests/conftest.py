@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import textwrap
@@ -65,6 +66,11 @@ def run_flows(*arguments: str, cwd: Path, timeout: float = 900) -> str:
     )
     assert done.returncode == 0, f"flows {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def heed_ctrl_c() -> None:
+    """Let a child process heed Ctrl-C even where the tests themselves run in the background of a shell."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.conftest import heed_ctrl_c
 
 from flows import study
 from flows.errors import InputError, ResultError
@@ -154,6 +155,7 @@ def started(small: SimpleNamespace) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_ctrl_c if os.name == "posix" else None,
     )
     assert process.stdout is not None
     for line in process.stdout:

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.conftest import heed_ctrl_c
 from tests.versions.test_equations import OLD
 
 from flows.versions.watch import Watched, saves
@@ -92,6 +93,7 @@ def test_the_command_from_save_to_figures_and_interruption(tmp_path: Path) -> No
             [sys.executable, "-m", "flows", "watch", "m.mdl"],
             cwd=tmp_path, stdout=stream, stderr=subprocess.STDOUT,
             env={**os.environ, "PYTHONUTF8": "1", "NO_COLOR": "1", "COLUMNS": "200"},
+            preexec_fn=heed_ctrl_c,
         )  # fmt: skip
 
         def wait_for(words: str) -> str:
