@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from flows.engine.emit import Address, Body
+from flows.engine.emit import Address
+from flows.engine.emit_text import TextBody
 from flows.engine.kernel import Job, Program
 from flows.engine.schedule import STATEMENTS, Group, groups
 from flows.model.order import Node
@@ -62,44 +63,13 @@ void run(double *restrict w, const double *restrict tab, double *restrict past, 
 """
 
 
-class CBody(Body):
+class CBody(TextBody):
     """Values are C expressions; a choice is a ternary."""
 
+    NAMED = "const double {name} = {value};"
+
     def __init__(self, program: Program, names: dict[str, str], tables: dict[tuple[int, ...], str]) -> None:
-        super().__init__(program.model, program.layout)
-        self.names, self.tables = names, tables
-        self.lines: list[str] = []
-
-    def number(self, value: float) -> str:
-        return f"({float(value)!r})"
-
-    def time(self) -> str:
-        return "t"
-
-    def step_start(self) -> str:
-        return "start"
-
-    def half_step(self) -> str:
-        return "(0.5 * dt)"
-
-    def keep(self, value: str) -> str:
-        if value.isidentifier():
-            return value
-        name = f"x{len(self.lines)}"
-        self.lines.append(f"const double {name} = {value};")
-        return name
-
-    def index_text(self, address: Address) -> str:
-        parts = [str(address.constant)]
-        for stride, index, positions in address.terms:
-            name = self.names[index]
-            if positions is not None:
-                name = f"{self.tables.setdefault(positions, f'P{len(self.tables)}')}[{name}]"
-            parts.append(f"{stride} * {name}")
-        return " + ".join(parts)
-
-    def read(self, address: Address) -> str:
-        return self.keep(f"w[{self.index_text(address)}]")
+        super().__init__(program.model, program.layout, names, tables)
 
     def write(self, address: Address, value: str) -> str:
         name = self.keep(f"({value})")
@@ -120,12 +90,6 @@ class CBody(Body):
 
     def arithmetic(self, operator: str, left: str, right: str) -> str:
         return self.shallow(f"({left} {operator} {right})")
-
-    def shallow(self, value: str) -> str:
-        return self.keep(value) if value.count("(") > 40 else value
-
-    def negative(self, value: str) -> str:
-        return f"(-{value})"
 
     def compare(self, operator: str, left: str, right: str) -> str:
         return f"({left} {operator} {right})"
@@ -150,7 +114,7 @@ class CBody(Body):
             start, points = str(entry[0]), entry[1]
         else:
             at, points, starts = entry
-            start = f"{self.tables.setdefault(starts, f'P{len(self.tables)}')}[{self.index_text(at)}]"
+            start = f"{self.position_table(starts)}[{self.index_text(at)}]"
         return self.keep(f"lookup(tab + {start}, {points}, {argument})")
 
     def element(self, base: int, size: int, position: str) -> str:

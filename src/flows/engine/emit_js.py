@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from flows.engine.emit import Address, Body
+from flows.engine.emit import Address
+from flows.engine.emit_text import TextBody
 from flows.engine.layout import Layout
 from flows.engine.runtime import LOOKUP_NAMES
 from flows.engine.schedule import Group, groups
@@ -20,7 +21,6 @@ _ARGUMENTS = "n, start, t, dt"
 _COMPARE = {"==": "===", "!=": "!=="}
 _LOGICAL = {"and": "&&", "or": "||"}
 _LONGEST = 120  # lines of a function
-_DEEPEST = 60  # parentheses within each other
 
 
 @dataclass
@@ -99,70 +99,16 @@ class Script:
             yield [*heads, *body.lines, "}" * len(heads)]
 
 
-class JsBody(Body):
+class JsBody(TextBody):
     """Values are JavaScript expressions; a choice evaluates one side only."""
 
+    NAMED = "const {name} = {value};"
+
     def __init__(self, script: Script, loops: Sequence[tuple[str, tuple[str, ...]]]) -> None:
-        super().__init__(script.model, script.places)
+        names = {index: f"i{depth}" for depth, (index, _) in enumerate(loops)}
+        super().__init__(script.model, script.places, names, script.tables)
         self.script = script
-        self.names = {index: f"i{depth}" for depth, (index, _) in enumerate(loops)}
         self.sizes = [len(elements) for _, elements in loops]
-        self.lines: list[str] = []
-
-    def number(self, value: float) -> str:
-        """A literal."""
-        text = repr(float(value))
-        return f"({text})" if text.startswith("-") else text
-
-    def time(self) -> str:
-        """Model time."""
-        return "t"
-
-    def step_start(self) -> str:
-        """Model time at the start of the step."""
-        return "start"
-
-    def half_step(self) -> str:
-        """Half a time step."""
-        return "(0.5 * dt)"
-
-    def keep(self, value: str) -> str:
-        """A name for a value."""
-        if value.isidentifier() or value.replace(".", "").isdigit():
-            return value
-        return self.named(value)
-
-    def named(self, value: str) -> str:
-        """A fresh name for a value."""
-        name = f"x{len(self.lines)}"
-        self.lines.append(f"const {name} = {value};")
-        return name
-
-    def shallow(self, value: str) -> str:
-        """A name for a value with many parentheses, which a parser may not take."""
-        return self.keep(value) if value.count("(") > _DEEPEST else value
-
-    def index_text(self, address: Address) -> str:
-        """An address as an index expression."""
-        parts = [str(address.constant)] if address.constant or not address.terms else []
-        for stride, index, positions in address.terms:
-            name = self.names[index]
-            if positions is not None:
-                name = f"{self.position_table(positions)}[{name}]"
-            parts.append(f"{stride} * {name}" if stride > 1 else name)
-        return " + ".join(parts)
-
-    def position_table(self, values: tuple[int, ...]) -> str:
-        """The name of an array of whole numbers."""
-        return self.script.tables.setdefault(values, f"P{len(self.script.tables)}")
-
-    def read(self, address: Address) -> str:
-        """Load a slot."""
-        return self.named(f"w[{self.index_text(address)}]")
-
-    def write(self, address: Address, value: str) -> str:
-        """Store a slot."""
-        return self.named(f"w[{self.index_text(address)}] = {value}")
 
     def history(self, row: str, address: Address) -> str:
         """A column of the history in a row."""
@@ -184,10 +130,6 @@ class JsBody(Body):
     def arithmetic(self, operator: str, left: str, right: str) -> str:
         """``+ - * /``."""
         return f"({self.shallow(left)} {operator} {self.shallow(right)})"
-
-    def negative(self, value: str) -> str:
-        """Change the sign."""
-        return f"(-{value})"
 
     def compare(self, operator: str, left: str, right: str) -> str:
         """A condition from two values."""
@@ -243,7 +185,3 @@ class JsBody(Body):
     def element(self, base: int, size: int, position: str) -> str:
         """The slot at a position that is worked out."""
         return self.named(f"element({base}, {size}, {position})")
-
-    def vector(self, name: str, values: list[str]) -> str:
-        """A function of vectors, from an array of all its values."""
-        return self.named(f"{name}([{', '.join(values)}])")

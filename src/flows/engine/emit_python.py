@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 
 from flows.engine import integrate
-from flows.engine.emit import Address, Body
+from flows.engine.emit import Address
+from flows.engine.emit_text import TextBody
 from flows.engine.layout import LEVELS, TOLERANCE, TOLERANCES, Layout, Method, tolerance
 from flows.engine.runtime import LOOKUP_NAMES
 from flows.engine.schedule import STATEMENTS, Group, groups
@@ -106,8 +107,10 @@ def _group(
     return lines + [indent + line for line in body.lines]
 
 
-class PythonBody(Body):
+class PythonBody(TextBody):
     """Values are Python expressions; a choice evaluates one side only, as a conditional expression does."""
+
+    NAMED = "{name} = {value}"
 
     def __init__(
         self,
@@ -118,58 +121,8 @@ class PythonBody(Body):
         *,
         safe: bool,
     ) -> None:
-        super().__init__(model, places)
-        self.names, self.tables, self.safe = names, tables, safe
-        self.lines: list[str] = []
-
-    def number(self, value: float) -> str:
-        """A literal."""
-        text = repr(float(value))
-        return f"({text})" if text.startswith("-") else text
-
-    def time(self) -> str:
-        """Model time."""
-        return "t"
-
-    def step_start(self) -> str:
-        """Model time at the start of the step."""
-        return "start"
-
-    def half_step(self) -> str:
-        """Half a time step."""
-        return "0.5 * dt"
-
-    def keep(self, value: str) -> str:
-        """A name for a value."""
-        if value.isidentifier() or value.replace(".", "").isdigit():
-            return value
-        name = f"x{len(self.lines)}"
-        self.lines.append(f"{name} = {value}")
-        return name
-
-    def shallow(self, value: str) -> str:
-        """A name for a value with many parentheses: Python's parser takes two hundred within each other."""
-        return self.keep(value) if value.count("(") > 60 else value
-
-    def index_text(self, address: Address) -> str:
-        """An address as an index expression."""
-        parts = [str(address.constant)] if address.constant or not address.terms else []
-        for stride, index, positions in address.terms:
-            name = self.names[index]
-            if positions is not None:
-                name = f"{self.tables.setdefault(positions, f'P{len(self.tables)}')}[{name}]"
-            parts.append(f"{stride} * {name}" if stride > 1 else name)
-        return " + ".join(parts)
-
-    def read(self, address: Address) -> str:
-        """Load a slot."""
-        return self.keep(f"w[{self.index_text(address)}]")
-
-    def write(self, address: Address, value: str) -> str:
-        """Store a slot."""
-        name = f"x{len(self.lines)}"
-        self.lines.append(f"{name} = w[{self.index_text(address)}] = {value}")
-        return name
+        super().__init__(model, places, names, tables)
+        self.safe = safe
 
     def record(self, address: Address, value: str) -> None:
         """Keep a value in a column of the history."""
@@ -190,10 +143,6 @@ class PythonBody(Body):
         if operator == "/" and self.safe:
             return f"safe_div({left}, {right})"
         return f"({left} {operator} {right})"
-
-    def negative(self, value: str) -> str:
-        """Change the sign."""
-        return f"(-{value})"
 
     def compare(self, operator: str, left: str, right: str) -> str:
         """A condition from two values."""
@@ -223,8 +172,7 @@ class PythonBody(Body):
             start, points = str(entry[0]), entry[1]
         else:
             at, points, starts = entry
-            name = self.tables.setdefault(starts, f"P{len(self.tables)}")
-            start = f"{name}[{self.index_text(at)}]"
+            start = f"{self.position_table(starts)}[{self.index_text(at)}]"
         if mode:
             return f"{LOOKUP_NAMES[mode]}(tab[{start}:{start} + {3 * points}], {argument})"
         return f"lookup(tab, {start}, {points}, {argument})"
@@ -232,7 +180,3 @@ class PythonBody(Body):
     def element(self, base: int, size: int, position: str) -> str:
         """The slot at a position that is worked out."""
         return self.keep(f"element(w, {base}, {size}, {position})")
-
-    def vector(self, name: str, values: list[str]) -> str:
-        """A function of vectors, from a list of all its values."""
-        return self.keep(f"{name}([{', '.join(values)}])")
