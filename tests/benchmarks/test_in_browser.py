@@ -16,4 +16,6 @@ def test_the_benchmark_runs(tmp_path: Path) -> None:
     taken = {row["what"]: row["value"] for row in table.rows}
     if not taken:
         pytest.skip("no browser found")
-    assert 0 < taken["a run, the quickest"] <= taken["a run, median of 5"]
+    assert taken["make the kernel and run it for the first time"] > 0
+    # Chromium's clock moves in steps of 0.1 ms, and a run of so small a model may end within one.
+    assert 0 <= taken["a run, the quickest"] <= taken["a run, median of 5"]
