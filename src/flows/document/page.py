@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import jinja2
 import numpy as np
 from markupsafe import Markup, escape
 
@@ -20,6 +19,7 @@ from flows.document.gather import KINDS, Course, Documentation, Entry
 from flows.inspection import LEVELS, Finding
 from flows.model.model import CONTROLS
 from flows.references import fold
+from flows.templates import template
 
 __all__ = ["page"]
 
@@ -100,19 +100,12 @@ def page(doc: Documentation) -> str:
         script but the filter.
     """
     folder = Path(__file__).parent
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(folder, encoding="utf-8"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     script = (folder / "filter.js").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(script.encode("utf-8")).digest()).decode("ascii")
     shown = [e for e in doc.entries.values() if e.name not in CONTROLS]
     groups = {g.name: number for number, g in enumerate(doc.groups, 1)}
     anchors = _anchors(doc)
-    text = environment.get_template("page.html.jinja").render(
+    text = template(folder, "page.html.jinja").render(
         doc=doc,
         entries=shown,
         groups=groups,

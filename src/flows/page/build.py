@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import numpy as np
 
 from flows import provenance
@@ -17,6 +16,7 @@ from flows.page.data import Draws, data_block, recorded
 from flows.page.kernel import write_kernel
 from flows.posterior import posterior_of
 from flows.references import fold
+from flows.templates import template
 
 __all__ = ["DRAWS", "STUDY", "draws_of", "render", "write_page"]
 
@@ -85,14 +85,7 @@ def render(model: Model, draws: Draws | None = None) -> str:
     """
     kernel = write_kernel(model, recorded(model, outcomes_of(model)), save_every=_save_every(model))
     data = data_block(model, kernel.spec, draws, caveat=CAVEAT)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE).render(
+    return template(Path(__file__).parent, TEMPLATE).render(
         title=data["title"]["en"],
         caveat=data["words"]["en"]["caveat"],
         calendar=data["time"]["calendar"],

@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import xarray as xr
 
 from flows import observations
@@ -44,6 +43,7 @@ from flows.report.rows import (
 )
 from flows.report.speech import Speech
 from flows.study import StudyResult
+from flows.templates import template
 
 __all__ = ["DATE", "ReportData", "render"]
 
@@ -113,18 +113,6 @@ USE = (
 """How the report should be used."""
 
 
-def template_of(name: str) -> jinja2.Template:
-    """Load one of the templates of this folder."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent, encoding="utf-8"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name)
-
-
 def render(data: ReportData) -> str:
     """Write the page.
 
@@ -138,12 +126,11 @@ def render(data: ReportData) -> str:
     str
         HTML, complete in itself: pictures inline, no scripts, nothing to fetch.
     """
-    template = template_of(TEMPLATE)
     study, say = data.study, data.say
     month = study_month(study, data.date) if study is not None else data.date
     past = past_pictures(data)
     graded = grades(study, data.model, month)
-    return template.render(
+    return template(Path(__file__).parent, TEMPLATE).render(
         t=say,
         th=say.markup,
         lang=say.lang,

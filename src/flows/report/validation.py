@@ -15,10 +15,10 @@ from flows.calendar import month_of
 from flows.compare import CAVEAT
 from flows.inputs import find
 from flows.report import fits, wording
-from flows.report.html import template_of
 from flows.report.pictures import Picture, joint_legend, picture
 from flows.report.results import save_csv
 from flows.report.standing import SUMMARY
+from flows.templates import template
 from flows.validation.behaviour import SeriesFit
 from flows.validation.criteria import criteria, judged_out_of_sample, pooled_in_sample, pooled_out_of_sample
 from flows.validation.run import PROTOTYPE, Validation
@@ -126,7 +126,7 @@ def render(found: Validation, record: Mapping[str, Any]) -> str:
     free = found.identified[found.identified["kind"] == "free"]
     half_in, most_in, n_in = pooled_in_sample(found.behaviour)
     half_out, most_out, n_out = pooled_out_of_sample(found.behaviour)
-    return template_of(TEMPLATE).render(
+    return template(Path(__file__).parent, TEMPLATE).render(
         caveat=CAVEAT,
         quick=found.quick,
         draws=found.behaviour.draws,
