@@ -10,6 +10,7 @@ import pytest
 from tests.conftest import small_model
 
 from flows import cli, read_vensim, simulate
+from flows import compare as comparing
 from flows.errors import InputError
 from flows.inputs import read_scenario, scenario_inputs
 from flows.inputs.cin import RangeWarning, entries_inputs, read_changes_file
@@ -184,6 +185,41 @@ def test_compare_with_a_changes_file(small_root: Path, capsys: pytest.CaptureFix
     assert cli.main(["compare", "mine.cin", "--draws", "0", "--until", "2016-06"]) == 0
     table = pd.read_csv("outputs/compare-mine/comparison.csv").set_index(["scenario", "outcome"])
     assert table.loc[("mine", "arrivals"), "value"].iloc[0] == pytest.approx(60)
-    Path("mine.cin").write_text("FINAL TIME = 12\n", encoding="utf-8")
-    assert cli.main(["compare", "mine.cin", "--draws", "0"]) == 1
-    assert "no constant" in capsys.readouterr().err
+
+
+def test_compare_with_lookups_and_control_variables(
+    small_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = small_root / "models" / "migration.mdl"
+    text = path.read_text("utf-8").replace(
+        "origin] * labour demand ~", "origin] * labour demand * season(Time) ~"
+    )
+    path.write_text(text.replace("{UTF-8}\n", "{UTF-8}\nseason((0,1),(60,1)) ~ Dmnl ~ |\n"), encoding="utf-8")
+    files = {
+        "curve": "season((0,1),(60,3))\n",
+        "curve-too": "season((0,1),(60,3))\nlabour demand = 2\n",
+        "short": "FINAL TIME = 48\nlabour demand = 2\n",
+        "late": "INITIAL TIME = 12\n",
+        "fine": "TIME STEP = 0.1\n",
+    }
+    for name, lines in files.items():
+        Path(f"{name}.cin").write_text(lines, encoding="utf-8")
+    model = read_vensim(path)
+    names = [f"{name}.cin" for name in files]
+    found = comparing.compare(model, ["faster", *names]).table
+    assert set(found["date"]) == {"2016-12"}  # the end of the shortest run
+    value = found.set_index(["scenario", "outcome", "measure"])["value"]
+    waiting = "people waiting in Mexico"
+    for name in files:
+        inputs = scenario_inputs(read_scenario(f"{name}.cin"), model)
+        alone = simulate(model, inputs, save_every=1, outcomes=[waiting], until=48, engine="python")
+        assert value[name, waiting, comparing.AT_END] == pytest.approx(float(alone[waiting].sel(time=48)))
+    with_settings = comparing.compare(model, ["curve.cin"], settings={"waiting time": 20.0}, edited=model)
+    assert [s.name for s in with_settings.scenarios][2] == "curve in migration with waiting time=20"
+    (of_curve,) = (s for s in with_settings.scenarios if s.name.startswith("curve"))
+    assert of_curve.entries[0].points == ((0, 1), (60, 3))
+    assert cli.main(["compare", "short.cin", "--draws", "0"]) == 0
+    assert "the times that all runs have: Jan 2013 to Dec 2016." in capsys.readouterr().out
+    Path("saved.cin").write_text("labour demand = 2\nSAVEPER = 12\n", encoding="utf-8")
+    assert cli.main(["compare", "saved.cin", "--draws", "0"]) == 1
+    assert "saved.cin:2" in (told := capsys.readouterr().err) and "month by month" in told

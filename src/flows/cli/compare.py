@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.cli.comparison import print_comparison, print_interaction
+from flows.cli.numbers import short_month
 from flows.cli.options import (
     OUTPUTS,
     Draws,
@@ -24,6 +25,7 @@ from flows.cli.options import (
 )
 from flows.cli.terminal import has_older, note, say_written, short_path, show_progress
 from flows.errors import InputError, near
+from flows.references import fold
 
 if TYPE_CHECKING:
     from flows.inputs import Scenario
@@ -184,9 +186,21 @@ def _fresh(
         print_interaction(found)
     else:
         print_comparison(comparison, shown, every=every)
+    if any(fold(entry.name) in ("initial time", "final time") for s in chosen for entry in s.entries):
+        first, *_, end = comparison.dataset["time"].values
+        note(f"Compared are the times that all runs have: {_time_words(comparison.dataset, first, end)}.")
     note(futures.words if comparison.draws == futures.draws else "Nothing is drawn: one run each.")
     note(comparing.CAVEAT)
     say_written(folder, older)
+
+
+def _time_words(dataset: Any, first: float, last: float) -> str:
+    """From when to when, in months where the model has dates."""
+    from flows.calendar import label
+
+    if "date" not in dataset.coords:
+        return f"{first:g} to {last:g}"
+    return f"{short_month(label(first))} to {short_month(label(last - 1e-6))}"
 
 
 def _saved(names: Sequence[str], *, at: str | None, every: bool, out: Path | None) -> None:

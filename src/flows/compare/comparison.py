@@ -197,7 +197,10 @@ def compare(
     progress: Callable[[int, int], None] = lambda done, total: None,
     simulate: Simulate = run_model,
 ) -> Comparison:
-    """Run scenarios and a baseline in one call and compare their outcomes.
+    """Run scenarios and a baseline and compare their outcomes.
+
+    All go in one call of the engine, but for those whose changes file changes lookups or control variables. Where
+    runs span other times, those that all have are compared.
 
     Parameters
     ----------
@@ -280,7 +283,7 @@ def compare(
     dataset = run(wanted, {})
     progress(len(names), total)
     values = outcome_values(measured, dataset)
-    starts = [start_of(case.scenario, case.model, dataset) for case in cases]
+    starts = [start_of(case.changes, case.model, dataset) for case in cases]
     when = dates if dates is not None else DATES if in_months(model) else YEARS
     kept = dates_within(when, dataset["time"].values)
     central = measures_of(values, start=starts[0], dates=kept)

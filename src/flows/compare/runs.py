@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -122,7 +123,7 @@ def stacked_inputs(
                 raise InputError(
                     f'"{reference.name}" is no constant, and scenarios differ in constants alone here',
                     where=names[run],
-                    remedy="Take its line out of the changes file, or make a single run with flows run --changes",
+                    remedy="Take its line out of the changes file, or hold it against the rest with flows compare",
                 )
             item = model.constants[reference.name]
             own = np.asarray(item.value, dtype=float)
@@ -150,7 +151,11 @@ class Case:
 
     scenario: Scenario
     model: Any
-    changes: Mapping[str, float]
+    changes: Mapping[str, Any]
+
+    def apart(self) -> dict[str, Any]:
+        """What a changes file can change and one call can't for some of its runs: lookups and control variables."""
+        return {k: v for k, v in self.changes.items() if parse_reference(k).name not in self.model.constants}
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +164,7 @@ class Group:
 
     model: Any
     cases: tuple[Case, ...]
-    settings: Mapping[str, float]
+    settings: Mapping[str, Any]
 
     @property
     def names(self) -> list[str]:
@@ -167,13 +172,14 @@ class Group:
         return [case.scenario.name for case in self.cases]
 
     def inputs(self) -> dict[str, Any]:
-        """Constants along ``scenario``; initial values and control variables once for all."""
+        """Constants along ``scenario``; initial values, lookups and control variables once for all."""
         here = {
             key: value
             for key, value in self.settings.items()
             if parse_reference(key).name in self.model.constants
         }
-        stacked = stacked_inputs([{**case.changes, **here} for case in self.cases], self.names, self.model)
+        own = [{k: v for k, v in c.changes.items() if k not in c.apart()} | here for c in self.cases]
+        stacked = stacked_inputs(own, self.names, self.model)
         return {**stacked, **{key: value for key, value in self.settings.items() if key not in here}}
 
 
@@ -184,24 +190,37 @@ def groups_of(
 
     def case(scenario: Scenario, within: Any, more: str = "") -> Case:
         changes = scenario_inputs(scenario, within)
+        if "SAVEPER" in changes:
+            raise InputError(
+                "SAVEPER can't differ in a comparison: it holds runs side by side month by month",
+                where=next(e.where for e in scenario.entries if fold(e.name) == "saveper"),
+                remedy="Take this line out of the changes file",
+            )
         words = {"name": scenario.name + more, "title": scenario.title + more}
         return Case(scenario.model_copy(update=words) if more else scenario, within, changes)
 
     rest = [s for s in others if s.name != base.name]
     if edited is None and not settings:
-        return [Group(model, tuple(case(s, model) for s in (base, *rest)), {})]
+        return list(_grouped([case(s, model) for s in (base, *rest)], {}))
     with_settings = f" with {settings_words(settings)}" if settings else ""
     if edited is None:
         both = [*([base] if len(rest) < len(others) or not others else []), *rest]
         return [
-            Group(model, tuple(case(s, model) for s in (base, *rest)), {}),
-            Group(model, tuple(case(s, model, with_settings) for s in both), settings),
+            *_grouped([case(s, model) for s in (base, *rest)], {}),
+            *_grouped([case(s, model, with_settings) for s in both], settings),
         ]
     within = f" in {edited.name}" + with_settings
     return [
-        Group(model, (case(base, model),), {}),
-        Group(edited, tuple(case(s, edited, within) for s in (base, *rest)), settings),
+        *_grouped([case(base, model)], {}),
+        *_grouped([case(s, edited, within) for s in (base, *rest)], settings),
     ]
+
+
+def _grouped(cases: Sequence[Case], settings: Mapping[str, Any]) -> Iterator[Group]:
+    """Neighbours that change the same lookups and control variables (most change none) go in one call."""
+    for apart, some in itertools.groupby(cases, key=Case.apart):
+        these = tuple(some)
+        yield Group(these[0].model, these, {**apart, **settings})
 
 
 def joined(parts: Sequence[xr.Dataset]) -> xr.Dataset:
@@ -258,11 +277,11 @@ def over_scenarios(dataset: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
     return dataset.assign(wide)
 
 
-def start_of(scenario: Scenario, model: Any, dataset: xr.Dataset) -> float:
-    """Model time from which a scenario's levers act; the start of the run where the model has no such thing."""
-    for change in scenario.constants:
-        if fold(change.name) == _POLICY_START:
-            return change.value
+def start_of(changes: Mapping[str, Any], model: Any, dataset: xr.Dataset) -> float:
+    """Model time from which a run's levers act; the start of the run where the model has no such thing."""
+    for key, value in changes.items():
+        if fold(key) == _POLICY_START:
+            return float(value)
     if _POLICY_START in model.constants:
         return float(model.constants[_POLICY_START].value)
     return float(dataset["time"].values[0])
