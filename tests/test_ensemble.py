@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from flows import read_vensim, simulate, simulate_chunks
-from flows.engine import emit_llvm, kernel
+from flows.engine import kernel, llvm
 from flows.ensemble import NonFiniteWarning, reference
 from flows.errors import InputError
 from flows.model.model import Model
@@ -359,7 +359,7 @@ def test_fast_is_close(build: Build) -> None:
     program = kernel.prepare(model, method="euler", fast=True)
     options = {"method": program.method, "own_tables": False}
     exact_text, fast_text = (
-        emit_llvm.Source(program.model, program.plan, program.layout, contract=contract, **options).text
+        llvm.Source(program.model, program.plan, program.layout, contract=contract, **options).text
         for contract in (False, True)
     )
     assert "contract" not in exact_text != fast_text

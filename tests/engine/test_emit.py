@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 
 from flows import simulate
-from flows.engine import emit_js, emit_llvm, emit_python, kernel
+from flows.engine import emit_js, emit_python, kernel, llvm
 from flows.ensemble import NonFiniteWarning
 from flows.model.model import CONTROLS, Model
 from flows.references import fold
@@ -59,7 +59,7 @@ def sources(model: Model) -> tuple[str, str, str]:
     """The Python, the assembly language and the JavaScript of a model."""
     p = kernel.prepare(model, method="euler")
     python = emit_python.source(p.model, p.plan, p.layout, method=p.method)
-    assembly = emit_llvm.Source(p.model, p.plan, p.layout, method=p.method, own_tables=p.own_tables).text
+    assembly = llvm.Source(p.model, p.plan, p.layout, method=p.method, own_tables=p.own_tables).text
     return python, assembly, emit_js.Script(p.model, p.layout).phases(p.plan)
 
 

@@ -10,8 +10,9 @@ import pytest
 import xarray as xr
 
 from flows import simulate
-from flows.engine import emit_llvm, native, runtime
-from flows.engine.translate import translate
+from flows.engine import native, runtime
+from flows.engine.llvm.source import library
+from flows.engine.llvm.translate import translate
 from flows.model.model import Model
 
 Build = Callable[..., Model]
@@ -59,7 +60,7 @@ def test_nothing_that_is_translated_calls_back() -> None:
     assert set(runtime.COMPILED) <= {*runtime.VECTORS, *runtime.LOOKUP_NAMES.values()}
     declared = native._declarations()
     assert not [name for name in runtime.COMPILED if f"@{name}(" in declared]
-    defined = "\n".join(emit_llvm._library())
+    defined = "\n".join(library())
     assert all(f"double @{name}(" in defined for name in (*runtime.COMPILED, *runtime.HELPERS))
 
 

@@ -280,7 +280,7 @@ def compute(program: Program, job: Job, *, threads: int = 1) -> Floats:
     array, shape (runs, saved times, saved slots)
     """
     from flows.engine import native
-    from flows.engine.emit_llvm import LANES
+    from flows.engine.llvm import LANES
 
     code = native.kernel(program)
     out = np.empty(job.shape)

@@ -24,8 +24,8 @@ import llvmlite.binding as llvm
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.engine.emit_llvm import LANES, LIBRARY, Source
 from flows.engine.kernel import Job, Program
+from flows.engine.llvm import LANES, LIBRARY, Source
 from flows.engine.runtime import COMPILED, LOOKUP_NAMES, LOOKUPS, VECTORS
 from flows.model.ir import deep
 
@@ -52,7 +52,7 @@ class Kernel:
     run : callable
         The machine code; it releases Python's lock while it runs.
     shared : tuple of tuple of int
-        Slots that decide whether runs of a block may share time-only work, see `flows.engine.emit_llvm.Source`.
+        Slots that decide whether runs of a block may share time-only work, see `flows.engine.llvm.Source`.
     engine : object
         Keeps the code in memory.
     """

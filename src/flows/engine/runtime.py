@@ -432,6 +432,6 @@ COMPILED: dict[str, Callable[..., float]] = {
     "vector_sort_order": vector_sort_order,
     "vector_reorder": vector_reorder,
 }
-"""What is translated into machine code (`flows.engine.translate`); the rest is called back from it."""
+"""What is translated into machine code (`flows.engine.llvm.translate`); the rest is called back from it."""
 HELPERS: dict[str, Callable[..., float]] = {"vector_place": _place}
 """What the translated functions call, by its name in machine code."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import ast
 import inspect
-import struct
 import textwrap
 from collections.abc import Callable, Mapping
+
+from flows.engine.llvm.lines import literal
 
 _INTEGER = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.FloorDiv: "sdiv"}
 _FLOAT = {ast.Add: "fadd", ast.Sub: "fsub", ast.Mult: "fmul", ast.Div: "fdiv"}
@@ -199,11 +200,11 @@ class _Function:
             case ast.Constant(value=int() as number) if not isinstance(number, bool):
                 return "i64", str(number)
             case ast.Constant(value=float() as number):
-                return "double", _bits(number)
+                return "double", literal(number)
             case ast.Name(id=name) if name in self.slots:
                 return self.load(name)
             case ast.Name(id=name) if name in self.constants:
-                return "double", _bits(self.constants[name])
+                return "double", literal(self.constants[name])
             case ast.BinOp(left=left, op=operator, right=right):
                 return self.arithmetic(operator, self.value(left), self.value(right))
             case ast.UnaryOp(op=ast.USub(), operand=operand):
@@ -275,8 +276,3 @@ class _Function:
                     before = after
             case _:
                 raise NotImplementedError(ast.unparse(test))
-
-
-def _bits(value: float) -> str:
-    """A double as LLVM writes it."""
-    return f"0x{struct.unpack('>Q', struct.pack('>d', value))[0]:016X}"
