@@ -22,7 +22,7 @@ ifneq ($(shell cat $(VENV)/place 2>/dev/null),$(CURDIR))
 .PHONY: $(VENV)/runtime.stamp $(VENV)/dev.stamp
 endif
 
-.PHONY: help report test lint types floors docs unit test-slow bench fuzz pins clean
+.PHONY: help report test lint types floors docs unit test-slow bench data fuzz pins clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -54,6 +54,9 @@ test-slow: $(VENV)/dev.stamp ## the tests that take long (whole-run equality wit
 
 bench: $(VENV)/runtime.stamp ## time Flows beside its rivals (about five minutes on an idle machine)
 	$(PY) -m tests.benchmarks.bench
+
+data: $(VENV)/runtime.stamp ## rebuild the shipped observations from the raw tables in data/
+	$(PY) -m flows data
 
 fuzz: $(VENV)/dev.stamp ## spoil files of every kind for half an hour and read them
 	$(PY) -m tests.fuzz.readers
