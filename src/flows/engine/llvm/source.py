@@ -62,9 +62,9 @@ class Source:
             for values, name in self.tables.items()
         ]
         whole = "\n".join(parts)
-        library = _library() if any(f"@{name}(" in whole for name in COMPILED) else ()
+        functions = library() if any(f"@{name}(" in whole for name in COMPILED) else ()
         self.text = "\n".join(
-            [*positions, emit_functions(LANES), SCALAR_LOOKUP, LANE_LOOKUP, *library, whole]
+            [*positions, emit_functions(LANES), SCALAR_LOOKUP, LANE_LOOKUP, *functions, whole]
         )
         if contract:  # a product and a sum may become one operation, rounded once
             self.text = _SUMS_AND_PRODUCTS.sub(r"= \1 contract ", self.text)
@@ -99,7 +99,7 @@ class Source:
 
 
 @cache
-def _library() -> tuple[str, ...]:
+def library() -> tuple[str, ...]:
     """The functions that are translated; the compiler drops those that a model doesn't use."""
     functions = {**HELPERS, **COMPILED}
     calls = {function.__name__: name for name, function in functions.items()}
