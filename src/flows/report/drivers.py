@@ -17,20 +17,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-from flows.report.figures import (
-    GREY,
-    INK,
-    MOST_ROWS,
-    PALE,
-    PALETTE,
-    _chosen,
-    _headed,
-    _panels,
-    _wrapped,
-    cells,
-    moment,
-    unit_words,
-)
+from flows.report.indices import MOST_ROWS, cells, moment, outcomes_in
+from flows.report.style import GREY, INK, PALE, PALETTE, headed, panels, unit_words, wrapped
 
 __all__ = ["convergence", "rank_correlations", "screening", "second_order", "tornado", "worst"]
 
@@ -69,7 +57,7 @@ def tornado(
     -------
     matplotlib.figure.Figure
     """
-    chosen = _chosen(indices, outcomes)
+    chosen = outcomes_in(indices, outcomes)
     one, words = moment(indices.sel(outcome=chosen), at)
     shown = min(most, one.sizes["uncertainty"])
     figure, axes = _bars(len(chosen), shown)
@@ -99,7 +87,7 @@ def tornado(
         if rest
         else ""
     )
-    return _headed(
+    return headed(
         figure,
         title or f"How far each input alone moves the outcomes{words}",
         f"{source} {note}".strip(),
@@ -134,7 +122,7 @@ def screening(
     -------
     matplotlib.figure.Figure
     """
-    chosen = _chosen(effects, outcomes)
+    chosen = outcomes_in(effects, outcomes)
     one, words = moment(effects.sel(outcome=chosen), at)
     star = one["mu_star"].transpose("outcome", "uncertainty").values
     largest = star.max(axis=1, keepdims=True)
@@ -142,7 +130,7 @@ def screening(
     ranked = np.argsort(-share.sum(axis=0), kind="stable")
     told = ranked[: min(most, len(_MARKS))]
     grouped = bool(np.isnan(one["sigma"]).all())
-    figure, axes = _panels(len(chosen), height=3.3)
+    figure, axes = panels(len(chosen), height=3.3)
     handles: dict[str, Artist] = {}
     for axis, name in zip(axes, chosen, strict=True):
         row = one.sel(outcome=name)
@@ -191,7 +179,7 @@ def screening(
     heading = title or f"Which inputs matter at all{words}"
     note = f"{_level(effects)} % bootstrap intervals of μ*; effects are per whole range of an input."
     legend = {label: handles[label] for label in (*order, *rest)}
-    return _headed(figure, heading, f"{source} {note}".strip(), legend=legend, side=True)
+    return headed(figure, heading, f"{source} {note}".strip(), legend=legend, side=True)
 
 
 def convergence(
@@ -224,12 +212,12 @@ def convergence(
     last, words = moment(indices, at)
     early, _ = moment(looks, at)
     chosen = [
-        name for name in _chosen(indices, outcomes) if bool(last["ST"].sel(outcome=name).notnull().any())
+        name for name in outcomes_in(indices, outcomes) if bool(last["ST"].sel(outcome=name).notnull().any())
     ]
     final = last["ST"].sel(outcome=chosen).transpose("outcome", "uncertainty").values
     told = np.argsort(-np.nan_to_num(final).max(axis=0, initial=0), kind="stable")[: min(most, len(_MARKS))]
     n = np.append(looks["n"].values, int(indices.attrs["n"]))
-    figure, axes = _panels(len(chosen), height=2.9)
+    figure, axes = panels(len(chosen), height=2.9)
     handles: dict[str, Artist] = {}
     for axis, name in zip(axes, chosen, strict=True):
         for turn, j in enumerate(told):
@@ -272,7 +260,7 @@ def convergence(
         axis.set_ylabel("total-order index ST", fontsize=8.5, color=INK)
     heading = title or f"Do the indices settle as samples are added?{words and ' At the' + words[1:]}"
     note = f"Bars: {_level(indices)} % bootstrap intervals; a half width of {_ENOUGH:g} counts as enough."
-    return _headed(figure, heading, f"{source} {note}".strip(), legend=handles)
+    return headed(figure, heading, f"{source} {note}".strip(), legend=handles)
 
 
 def second_order(
@@ -293,7 +281,7 @@ def second_order(
     -------
     matplotlib.figure.Figure
     """
-    one, words = moment(indices.sel(outcome=_chosen(indices, outcome)[0]), at)
+    one, words = moment(indices.sel(outcome=outcomes_in(indices, outcome)[0]), at)
     value, half = (one[key].transpose("partner", "uncertainty").values for key in ("S2", "S2_conf"))
     low, high = (one[key].transpose("partner", "uncertainty").values for key in ("S2_low", "S2_high"))
     names = [str(name) for name in one["uncertainty"].values]
@@ -435,7 +423,7 @@ def _bars(count: int, rows: int) -> tuple[Figure, list[Axes]]:
 
 
 def _names(axis: Axes, names: Sequence[str], heading: str) -> None:
-    axis.set_yticks(np.arange(len(names)), [_wrapped(name, 38) for name in names], fontsize=8.5)
+    axis.set_yticks(np.arange(len(names)), [wrapped(name, 38) for name in names], fontsize=8.5)
     axis.set_ylim(-0.6, len(names) - 0.4)
     _plain_axis(axis, heading, grid="x")
     axis.tick_params(axis="y", length=0)
@@ -446,7 +434,7 @@ def _plain_axis(axis: Axes, heading: str, *, grid: Any = "y") -> None:
     grid_spec = axis.get_gridspec()
     letters = {1: 84, 2: 46}.get(grid_spec.ncols if grid_spec else 1, 36)
     axis.set_title(
-        _wrapped(heading[:1].upper() + heading[1:], letters),
+        wrapped(heading[:1].upper() + heading[1:], letters),
         loc="left",
         fontsize=9.5,
         fontweight="bold",

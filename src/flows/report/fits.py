@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from flows.calendar import time_at_end, to_date
-from flows.report.figures import GREY, INK, PALETTE, _finish, _headed
+from flows.report.style import GREY, INK, PALETTE, finish, headed
 from flows.validation.behaviour import SeriesFit
 from flows.validation.sectors import Alone
 
@@ -61,9 +61,9 @@ def series_figure(one: SeriesFit, fit_until: str, *, unit: str) -> Figure:
         markerfacecolor="white", markeredgecolor=INK, markeredgewidth=0.7, zorder=5,
     )  # fmt: skip
     _limit(axis, every)
-    _finish(axis, "", unit, np.asarray(_at(every)), mark=(next_month(fit_until), "not fitted"), word=True)
+    finish(axis, "", unit, np.asarray(_at(every)), mark=(next_month(fit_until), "not fitted"), word=True)
     axis.margins(x=0.015)
-    return _headed(figure, one.name, "", legend=handles)
+    return headed(figure, one.name, "", legend=handles)
 
 
 def _panel() -> tuple[Figure, Axes]:
@@ -137,10 +137,10 @@ def alone_figure(found: Alone, outcome: str, *, unit: str) -> Figure:
         dates, rows["observed"], linestyle="none", marker="o", markersize=3.6,
         markerfacecolor="white", markeredgecolor=INK, markeredgewidth=0.8, zorder=4,
     )  # fmt: skip
-    _finish(axis, "", unit, np.asarray(dates))
+    finish(axis, "", unit, np.asarray(dates))
     axis.margins(x=0.02)
     axis.set_ylim(bottom=0)
-    return _headed(figure, found.sector.title, "", legend=handles)
+    return headed(figure, found.sector.title, "", legend=handles)
 
 
 def projection_figure(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
@@ -158,10 +158,10 @@ def projection_figure(table: pd.DataFrame, titles: dict[str, str]) -> Figure:
             dates, rows["by_hand"], linestyle="none", marker="o", markersize=3,
             markerfacecolor="white", markeredgecolor=INK, markeredgewidth=0.7, zorder=4,
         )  # fmt: skip
-    _finish(axis, "", "Case", _ends(table["date"]))
+    finish(axis, "", "Case", _ends(table["date"]))
     axis.margins(x=0.02)
     axis.set_ylim(bottom=0)
-    return _headed(figure, "Projections", "", legend=handles)
+    return headed(figure, "Projections", "", legend=handles)
 
 
 def _ends(months: Iterable[str]) -> Any:

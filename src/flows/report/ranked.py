@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from flows.compare import words
 from flows.levers import Ranking
-from flows.report.figures import GREY, INK, PALE, PALETTE, _headed, _wrapped, unit_words
+from flows.report.style import GREY, INK, PALE, PALETTE, headed, unit_words, wrapped
 from flows.solve import Grid, Solution, Swap
 
 __all__ = ["grid_figure", "levers_figure", "response_figure", "swap_figure"]
@@ -56,7 +56,7 @@ def levers_figure(ranking: Ranking, *, source: str, most: int = _MOST) -> Figure
     title = f"What each lever does, moved as far as history moved it: {words(ranking.date)}"
     if ranking.draws > 1:
         title += f" (medians and 90 % intervals of {ranking.draws} draws)"
-    return _headed(figure, title, source, legend=_legend())
+    return headed(figure, title, source, legend=_legend())
 
 
 def response_figure(solution: Solution, *, source: str) -> Figure:
@@ -94,9 +94,9 @@ def response_figure(solution: Solution, *, source: str) -> Figure:
         "Share of draws that meets the target",
     )
     for axis, heading, unit in zip((left, right), heads, (unit_words(outcome.unit), "share"), strict=True):
-        axis.set_title(_wrapped(heading, 44), loc="left", fontsize=9.5, fontweight="bold", color=INK)
+        axis.set_title(wrapped(heading, 44), loc="left", fontsize=9.5, fontweight="bold", color=INK)
         axis.set_ylabel(unit, fontsize=8.5, color=INK)
-        axis.set_xlabel(_wrapped(_named(solution.name, solution.unit), 44), fontsize=8.5, color=INK)
+        axis.set_xlabel(wrapped(_named(solution.name, solution.unit), 44), fontsize=8.5, color=INK)
         handles["now"] = axis.axvline(
             solution.start, color=GREY, linewidth=1, linestyle=(0, (1, 1.2)), zorder=1
         )
@@ -109,7 +109,7 @@ def response_figure(solution: Solution, *, source: str) -> Figure:
         for side in ("top", "right"):
             axis.spines[side].set_visible(False)
     title = f"{solution.name[:1].upper()}{solution.name[1:]} that gives {target}"
-    return _headed(figure, title, source, legend=handles)
+    return headed(figure, title, source, legend=handles)
 
 
 def grid_figure(found: Grid, *, source: str) -> Figure:
@@ -148,10 +148,10 @@ def grid_figure(found: Grid, *, source: str) -> Figure:
         linestyle="none",
         markeredgewidth=2,
     )[0]
-    axis.set_xlabel(_wrapped(_named(second, found.units[1]), 60), fontsize=8.5, color=INK)
-    axis.set_ylabel(_wrapped(_named(first, found.units[0]), 44), fontsize=8.5, color=INK)
+    axis.set_xlabel(wrapped(_named(second, found.units[1]), 60), fontsize=8.5, color=INK)
+    axis.set_ylabel(wrapped(_named(first, found.units[0]), 44), fontsize=8.5, color=INK)
     axis.tick_params(labelsize=8.5, colors=INK, length=3)
-    return _headed(figure, f"Where {found.target}", source, legend=handles)
+    return headed(figure, f"Where {found.target}", source, legend=handles)
 
 
 def swap_figure(found: Swap, *, source: str) -> Figure:
@@ -186,9 +186,9 @@ def swap_figure(found: Swap, *, source: str) -> Figure:
         f"Share of draws in which {found.first.name} does better",
     )
     for axis, heading, unit in zip((left, right), heads, (unit_words(outcome.unit), "share"), strict=True):
-        axis.set_title(_wrapped(heading, 44), loc="left", fontsize=9.5, fontweight="bold", color=INK)
+        axis.set_title(wrapped(heading, 44), loc="left", fontsize=9.5, fontweight="bold", color=INK)
         axis.set_ylabel(unit, fontsize=8.5, color=INK)
-        axis.set_xlabel(_wrapped(_named(found.name, found.unit), 44), fontsize=8.5, color=INK)
+        axis.set_xlabel(wrapped(_named(found.name, found.unit), 44), fontsize=8.5, color=INK)
         handles["the model's value"] = axis.axvline(
             found.start, color=GREY, linewidth=1, linestyle=(0, (1, 1.2)), zorder=1
         )
@@ -200,7 +200,7 @@ def swap_figure(found: Swap, *, source: str) -> Figure:
         axis.set_axisbelow(True)
         for side in ("top", "right"):
             axis.spines[side].set_visible(False)
-    return _headed(figure, f"Where the order swaps along {found.name}", source, legend=handles)
+    return headed(figure, f"Where the order swaps along {found.name}", source, legend=handles)
 
 
 def _named(name: str, unit: str) -> str:
@@ -220,11 +220,11 @@ def _panel(axis: Axes, rows: pd.DataFrame, heading: str, unit: str) -> None:
             middle, place, marker="o" if row["basis"] == "data" else "D", markersize=6.5, color=colour,
             markerfacecolor=colour if row["basis"] == "data" else "white", markeredgewidth=1.5, zorder=3,
         )  # fmt: skip
-    labels = [_wrapped(str(row), 36) for row in rows["lever"]]
+    labels = [wrapped(str(row), 36) for row in rows["lever"]]
     axis.set_yticks(places, labels, fontsize=8.5)
     axis.set_ylim(-0.7, len(rows) - 0.3)
     axis.axvline(0, color=INK, linewidth=0.8, zorder=1)
-    axis.set_title(_wrapped(heading, 62), loc="left", fontsize=9.5, fontweight="bold", color=INK)
+    axis.set_title(wrapped(heading, 62), loc="left", fontsize=9.5, fontweight="bold", color=INK)
     said = "change in per cent of the baseline" if percent else f"change in {unit_words(unit)}"
     axis.set_xlabel(said, fontsize=8.5, color=INK)
     axis.tick_params(axis="x", labelsize=8.5, colors=INK)

@@ -21,7 +21,7 @@ from markupsafe import Markup, escape
 from flows.compare import words as english_month
 from flows.errors import InputError
 from flows.inputs import Labels, Outcome, Scenario, read_labels
-from flows.report.figures import unit_words
+from flows.report.style import unit_words
 
 __all__ = ["ENGLISH", "LANGUAGES", "Speech", "speech_of"]
 
