@@ -18,7 +18,20 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from flows.report.indices import MOST_ROWS, cells, moment, outcomes_in
-from flows.report.style import GREY, INK, PALE, PALETTE, headed, panels, unit_words, wrapped
+from flows.report.style import (
+    GREY,
+    INK,
+    PALETTE,
+    factor_of,
+    grid_of,
+    headed,
+    labelled,
+    named_rows,
+    panels,
+    quiet,
+    titled,
+    unit_words,
+)
 
 __all__ = ["convergence", "rank_correlations", "screening", "second_order", "tornado", "worst"]
 
@@ -76,7 +89,8 @@ def tornado(
                 edgecolor="white", linewidth=0, zorder=2,
             )[0]  # fmt: skip
         handles["all inputs at their medians"] = axis.axvline(middle, color=INK, linewidth=1.2, zorder=3)
-        _names(axis, [str(row["uncertainty"].values[j]) for j in order], str(row["title"].values))
+        titled(axis, _title(row))
+        named_rows(axis, [str(row["uncertainty"].values[j]) for j in order])
         if not reach.max() > 0:
             axis.set_xlim(middle - 1, middle + 1)
             axis.text(0.5, 0.5, "nothing moves it", transform=axis.transAxes, ha="center", color=GREY)
@@ -138,7 +152,8 @@ def screening(
         sigma = np.zeros_like(mid) if grouped else row["sigma"].values
         top = 1.06 * float(max(np.nanmax(high), np.nanmax(sigma), 1e-300))
         if not mid.any():
-            _plain_axis(axis, str(row["title"].values))
+            titled(axis, _title(row))
+            quiet(axis)
             axis.set(xticks=[], yticks=[])
             axis.text(
                 0.5, 0.5, "nothing moves it", transform=axis.transAxes, ha="center", color=GREY, fontsize=9
@@ -162,9 +177,10 @@ def screening(
             handles["other inputs" if turn is None else str(row["uncertainty"].values[j])] = dot
         axis.set_xlim(0, top)
         axis.set_ylim(0, 1.06 * float(max(np.nanmax(sigma), 0.25 * top)))
-        _plain_axis(axis, str(row["title"].values))
+        titled(axis, _title(row))
+        quiet(axis)
         unit = unit_words(str(row["unit"].values))
-        factor, name_of = _factor(top)
+        factor, name_of = factor_of(top)
         unit = ", " + " ".join(filter(None, (name_of, unit))) if unit or name_of else ""
 
         def shown(value: float, _: Any, factor: float = factor) -> str:
@@ -255,9 +271,9 @@ def convergence(
         axis.axhline(0, color=INK, linewidth=0.8, zorder=1)
         low, high = axis.get_ylim()
         axis.set_ylim(max(low, -0.5), min(high, 2.0))
-        _plain_axis(axis, str(last["title"].sel(outcome=name).values))
-        axis.set_xlabel("samples n", fontsize=8.5, color=INK)
-        axis.set_ylabel("total-order index ST", fontsize=8.5, color=INK)
+        titled(axis, _title(last.sel(outcome=name)))
+        quiet(axis)
+        labelled(axis, x="samples n", y="total-order index ST")
     heading = title or f"Do the indices settle as samples are added?{words and ' At the' + words[1:]}"
     note = f"Bars: {_level(indices)} % bootstrap intervals; a half width of {_ENOUGH:g} counts as enough."
     return headed(figure, heading, f"{source} {note}".strip(), legend=handles)
@@ -411,52 +427,21 @@ def _bars(count: int, rows: int) -> tuple[Figure, list[Axes]]:
     """Lay out so many panels of horizontal bars, at most two abreast, for their names take room."""
     across = 1 if count == 1 else 2
     down = -(-count // across)
-    figure = Figure(
-        figsize=(8.4 if across == 1 else 13.0, 1.2 + down * (0.75 + 0.33 * rows)),
-        layout="constrained",
-        facecolor="white",
-    )
-    grid = figure.subplots(down, across, squeeze=False)
-    for spare in grid.flat[count:]:
-        spare.remove()
-    return figure, list(grid.flat[:count])
+    size = (8.4 if across == 1 else 13.0, 1.2 + down * (0.75 + 0.33 * rows))
+    return grid_of(count, across, size)
 
 
-def _names(axis: Axes, names: Sequence[str], heading: str) -> None:
-    axis.set_yticks(np.arange(len(names)), [wrapped(name, 38) for name in names], fontsize=8.5)
-    axis.set_ylim(-0.6, len(names) - 0.4)
-    _plain_axis(axis, heading, grid="x")
-    axis.tick_params(axis="y", length=0)
-    axis.spines["left"].set_visible(False)
-
-
-def _plain_axis(axis: Axes, heading: str, *, grid: Any = "y") -> None:
-    grid_spec = axis.get_gridspec()
-    letters = {1: 84, 2: 46}.get(grid_spec.ncols if grid_spec else 1, 36)
-    axis.set_title(
-        wrapped(heading[:1].upper() + heading[1:], letters),
-        loc="left",
-        fontsize=9.5,
-        fontweight="bold",
-        color=INK,
-    )
-    axis.tick_params(labelsize=8.5, colors=INK, length=3)
-    axis.grid(axis=grid, color=PALE, linewidth=0.6)
-    axis.set_axisbelow(True)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
+def _title(row: xr.Dataset | xr.DataArray) -> str:
+    heading = str(row["title"].values)
+    return heading[:1].upper() + heading[1:]
 
 
 def _across(axis: Axes, unit: str) -> None:
     """Count in thousands or millions along the horizontal axis."""
-    factor, name = _factor(max(abs(limit) for limit in axis.get_xlim()))
+    factor, name = factor_of(max(abs(limit) for limit in axis.get_xlim()))
     axis.xaxis.set_major_locator(MaxNLocator(nbins=6, steps=[1, 2, 2.5, 5, 10]))
     axis.xaxis.set_major_formatter(lambda value, _: f"{value / factor:,.5g}")
-    axis.set_xlabel(" ".join(filter(None, (name, unit_words(unit)))), fontsize=8.5, color=INK)
-
-
-def _factor(top: float) -> tuple[float, str]:
-    return (1e6, "million") if top >= 2e6 else (1e3, "thousand") if top >= 1e4 else (1.0, "")
+    labelled(axis, x=" ".join(filter(None, (name, unit_words(unit)))))
 
 
 def _level(dataset: xr.Dataset) -> int:

@@ -17,7 +17,19 @@ from numpy.typing import NDArray
 from flows.calendar import label as month_label
 from flows.calendar import time_at_end
 from flows.errors import InputError, near
-from flows.report.style import GREY, INK, PALE, PALETTE, dates_of, finish, headed, panels, wrapped
+from flows.report.style import (
+    GREY,
+    INK,
+    PALE,
+    PALETTE,
+    dates_of,
+    finish,
+    headed,
+    labelled,
+    named_rows,
+    panels,
+    wrapped,
+)
 
 _VISIBLE = 0.02  # a first-order index that never reaches this share has no colour of its own
 
@@ -265,7 +277,7 @@ def indices_bars(
     if bool(np.isnan(one["ST"]).all()):
         raise InputError(f'"{outcome}" has no variance{words}', remedy="Choose a later month")
     order = np.argsort(one["ST"].values, kind="stable")
-    rows = [wrapped(str(name), 34) for name in one["uncertainty"].values[order]]
+    rows = [str(name) for name in one["uncertainty"].values[order]]
     figure = Figure(figsize=(7.6, 1.7 + 0.42 * len(rows)), layout="constrained", facecolor="white")
     axis = figure.add_subplot()
     where = np.arange(len(rows), dtype=float)
@@ -282,16 +294,9 @@ def indices_bars(
             elinewidth=1, capsize=2.5, zorder=3,
         )  # fmt: skip
     level = round(100 * float(indices.attrs.get("level", 0.95)))
-    axis.set_yticks(where, rows, fontsize=8.5)
-    axis.set_ylim(-0.6, len(rows) - 0.4)
+    named_rows(axis, rows, letters=34)
     axis.axvline(0, color=INK, linewidth=0.8, zorder=4)
-    axis.set_xlabel(f"share of the variance, with {level} % bootstrap intervals", fontsize=8.5, color=INK)
-    axis.tick_params(axis="x", labelsize=8.5, colors=INK)
-    axis.tick_params(axis="y", length=0)
-    axis.grid(axis="x", color=PALE, linewidth=0.6, zorder=0)
-    axis.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axis.spines[side].set_visible(False)
+    labelled(axis, x=f"share of the variance, with {level} % bootstrap intervals")
     heading = str(one["title"].values)
     return headed(figure, title or f"What drives “{heading}”{words}", source, legend=handles)
 

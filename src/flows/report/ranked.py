@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,13 +14,27 @@ from matplotlib.lines import Line2D
 
 from flows.compare import words
 from flows.levers import Ranking
-from flows.report.style import GREY, INK, PALE, PALETTE, headed, unit_words, wrapped
+from flows.report.style import (
+    GREY,
+    INK,
+    PALE,
+    PALETTE,
+    grid_of,
+    headed,
+    labelled,
+    named_rows,
+    quiet,
+    titled,
+    unit_words,
+    wrapped,
+)
 from flows.solve import Grid, Solution, Swap
 
 __all__ = ["grid_figure", "levers_figure", "response_figure", "swap_figure"]
 
 _MOST = 10
 _LOWER, _HIGHER = PALETTE[0], PALETTE[1]
+_ASKED: Mapping[str, Any] = {"color": _HIGHER, "linewidth": 1.4, "linestyle": (0, (5, 2))}
 _SURE = 0.95  # share of draws that have to fall, or to rise, for a colour
 
 
@@ -44,13 +59,9 @@ def levers_figure(ranking: Ranking, *, source: str, most: int = _MOST) -> Figure
     across = 1 if len(ranking.outcomes) == 1 else 2
     down = -(-len(ranking.outcomes) // across)
     shown = min(most, int(ranking.table["lever"].nunique()))
-    figure = Figure(
-        figsize=(7.2 * across, 1.5 + down * (1.2 + 0.27 * shown)), layout="constrained", facecolor="white"
-    )
-    axes = list(figure.subplots(down, across, squeeze=False).flat)
-    for spare in axes[len(ranking.outcomes) :]:
-        spare.remove()
-    for axis, outcome in zip(axes, ranking.outcomes, strict=False):
+    size = (7.2 * across, 1.5 + down * (1.2 + 0.27 * shown))
+    figure, axes = grid_of(len(ranking.outcomes), across, size)
+    for axis, outcome in zip(axes, ranking.outcomes, strict=True):
         rows = ranking.table[ranking.table["outcome"] == outcome.name].head(shown)
         _panel(axis, rows, outcome.title or outcome.name, outcome.unit)
     title = f"What each lever does, moved as far as history moved it: {words(ranking.date)}"
@@ -73,41 +84,22 @@ def response_figure(solution: Solution, *, source: str) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    rows, target = solution.table, solution.target
-    figure = Figure(figsize=(9.6, 4.4), layout="constrained", facecolor="white")
-    left, right = figure.subplots(1, 2)
-    outcome = target.left.outcome
-    handles: dict[str, Artist] = {}
-    handles["median"] = left.plot(rows["value"], rows["median"], color=_LOWER, linewidth=1.8, zorder=3)[0]
-    if solution.draws > 1:
-        handles["90 % interval"] = left.fill_between(
-            rows["value"], rows["low"], rows["high"], color=PALETTE[5], alpha=0.35, linewidth=0, zorder=2
-        )
-    handles["target"] = left.plot(
-        rows["value"], rows["bound"], color=_HIGHER, linewidth=1.4, linestyle=(0, (5, 2)), zorder=3
-    )[0]
-    right.plot(rows["value"], rows["probability"], color=_LOWER, linewidth=1.8, zorder=3)
-    right.axhline(solution.probability, color=_HIGHER, linewidth=1.4, linestyle=(0, (5, 2)), zorder=2)
-    right.set_ylim(-0.03, 1.03)
-    heads = (
-        f"{outcome.title or outcome.name}, {words(target.left.date)}",
-        "Share of draws that meets the target",
+    target, outcome = solution.target, solution.target.left.outcome
+    answers = () if solution.nearest is None or solution.met else (solution.nearest,)
+    figure, handles = _along(
+        solution.table,
+        draws=solution.draws,
+        heads=(
+            f"{outcome.title or outcome.name}, {words(target.left.date)}",
+            "Share of draws that meets the target",
+        ),
+        unit=outcome.unit,
+        along=_named(solution.name, solution.unit),
+        share=solution.probability,
+        now=("now", solution.start),
+        answers=("answer", answers),
+        target=True,
     )
-    for axis, heading, unit in zip((left, right), heads, (unit_words(outcome.unit), "share"), strict=True):
-        axis.set_title(wrapped(heading, 44), loc="left", fontsize=9.5, fontweight="bold", color=INK)
-        axis.set_ylabel(unit, fontsize=8.5, color=INK)
-        axis.set_xlabel(wrapped(_named(solution.name, solution.unit), 44), fontsize=8.5, color=INK)
-        handles["now"] = axis.axvline(
-            solution.start, color=GREY, linewidth=1, linestyle=(0, (1, 1.2)), zorder=1
-        )
-        if solution.nearest is not None and not solution.met:
-            handles["answer"] = axis.axvline(solution.nearest, color=INK, linewidth=1.1, zorder=1)
-        axis.margins(x=0.02)
-        axis.tick_params(labelsize=8.5, colors=INK, length=3)
-        axis.grid(axis="y", color=PALE, linewidth=0.6)
-        axis.set_axisbelow(True)
-        for side in ("top", "right"):
-            axis.spines[side].set_visible(False)
     title = f"{solution.name[:1].upper()}{solution.name[1:]} that gives {target}"
     return headed(figure, title, source, legend=handles)
 
@@ -148,8 +140,9 @@ def grid_figure(found: Grid, *, source: str) -> Figure:
         linestyle="none",
         markeredgewidth=2,
     )[0]
-    axis.set_xlabel(wrapped(_named(second, found.units[1]), 60), fontsize=8.5, color=INK)
-    axis.set_ylabel(wrapped(_named(first, found.units[0]), 44), fontsize=8.5, color=INK)
+    labelled(
+        axis, x=wrapped(_named(second, found.units[1]), 60), y=wrapped(_named(first, found.units[0]), 44)
+    )
     axis.tick_params(labelsize=8.5, colors=INK, length=3)
     return headed(figure, f"Where {found.target}", source, legend=handles)
 
@@ -168,39 +161,62 @@ def swap_figure(found: Swap, *, source: str) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    rows, outcome = found.table, found.reading.outcome
-    figure = Figure(figsize=(9.6, 4.4), layout="constrained", facecolor="white")
-    left, right = figure.subplots(1, 2)
+    outcome = found.reading.outcome
+    pair = f"{found.first.name} less {found.second.name}"
+    figure, handles = _along(
+        found.table,
+        draws=found.draws,
+        heads=(
+            f"{pair}: {outcome.title or outcome.name}, {words(found.reading.date)}",
+            f"Share of draws in which {found.first.name} does better",
+        ),
+        unit=outcome.unit,
+        along=_named(found.name, found.unit),
+        share=0.5,
+        now=("the model's value", found.start),
+        answers=("swap", found.crossings),
+    )
+    return headed(figure, f"Where the order swaps along {found.name}", source, legend=handles)
+
+
+def _along(
+    rows: pd.DataFrame,
+    *,
+    draws: int,
+    heads: tuple[str, str],
+    unit: str,
+    along: str,
+    share: float,
+    now: tuple[str, float],
+    answers: tuple[str, Sequence[float]],
+    target: bool = False,
+) -> tuple[Figure, dict[str, Artist]]:
+    """Two panels over the values of a constant: a reading with its interval, and a share of draws."""
+    figure, (left, right) = grid_of(2, 2, (9.6, 4.4))
     handles: dict[str, Artist] = {}
     handles["median"] = left.plot(rows["value"], rows["median"], color=_LOWER, linewidth=1.8, zorder=3)[0]
-    if found.draws > 1:
+    if draws > 1:
         handles["90 % interval"] = left.fill_between(
             rows["value"], rows["low"], rows["high"], color=PALETTE[5], alpha=0.35, linewidth=0, zorder=2
         )
-    left.axhline(0, color=INK, linewidth=0.8, zorder=1)
+    if target:
+        (handles["target"],) = left.plot(rows["value"], rows["bound"], zorder=3, **_ASKED)
+    else:
+        left.axhline(0, color=INK, linewidth=0.8, zorder=1)
     right.plot(rows["value"], rows["probability"], color=_LOWER, linewidth=1.8, zorder=3)
-    right.axhline(0.5, color=_HIGHER, linewidth=1.4, linestyle=(0, (5, 2)), zorder=2)
+    right.axhline(share, zorder=2, **_ASKED)
     right.set_ylim(-0.03, 1.03)
-    heads = (
-        f"{found.first.name} less {found.second.name}: {outcome.title or outcome.name}, {words(found.reading.date)}",
-        f"Share of draws in which {found.first.name} does better",
-    )
-    for axis, heading, unit in zip((left, right), heads, (unit_words(outcome.unit), "share"), strict=True):
-        axis.set_title(wrapped(heading, 44), loc="left", fontsize=9.5, fontweight="bold", color=INK)
-        axis.set_ylabel(unit, fontsize=8.5, color=INK)
-        axis.set_xlabel(wrapped(_named(found.name, found.unit), 44), fontsize=8.5, color=INK)
-        handles["the model's value"] = axis.axvline(
-            found.start, color=GREY, linewidth=1, linestyle=(0, (1, 1.2)), zorder=1
-        )
-        for value in found.crossings:
-            handles["swap"] = axis.axvline(value, color=INK, linewidth=1.1, zorder=1)
+    for axis, heading, words_for in zip((left, right), heads, (unit_words(unit), "share"), strict=True):
+        titled(axis, heading, letters=44)
+        labelled(axis, x=wrapped(along, 44), y=words_for)
+        word, place = now
+        handles[word] = axis.axvline(place, color=GREY, linewidth=1, linestyle=(0, (1, 1.2)), zorder=1)
+        word, places = answers
+        for place in places:
+            handles[word] = axis.axvline(place, color=INK, linewidth=1.1, zorder=1)
         axis.margins(x=0.02)
-        axis.tick_params(labelsize=8.5, colors=INK, length=3)
-        axis.grid(axis="y", color=PALE, linewidth=0.6)
-        axis.set_axisbelow(True)
-        for side in ("top", "right"):
-            axis.spines[side].set_visible(False)
-    return headed(figure, f"Where the order swaps along {found.name}", source, legend=handles)
+        quiet(axis)
+    return figure, handles
 
 
 def _named(name: str, unit: str) -> str:
@@ -220,20 +236,11 @@ def _panel(axis: Axes, rows: pd.DataFrame, heading: str, unit: str) -> None:
             middle, place, marker="o" if row["basis"] == "data" else "D", markersize=6.5, color=colour,
             markerfacecolor=colour if row["basis"] == "data" else "white", markeredgewidth=1.5, zorder=3,
         )  # fmt: skip
-    labels = [wrapped(str(row), 36) for row in rows["lever"]]
-    axis.set_yticks(places, labels, fontsize=8.5)
-    axis.set_ylim(-0.7, len(rows) - 0.3)
-    axis.axvline(0, color=INK, linewidth=0.8, zorder=1)
-    axis.set_title(wrapped(heading, 62), loc="left", fontsize=9.5, fontweight="bold", color=INK)
-    said = "change in per cent of the baseline" if percent else f"change in {unit_words(unit)}"
-    axis.set_xlabel(said, fontsize=8.5, color=INK)
-    axis.tick_params(axis="x", labelsize=8.5, colors=INK)
-    axis.tick_params(axis="y", length=0, labelcolor=INK)
-    axis.grid(axis="x", color=PALE, linewidth=0.6)
+    named_rows(axis, [str(name) for name in rows["lever"]][::-1], letters=36)
     axis.grid(axis="y", color=PALE, linewidth=0.4)
-    axis.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axis.spines[side].set_visible(False)
+    axis.axvline(0, color=INK, linewidth=0.8, zorder=1)
+    titled(axis, heading, letters=62)
+    labelled(axis, x="change in per cent of the baseline" if percent else f"change in {unit_words(unit)}")
 
 
 def _legend() -> Mapping[str, Artist]:

@@ -153,34 +153,28 @@ def stocks_figure(dataset: xr.Dataset, model: Any, *, title: str) -> Figure:
     -------
     matplotlib.figure.Figure
     """
-    from matplotlib.figure import Figure
-
-    from flows.report import figures
+    from flows.report import figures, style
 
     names = _shown(dataset, model)
     shown = list(itertools.islice(_panels(dataset, names), _PANELS))
     across = min(3, len(shown)) or 1
     down = -(-len(shown) // across) or 1
-    figure = Figure(figsize=(4.2 * across, 0.6 + 2.9 * down), layout="constrained", facecolor="white")
+    figure, axes = style.grid_of(len(shown), across, (4.2 * across, 0.6 + 2.9 * down))
     dated = "date" in dataset.coords
     time = dataset["date"].values if dated else dataset["time"].values
     unit_of_time = figures.unit_words(str(dataset["time"].attrs.get("units", "")))
-    for place, (name, unit, lines) in enumerate(shown, 1):
-        axis = figure.add_subplot(down, across, place)
+    for axis, (name, unit, lines) in zip(axes, shown, strict=True):
         for turn, (label, values) in enumerate(lines):
             axis.plot(time, values, color=figures.PALETTE[turn % 6], label=label or None)
         if len(lines) > 1:
             axis.legend(fontsize=7, frameon=False)
-        axis.set_title(_plain(name), loc="left", fontsize=9.5, fontweight="bold")
-        axis.set_ylabel(_plain(figures.unit_words(unit)), fontsize=8.5)
+        style.titled(axis, _plain(name), letters=38)
+        style.labelled(axis, y=_plain(figures.unit_words(unit)))
         if not dated:
-            axis.set_xlabel(f"time ({unit_of_time})" if unit_of_time else "time", fontsize=8.5)
+            style.labelled(axis, x=f"time ({unit_of_time})" if unit_of_time else "time")
         axis.margins(x=0)
-        axis.tick_params(labelsize=8)
+        style.quiet(axis)
         axis.tick_params(rotation=30 if dated else 0, axis="x")
-        axis.grid(axis="y", color="#D9D9D9", linewidth=0.6)
-        for side in ("top", "right"):
-            axis.spines[side].set_visible(False)
     figure.suptitle(_plain(title), x=0.012, ha="left", fontsize=12.5, fontweight="bold")
     return figure
 

@@ -12,9 +12,9 @@ Okabe, M., Ito, K. (2008). Color universal design. https://jfly.uni-koeln.de/col
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
 import matplotlib.dates
@@ -119,15 +119,49 @@ def panels(count: int, *, height: float = 2.5) -> tuple[Figure, list[Axes]]:
         raise InputError("a figure needs at least one outcome")
     across = 1 if count == 1 else 2 if count <= 4 else 3
     down = -(-count // across)
-    figure = Figure(
-        figsize=({1: 8.0, 2: 9.6, 3: 12.6}[across], 1.1 + down * (height if across > 1 else 3.9)),
-        layout="constrained",
-        facecolor="white",
-    )
-    grid = figure.subplots(down, across, squeeze=False)
+    size = ({1: 8.0, 2: 9.6, 3: 12.6}[across], 1.1 + down * (height if across > 1 else 3.9))
+    return grid_of(count, across, size)
+
+
+def grid_of(count: int, across: int, size: tuple[float, float]) -> tuple[Figure, list[Axes]]:
+    """Lay out so many panels, so many abreast, on a figure of a size in inches."""
+    figure = Figure(figsize=size, layout="constrained", facecolor="white")
+    grid = figure.subplots(max(1, -(-count // across)), across, squeeze=False)
     for spare in grid.flat[count:]:
         spare.remove()
     return figure, list(grid.flat[:count])
+
+
+def titled(axis: Axes, heading: str, *, letters: int | None = None) -> None:
+    """Put a heading above a panel; its lines are as long as the figure's panels are wide, if `letters` doesn't say."""
+    grid = axis.get_gridspec()
+    width = letters or {1: 84, 2: 46}.get(grid.ncols if grid else 1, 38)
+    axis.set_title(wrapped(heading, width), loc="left", fontsize=9.5, fontweight="bold", color=INK)
+
+
+def labelled(axis: Axes, *, x: str | None = None, y: str | None = None) -> None:
+    """Say what runs along the axes, where it is given."""
+    if x is not None:
+        axis.set_xlabel(x, fontsize=8.5, color=INK)
+    if y is not None:
+        axis.set_ylabel(y, fontsize=8.5, color=INK)
+
+
+def quiet(axis: Axes, *, grid: Literal["x", "y", "both"] = "y") -> None:
+    """Draw small marks and pale lines behind the data, and no frame at the top and the right."""
+    axis.tick_params(labelsize=8.5, colors=INK, length=3)
+    axis.grid(axis=grid, color=PALE, linewidth=0.6)
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+
+
+def named_rows(axis: Axes, names: Sequence[str], *, letters: int = 38) -> None:
+    """Give a panel a row for each name, the first at the bottom at nought."""
+    axis.set_yticks(np.arange(len(names)), [wrapped(name, letters) for name in names], fontsize=8.5)
+    axis.set_ylim(-0.6, len(names) - 0.4)
+    quiet(axis, grid="x")
+    axis.tick_params(axis="y", length=0)
+    axis.spines["left"].set_visible(False)
 
 
 def finish(
@@ -140,17 +174,14 @@ def finish(
     word: bool = False,
 ) -> None:
     """Give a panel its heading, its unit, calendar dates and quiet lines."""
-    heading = heading[:1].upper() + heading[1:]
-    grid = axis.get_gridspec()
-    letters = {1: 84, 2: 46}.get(grid.ncols if grid else 1, 38)
-    axis.set_title(wrapped(heading, letters), loc="left", fontsize=9.5, fontweight="bold", color=INK)
+    titled(axis, heading[:1].upper() + heading[1:])
     axis.margins(x=0)
     dated = np.issubdtype(dates.dtype, np.datetime64)
     if dated:
         axis.xaxis.set_major_locator(_years(axis.get_xlim()))
         axis.xaxis.set_major_formatter(_DATES.ConciseDateFormatter(axis.xaxis.get_major_locator()))
     else:
-        axis.set_xlabel("model time", fontsize=8.5, color=INK)
+        labelled(axis, x="model time")
     low, high = axis.get_ylim()
     if low > 0 and low < 0.6 * high:
         axis.set_ylim(0, high)
@@ -158,11 +189,7 @@ def finish(
         axis.set_ylim(max(low, 0), high)
     axis.yaxis.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
     _scale(axis, unit_words(unit))
-    axis.tick_params(labelsize=8.5, colors=INK, length=3)
-    axis.grid(axis="y", color=PALE, linewidth=0.6)
-    axis.set_axisbelow(True)
-    for side in ("top", "right"):
-        axis.spines[side].set_visible(False)
+    quiet(axis)
     if mark is not None and dated:
         month, text = mark
         place = _DATES.date2num(to_date(time_at_end(month) - 1))
@@ -181,10 +208,14 @@ def _years(limits: tuple[float, float]) -> Any:
     return _DATES.YearLocator(base=next((step for step in (1, 2, 5) if years / step <= 7), 10))
 
 
+def factor_of(top: float) -> tuple[float, str]:
+    """What an axis that reaches so far counts in: ones, thousands or millions, and the word for it."""
+    return (1e6, "million") if top >= 2e6 else (1e3, "thousand") if top >= 1e4 else (1.0, "")
+
+
 def _scale(axis: Axes, words: str) -> None:
     """Count in thousands or millions, in the label rather than in an offset."""
-    top = max(abs(limit) for limit in axis.get_ylim())
-    factor, name = (1e6, "million") if top >= 2e6 else (1e3, "thousand") if top >= 1e4 else (1.0, "")
+    factor, name = factor_of(max(abs(limit) for limit in axis.get_ylim()))
     ticks = axis.get_yticks() / factor
     step = float(np.diff(ticks).min()) if len(ticks) > 1 else 1.0
     decimals = next((d for d in range(7) if np.allclose(ticks, np.round(ticks, d), atol=1e-3 * step)), 7)
@@ -193,7 +224,7 @@ def _scale(axis: Axes, words: str) -> None:
         return f"{value / factor + 0.0:,.{decimals}f}" if value else "0"
 
     axis.yaxis.set_major_formatter(shown)
-    axis.set_ylabel(" ".join(filter(None, (name, words))), fontsize=8.5, color=INK)
+    labelled(axis, y=" ".join(filter(None, (name, words))))
 
 
 def _swatch(handle: Artist) -> Artist:
