@@ -182,7 +182,7 @@ def scenario(model: Model, text: str) -> Scenario:
 def test_two_packages_swap_rank_where_it_was_computed_by_hand(model: Model) -> None:
     # faster claims shortens the stay by half from 2015 on; half the arrivals do the same without it
     first, second = scenario(model, "fast: faster claims=2"), scenario(model, "few: base arrivals=9")
-    reading = solve.search.read_reading(
+    reading = solve.read_reading(
         f"people waiting in Mexico@{DATE}", outcomes_of(model), model, "--for"
     )
     found = solve.swap(model, first, second, "waiting time", reading, draws={}, between=(1, 30))
@@ -204,7 +204,7 @@ def test_two_packages_swap_rank_where_it_was_computed_by_hand(model: Model) -> N
 
 def test_an_order_that_holds_is_said(model: Model) -> None:
     first, second = scenario(model, "fast: faster claims=2"), scenario(model, "slow: faster claims=0.5")
-    reading = solve.search.read_reading(
+    reading = solve.read_reading(
         f"people waiting in Mexico@{DATE}", outcomes_of(model), model, "--for"
     )
     found = solve.swap(model, first, second, "waiting time", reading, draws={}, between=(5, 30))
@@ -213,7 +213,7 @@ def test_an_order_that_holds_is_said(model: Model) -> None:
     assert (found.table["probability"] == 1).all()
     with pytest.raises(InputError, match="is a lever"):
         solve.swap(model, first, second, "faster claims", reading, draws={})
-    arrivals = solve.search.read_reading(f"arrivals@{DATE}", outcomes_of(model), model, "--for")
+    arrivals = solve.read_reading(f"arrivals@{DATE}", outcomes_of(model), model, "--for")
     with pytest.raises(InputError, match="ranks nothing"):
         solve.swap(model, first, second, "waiting time", arrivals, draws={})
 

@@ -213,7 +213,6 @@ def _swap(
     from flows import solve as solving
     from flows.report.ranked import swap_figure
     from flows.report.results import SOURCE
-    from flows.solve.search import read_reading
 
     if "@" not in target or any(sign in target for sign in "<>"):
         raise InputError(
@@ -223,7 +222,7 @@ def _swap(
     from flows.compare import outcomes_of
     from flows.inputs import read_scenario
 
-    reading = read_reading(target, outcomes_of(built), built, f"--for '{target}'")
+    reading = solving.read_reading(target, outcomes_of(built), built, f"--for '{target}'")
     first, second = (read_scenario(name) for name in names)
     folder = out or OUTPUTS / folder_name(f"swap-{first.name}-{second.name} along {constant} by {reading}")
     older = has_older(folder)

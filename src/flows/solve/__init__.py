@@ -1,8 +1,9 @@
 """How much is needed: values that meet a target, grids of two levers, values at which ranks swap."""
 
 from flows.solve.grid import Grid, grid
-from flows.solve.search import FINE, GRID, Reading, Solution, Target, read_target, solve
+from flows.solve.search import FINE, GRID, Solution, solve
 from flows.solve.swap import Swap, swap
+from flows.solve.target import Reading, Target, read_reading, read_target
 
 __all__ = [
     "FINE",
@@ -13,6 +14,7 @@ __all__ = [
     "Swap",
     "Target",
     "grid",
+    "read_reading",
     "read_target",
     "solve",
     "swap",

@@ -14,20 +14,13 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from flows.compare import BASELINE, CAVEAT, count_draws, free_draws
+from flows.compare import BASELINE, CAVEAT
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
-from flows.inputs import Scenario, parse_reference, read_scenario, scenario_inputs
+from flows.inputs import Scenario, read_scenario, scenario_inputs
 from flows.references import fold
-from flows.solve.search import (
-    Simulate,
-    Target,
-    end_within,
-    find_constant,
-    own_value,
-    read_points,
-    search_range,
-)
+from flows.solve.course import Simulate, Varied, course_of, find_constant, vary
+from flows.solve.target import Target, rank_needed
 
 DOWN, ACROSS = 13, 7
 """Values of the lever looked for, and of the other one."""
@@ -109,20 +102,12 @@ def grid(
         The lever looked for, and the other one; constants too, or one element of them.
     target : Target
         As `read_target` returns it.
-    draws : mapping of str to array of shape (draws,) or DataArray over draw
-        Values of uncertain constants, the same at every point.
-    probability : float
-        Share of draws that has to meet the target, above 0 and at most 1.
-    scenario : str, Path or Scenario
-        Which course the values are looked for in.
-    settings : mapping of str to float, optional
-        Further constants, as `flows.inputs.settings_inputs` returns them.
+    draws, probability, scenario, settings, simulate
+        As for `flows.solve.solve`.
     between, other_between : (float, float), optional
         The ranges; the declared ones by default.
     progress : callable
         Called with (points read, points in all).
-    simulate : callable, optional
-        In place of `flows.simulate`.
 
     Returns
     -------
@@ -138,38 +123,24 @@ def grid(
     Thirteen values by seven. Between two neighbours of the thirteen the margin by which the stated share of draws meets
     the target is taken to be straight.
     """
-    if not 0 < probability <= 1:
-        raise InputError("not a probability", found=f"{probability:g}", expected="above 0 and at most 1")
     base = scenario if isinstance(scenario, Scenario) else read_scenario(scenario)
-    (key, item), (second, second_item) = find_constant(name, model), find_constant(other, model)
+    key, second = (find_constant(one, model)[0] for one in (name, other))
     if fold(key) == fold(second):
         raise InputError(f'"{key}" is named twice', where="--grid", remedy="Name another lever")
-    own = {**scenario_inputs(base, model), **(settings or {})}
-    constants = {k: v for k, v in own.items() if parse_reference(k).name in model.constants}
-    others = {k: v for k, v in own.items() if k not in constants}
-    low, high = search_range(key, item, between)
-    left, right = search_range(second, second_item, other_between, "--grid")
-    starts = (
-        constants.get(key, own_value(key, item, model)),
-        constants.get(second, own_value(second, second_item, model)),
+    inputs = {**scenario_inputs(base, model), **(settings or {})}
+    course = course_of(model, inputs, draws=draws, varied=[key, second], simulate=simulate)
+    rank = rank_needed(probability, course.count)
+    axes = (
+        vary(name, model, between, constants=course.constants),
+        vary(other, model, other_between, constants=course.constants, where="--grid"),
     )
-    down = np.unique([*np.linspace(low, high, DOWN), *([starts[0]] if low <= starts[0] <= high else [])])
-    across = np.unique(
-        [*np.linspace(left, right, ACROSS), *([starts[1]] if left <= starts[1] <= right else [])]
-    )
-    ends = [end_within(reading, model) for reading in target.readings]
-    free = free_draws(draws, [key, second, *own])
-    count = count_draws(free) or 1
+    down, across = (_values(axis, count) for axis, count in zip(axes, (DOWN, ACROSS), strict=True))
     shares = np.zeros((len(down), len(across)))
     margins = np.zeros_like(shares)
-    rank = math.ceil(probability * count - 1e-9) - 1
     rows = []
     progress(0, shares.size)
     for column, value in enumerate(across.tolist()):
-        points = [{**constants, key: one, second: value} for one in down.tolist()]
-        sides = read_points(
-            model, points, target.readings, ends, others=others, free=free, count=count, simulate=simulate
-        )
+        sides = course.read([{key: one, second: value} for one in down.tolist()], target.readings)
         for place, one in enumerate(down.tolist()):
             reading, bound, margin = target.margin([side[place] for side in sides])
             shares[place, column] = float(target.met(margin).mean())
@@ -188,22 +159,28 @@ def grid(
             )
         progress((column + 1) * len(down), shares.size)
     frontier = [
-        {"other": value, **_edge(down, margins[:, column], starts[0], target)}
+        {"other": value, **_edge(down, margins[:, column], axes[0].start, target)}
         for column, value in enumerate(across.tolist())
     ]
     return Grid(
         names=(key, second),
-        units=(str(item.units or "Dmnl"), str(second_item.units or "Dmnl")),
+        units=(axes[0].unit, axes[1].unit),
         target=target,
         probability=probability,
-        draws=count,
-        starts=starts,
+        draws=course.count,
+        starts=(axes[0].start, axes[1].start),
         shares=xr.DataArray(
             shares, dims=(key, second), coords={key: down, second: across}, name="probability"
         ),
         frontier=pd.DataFrame(frontier),
         table=pd.DataFrame(rows),
     )
+
+
+def _values(axis: Varied, count: int) -> NDArray[np.float64]:
+    """Evenly spaced values, and the start where it lies among them."""
+    inside = [axis.start] if axis.low <= axis.start <= axis.high else []
+    return np.unique([*np.linspace(axis.low, axis.high, count), *inside])
 
 
 def _edge(

@@ -9,111 +9,29 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from flows.calendar import time_at_end
-from flows.compare import (
-    BASELINE,
-    CAVEAT,
-    LEVEL,
-    count_draws,
-    free_draws,
-    level,
-    outcome_values,
-    outcomes_of,
-    stacked_inputs,
-)
+from flows.compare import BASELINE, CAVEAT, LEVEL
 from flows.ensemble import simulate as run_model
-from flows.errors import InputError, near
-from flows.inputs import (
-    Outcome,
-    Scenario,
-    parse_number,
-    parse_reference,
-    read_scenario,
-    resolve_outcome,
-    scenario_inputs,
-)
-from flows.inputs.bounds import element_key, limits, range_text
-from flows.references import fold, strict_month
-
-__all__ = ["FINE", "GRID", "Reading", "Solution", "Target", "read_target", "solve"]
+from flows.errors import InputError
+from flows.inputs import Scenario, read_scenario, scenario_inputs
+from flows.references import fold
+from flows.solve.course import Course, Simulate, course_of, find_constant, vary
+from flows.solve.target import Target, rank_needed
 
 GRID = 13
 """Evenly spaced values at which the response is read first."""
 
-AT_ONCE = 2048
-"""Runs in one call of the engine, which bounds the memory."""
-
 FINE = 2000
 """Parts of the range within which an answer is found."""
-
-_SIGN = re.compile(r"(<=|>=|<|>)")
-_FORM = "OUTCOME@YYYY-MM < NUMBER, such as 'COMAR wait@2030-12 < 6'"
-
-Simulate = Callable[..., xr.Dataset]
-
-
-@dataclass(frozen=True)
-class Reading:
-    """An outcome at the end of a month; a rate is the mean of the twelve months to then."""
-
-    outcome: Outcome
-    date: str
-
-    def __str__(self) -> str:
-        """Say it as it is typed."""
-        return f"{self.outcome.name}@{self.date}"
-
-
-@dataclass(frozen=True)
-class Target:
-    """What is to be met: a reading below or above a number, or another reading.
-
-    Attributes
-    ----------
-    left : Reading
-        What is held against the bound.
-    sign : {"<", "<=", ">", ">="}
-        Which side of the bound is meant.
-    right : float or Reading
-        The bound.
-    """
-
-    left: Reading
-    sign: Literal["<", "<=", ">", ">="]
-    right: float | Reading
-
-    def __str__(self) -> str:
-        """Say it as it is typed."""
-        right = str(self.right) if isinstance(self.right, Reading) else f"{self.right:g}"
-        return f"{self.left} {self.sign} {right}"
-
-    @property
-    def readings(self) -> tuple[Reading, ...]:
-        """Every reading in it."""
-        return (self.left, self.right) if isinstance(self.right, Reading) else (self.left,)
-
-    def margin(
-        self, sides: Sequence[NDArray[np.float64]]
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-        """Left side, right side, and how far the left lies on the wrong side of the bound; each over (draws,)."""
-        left = sides[0]
-        right = sides[1] if isinstance(self.right, Reading) else np.full_like(left, self.right)
-        return left, right, (left - right) if self.sign.startswith("<") else (right - left)
-
-    def met(self, margin: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Whether each margin meets it."""
-        return margin < 0 if self.sign in ("<", ">") else margin <= 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -200,39 +118,6 @@ class Solution:
         return said
 
 
-def read_target(text: str, model: Any, outcomes: Sequence[Outcome] | None = None) -> Target:
-    """Read a target as typed.
-
-    Parameters
-    ----------
-    text : str
-        ``OUTCOME@YYYY-MM < NUMBER`` or ``OUTCOME@YYYY-MM < OUTCOME@YYYY-MM``; or with ``<=``, ``>``, ``>=``.
-    model : flows.Model
-        Whose variables may stand in place of outcomes.
-    outcomes : sequence of Outcome, optional
-        Those known; the shipped ones that the model has by default.
-
-    Returns
-    -------
-    Target
-
-    Raises
-    ------
-    InputError
-        If the text isn't of this form, or names no outcome, variable or month.
-    """
-    known = outcomes if outcomes is not None else outcomes_of(model)
-    where = f"--for '{text}'"
-    parts = _SIGN.split(text)
-    if len(parts) != 3:
-        raise InputError("not a target", where=where, expected=_FORM)
-    left, sign, right = (part.strip() for part in parts)
-    if "@" not in left:
-        raise InputError("no month on the left of the target", where=where, expected=_FORM)
-    bound = read_reading(right, known, model, where) if "@" in right else parse_number(right, where=where)
-    return Target(read_reading(left, known, model, where), sign, bound)  # type: ignore[arg-type]
-
-
 def solve(
     model: Any,
     name: str,
@@ -288,25 +173,21 @@ def solve(
     A target met in a share p of n draws is one whose margin's ⌈p n⌉-th smallest value lies on the right side, which
     is what is halved: unlike the share itself it has no steps. Answers are good to 1/2000 of the range.
     """
-    if not 0 < probability <= 1:
-        raise InputError("not a probability", found=f"{probability:g}", expected="above 0 and at most 1")
     base = scenario if isinstance(scenario, Scenario) else read_scenario(scenario)
-    key, item = find_constant(name, model)
-    own = {**scenario_inputs(base, model), **(settings or {})}
+    key, _ = find_constant(name, model)
     if settings and any(fold(other) == fold(key) for other in settings):
         raise InputError(f'"{key}" is both looked for and set', remedy="Leave it out of --with")
-    constants = {k: v for k, v in own.items() if parse_reference(k).name in model.constants}
-    others = {k: v for k, v in own.items() if k not in constants}
-    low, high = search_range(key, item, between)
-    start = constants.get(key, own_value(key, item, model))
+    inputs = {**scenario_inputs(base, model), **(settings or {})}
+    course = course_of(model, inputs, draws=draws, varied=[key], simulate=simulate)
+    rank = rank_needed(probability, course.count)
+    varied = vary(name, model, between, constants=course.constants)
+    low, start, high = varied.low, varied.start, varied.high
     if not low <= start <= high:
         raise InputError(
             f'the value of "{key}" lies outside the range searched', found=f"{start:g}",
             expected=f"{low:g} to {high:g}", remedy="Widen --between",
         )  # fmt: skip
-    ends = [end_within(reading, model) for reading in target.readings]
-    free = free_draws(draws, [key, *own])
-    response = _Response(model, key, constants, others, free, target, ends, simulate)
+    response = _Response(course, key, target)
 
     grid = np.unique(np.concatenate([np.linspace(low, high, GRID), [start]]))
     steps = math.ceil(math.log2(FINE / (GRID - 1)))
@@ -314,7 +195,6 @@ def solve(
     progress(0, total)
     response.read(grid.tolist())
     progress(len(grid), total)
-    rank = math.ceil(probability * response.count - 1e-9) - 1
 
     def misses(value: float) -> bool:
         margin = float(np.sort(response.margins[value])[rank])
@@ -330,7 +210,7 @@ def solve(
             if misses(other) == met:
                 brackets[side] = same, other
                 break
-    course = [float(np.sort(response.margins[value])[rank]) for value in grid.tolist()]
+    margins = [float(np.sort(response.margins[value])[rank]) for value in grid.tolist()]
     for step in range(steps):
         middles = {side: (one + two) / 2 for side, (one, two) in brackets.items()}
         response.read(list(middles.values()))
@@ -341,41 +221,26 @@ def solve(
     found = {side: one if met else two for side, (one, two) in brackets.items()}
     return Solution(
         name=key,
-        unit=str(item.units or "Dmnl"),
+        unit=varied.unit,
         target=target,
         probability=probability,
-        draws=response.count,
+        draws=course.count,
         start=start,
         low=low,
         high=high,
         met=met,
         below=found.get("below"),
         above=found.get("above"),
-        monotone=_monotone(course),
+        monotone=_monotone(margins),
         table=response.table(),
     )
-
-
-# Parts --------------------------------------------------------------------------------------------
 
 
 class _Response:
     """Readings and margins by value, on the same draws."""
 
-    def __init__(
-        self,
-        model: Any,
-        key: str,
-        constants: Mapping[str, float],
-        others: Mapping[str, float],
-        free: Mapping[str, xr.DataArray],
-        target: Target,
-        ends: Sequence[float],
-        simulate: Simulate,
-    ) -> None:
-        self.model, self.key, self.constants, self.others = model, key, constants, others
-        self.free, self.target, self.ends, self.simulate = free, target, ends, simulate
-        self.count = count_draws(free) or 1
+    def __init__(self, course: Course, key: str, target: Target) -> None:
+        self.course, self.key, self.target = course, key, target
         self.margins: dict[float, NDArray[np.float64]] = {}
         self.sides: dict[float, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 
@@ -384,11 +249,7 @@ class _Response:
         new = [value for value in dict.fromkeys(values) if value not in self.margins]
         if not new:
             return
-        points = [{**self.constants, self.key: value} for value in new]
-        sides = read_points(
-            self.model, points, self.target.readings, self.ends,
-            others=self.others, free=self.free, count=self.count, simulate=self.simulate,
-        )  # fmt: skip
+        sides = self.course.read([{self.key: value} for value in new], self.target.readings)
         for place, value in enumerate(new):
             left, right, margin = self.target.margin([side[place] for side in sides])
             self.sides[value] = left, right
@@ -415,130 +276,6 @@ class _Response:
                 }
             )
         return pd.DataFrame(rows)
-
-
-def read_points(
-    model: Any,
-    points: Sequence[Mapping[str, float]],
-    readings: Sequence[Reading],
-    ends: Sequence[float],
-    *,
-    others: Mapping[str, float],
-    free: Mapping[str, xr.DataArray],
-    count: int,
-    simulate: Simulate,
-) -> list[NDArray[np.float64]]:
-    """Run the model at points and read outcomes there.
-
-    Parameters
-    ----------
-    model : flows.Model
-        The model.
-    points : sequence of mapping
-        Constants of each run.
-    readings : sequence of Reading
-        What is read.
-    ends : sequence of float
-        The model time of each reading.
-    others : mapping
-        Initial values and control variables, the same for all.
-    free : mapping of str to DataArray
-        Draws.
-    count : int
-        Number of draws; 1 without.
-    simulate : callable
-        As `flows.simulate`.
-
-    Returns
-    -------
-    list of array, shape (points, draws)
-        One for each reading.
-    """
-    outcomes = list({reading.outcome.name: reading.outcome for reading in readings}.values())
-    needed = list(dict.fromkeys(variable for outcome in outcomes for variable in outcome.variables))
-    sides: list[list[NDArray[np.float64]]] = [[] for _ in readings]
-    step = max(1, AT_ONCE // count)
-    for start in range(0, len(points), step):
-        some = points[start : start + step]
-        names = [f"point {start + place}" for place in range(len(some))]
-        inputs = {**stacked_inputs(some, names, model), **others, **free}
-        dataset = simulate(model, inputs, outcomes=needed, save_every=1, until=max(ends))
-        if "scenario" not in dataset.dims:  # nothing asked for depends on it
-            dataset = dataset.expand_dims(scenario=names)
-        found = outcome_values(outcomes, dataset)
-        for side, reading, end in zip(sides, readings, ends, strict=True):
-            at = level(found[reading.outcome.name], reading.outcome.unit, end).transpose("scenario", ...)
-            side.append(np.broadcast_to(at.values.reshape(len(at), -1), (len(some), count)))
-    return [np.concatenate(side) for side in sides]
-
-
-def read_reading(text: str, known: Sequence[Outcome], model: Any, where: str) -> Reading:
-    """Read ``OUTCOME@YYYY-MM``."""
-    name, _, month = text.rpartition("@")
-    return Reading(
-        resolve_outcome(name.strip(), known, model=model, where=where),
-        strict_month(month.strip(), where=where),
-    )
-
-
-def find_constant(name: str, model: Any) -> tuple[str, Any]:
-    """Find the constant, one number of it, that a name stands for."""
-    reference = parse_reference(name)
-    if reference.name not in model.constants:
-        raise InputError(
-            f'no lever or constant "{reference.name}" in the model',
-            remedy=near(reference.name, model.constants.names),
-        )
-    item = model.constants[reference.name]
-    return element_key(reference, item, model, name), item
-
-
-def own_value(key: str, item: Any, model: Any) -> float:
-    """Read the model's own value; the mean of the elements of a whole constant would be no value of any."""
-    values = np.asarray(item.value, dtype=float)
-    elements = parse_reference(key).elements
-    if elements:
-        places = [
-            [fold(str(e)) for e in model.subscripts[dim].value].index(fold(element))
-            for element, dim in zip(elements, item.subscripts, strict=True)
-        ]
-        return float(values[tuple(places)])
-    if values.size > 1 and not (values == values.flat[0]).all():
-        raise InputError(
-            f'"{key}" has elements with different values', remedy=f"Name one of them, such as {key}[…]"
-        )
-    return float(values.flat[0])
-
-
-def search_range(
-    key: str, item: Any, between: tuple[float, float] | None, where: str = "--between"
-) -> tuple[float, float]:
-    """Return the range searched: the one asked for, or the declared one."""
-    declared = limits(item)
-    low, high = between if between is not None else declared
-    if not (math.isfinite(low) and math.isfinite(high)):
-        raise InputError(
-            f'the model declares no range for "{key}"', remedy=f"Give the ends of the search with {where}"
-        )
-    if not declared[0] <= low < high <= declared[1]:
-        raise InputError(
-            "not a range to search", where=where, found=f"{low:g} to {high:g}",
-            expected=f"two ends within {range_text(item)}, the smaller first",
-        )  # fmt: skip
-    return low, high
-
-
-def end_within(reading: Reading, model: Any) -> float:
-    """Return the model time of a reading; refuse one outside the run."""
-    end = time_at_end(reading.date)
-    first, last = float(model.control.initial_time), float(model.control.final_time)
-    if not first < end <= last:
-        raise InputError(
-            "the month lies outside the run",
-            found=str(reading),
-            expected=f"a month that ends between times {first:g} and {last:g} of the model",
-        )
-    return end
 
 
 def _monotone(course: Sequence[float]) -> bool:

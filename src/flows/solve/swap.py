@@ -13,22 +13,14 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from flows.compare import CAVEAT, LEVEL, count_draws, free_draws, words
+from flows.compare import CAVEAT, LEVEL, free_draws, words
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
 from flows.inputs import Scenario, parse_reference, scenario_inputs
 from flows.references import fold
-from flows.solve.search import (
-    FINE,
-    GRID,
-    Reading,
-    Simulate,
-    end_within,
-    find_constant,
-    own_value,
-    read_points,
-    search_range,
-)
+from flows.solve.course import Course, Simulate, find_constant, vary
+from flows.solve.search import FINE, GRID
+from flows.solve.target import Reading
 
 _ENDS = (0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2)
 _EVEN = 0.5
@@ -135,16 +127,10 @@ def swap(
         A constant that neither sets, or one element of it.
     reading : Reading
         An outcome that is better lower or higher, at a month.
-    draws : mapping of str to array of shape (draws,) or DataArray over draw
-        Of the other uncertain constants, the same at every value; draws of ``name`` are left out.
-    settings : mapping of str to float, optional
-        Further constants, as `flows.inputs.settings_inputs` returns them.
+    draws, settings, progress, simulate
+        As for `flows.solve.solve`; draws of ``name`` are left out.
     between : (float, float), optional
         The range read; the declared one by default.
-    progress : callable
-        Called with (values read, values in all); the latter is an estimate.
-    simulate : callable, optional
-        In place of `flows.simulate`.
 
     Returns
     -------
@@ -178,31 +164,27 @@ def swap(
             raise InputError(
                 f'"{key}" is set by the scenario "{scenario.name}" or by --with', where="--constant"
             )
-    low, high = search_range(key, item, between)
-    start = own_value(key, item, model)
-    end = end_within(reading, model)
+    varied = vary(name, model, between, constants={})
+    others = {k: v for k, v in (settings or {}).items() if parse_reference(k).name not in model.constants}
     free = free_draws(draws, [key, *own[0], *own[1]])
-    count = count_draws(free) or 1
-    kept: dict[float, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
+    course = Course(model, {}, others, free, simulate)
     constants = [
         {k: v for k, v in inputs.items() if parse_reference(k).name in model.constants} for inputs in own
     ]
-    others = {k: v for k, v in (settings or {}).items() if parse_reference(k).name not in model.constants}
+    kept: dict[float, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 
     def read(values: Sequence[float]) -> None:
         new = [value for value in dict.fromkeys(values) if value not in kept]
         points = [{**one, key: value} for value in new for one in constants]
         if points:
-            (found,) = read_points(
-                model, points, [reading], [end], others=others, free=free, count=count, simulate=simulate
-            )
+            (found,) = course.read(points, [reading])
             kept.update({v: (found[2 * i], found[2 * i + 1]) for i, v in enumerate(new)})
 
     def sign(value: float) -> float:
         one, other = kept[value]
         return float(np.sign(np.median(one - other)))
 
-    grid = np.linspace(low, high, GRID).tolist()
+    grid = np.linspace(varied.low, varied.high, GRID).tolist()
     steps = math.ceil(math.log2(FINE / (GRID - 1)))
     total = len(grid) + steps
     progress(0, total)
@@ -217,14 +199,14 @@ def swap(
     progress(total, total)
     return Swap(
         name=key,
-        unit=str(item.units or "Dmnl"),
+        unit=varied.unit,
         first=first,
         second=second,
         reading=reading,
-        draws=count,
-        start=start,
-        low=low,
-        high=high,
+        draws=course.count,
+        start=varied.start,
+        low=varied.low,
+        high=varied.high,
         crossings=tuple((a + b) / 2 for a, b in brackets),
         table=_table(kept, reading),
     )
