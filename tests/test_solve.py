@@ -182,9 +182,7 @@ def scenario(model: Model, text: str) -> Scenario:
 def test_two_packages_swap_rank_where_it_was_computed_by_hand(model: Model) -> None:
     # faster claims shortens the stay by half from 2015 on; half the arrivals do the same without it
     first, second = scenario(model, "fast: faster claims=2"), scenario(model, "few: base arrivals=9")
-    reading = solve.read_reading(
-        f"people waiting in Mexico@{DATE}", outcomes_of(model), model, "--for"
-    )
+    reading = solve.read_reading(f"people waiting in Mexico@{DATE}", outcomes_of(model), model, "--for")
     found = solve.swap(model, first, second, "waiting time", reading, draws={}, between=(1, 30))
     assert len(found.crossings) <= 1
     for value in found.crossings:
@@ -204,9 +202,7 @@ def test_two_packages_swap_rank_where_it_was_computed_by_hand(model: Model) -> N
 
 def test_an_order_that_holds_is_said(model: Model) -> None:
     first, second = scenario(model, "fast: faster claims=2"), scenario(model, "slow: faster claims=0.5")
-    reading = solve.read_reading(
-        f"people waiting in Mexico@{DATE}", outcomes_of(model), model, "--for"
-    )
+    reading = solve.read_reading(f"people waiting in Mexico@{DATE}", outcomes_of(model), model, "--for")
     found = solve.swap(model, first, second, "waiting time", reading, draws={}, between=(5, 30))
     assert found.crossings == ()
     assert "fast does better than slow at every value" in found.sentences()[0]

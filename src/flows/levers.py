@@ -17,7 +17,6 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from flows.calendar import time_at_end
 from flows.compare import (
     BACKLOGS,
     BASELINE,
@@ -27,12 +26,14 @@ from flows.compare import (
     SIDE_EFFECT,
     SURE,
     count_draws,
+    end_within,
     free_draws,
     level,
     outcome_values,
     outcomes_of,
     stacked_inputs,
 )
+from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
 from flows.inputs import (
@@ -50,8 +51,6 @@ __all__ = ["Ranking", "rank"]
 DATE = "2030-12"
 _AT_ONCE = 512  # runs in one call of the engine, which bounds the memory
 _NOTHING = 1e-9
-
-Simulate = Callable[..., xr.Dataset]
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,7 +138,7 @@ def rank(
     Side effects are looked for among all outcomes that are better lower, or better higher: one counts if it gets worse
     by more than one per cent of the baseline in nine draws of ten.
     """
-    base = scenario if isinstance(scenario, Scenario) else read_scenario(scenario)
+    base = read_scenario(scenario)
     chosen = tuple(changes) if changes is not None else read_changes()
     own = scenario_inputs(base, model)
     neutral = {str(item.name): float(np.asarray(item.value, dtype=float)) for item in model.levers}
@@ -158,7 +157,7 @@ def rank(
         raise InputError("the model has none of the outcomes to rank by", remedy="Name some with --outcome")
     judged = [o for o in every if o.better != "neither"]
     measured = list({o.name: o for o in (*ranked, *judged)}.values())
-    end = _end(date, model)
+    end = end_within(date, model)
 
     names = ["", *after]
     stacked = stacked_inputs([own, *({**own, name: value} for name, value in after.items())], names, model)
@@ -200,18 +199,6 @@ _COLUMNS = (
 
 def _default(by_name: Mapping[str, Outcome]) -> tuple[Outcome, ...]:
     return tuple(by_name[name] for name in (*HUMAN_COST, *BACKLOGS) if name in by_name)
-
-
-def _end(date: str, model: Any) -> float:
-    end = time_at_end(date)
-    first, last = float(model.control.initial_time), float(model.control.final_time)
-    if not first < end <= last:
-        raise InputError(
-            "the date lies outside the run",
-            found=date,
-            expected=f"a month that ends between times {first:g} and {last:g} of the model",
-        )
-    return end
 
 
 def _measure(

@@ -24,7 +24,6 @@ from flows.compare import judge
 from flows.compare.measures import (
     LEVELS,
     Measures,
-    Simulate,
     adds_up,
     dates_within,
     halving_times,
@@ -46,6 +45,7 @@ from flows.compare.runs import (
     start_of,
 )
 from flows.compare.table import LEVEL, make_table, spread
+from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
 from flows.inputs import Outcome, Scenario, read_scenario
@@ -243,11 +243,8 @@ def compare(
     ResultError
         An outcome is not a finite number.
     """
-    others = [s if isinstance(s, Scenario) else read_scenario(s) for s in scenarios]
-    if baseline is None:
-        base = baseline_of(others)
-    else:
-        base = baseline if isinstance(baseline, Scenario) else read_scenario(baseline)
+    others = [read_scenario(s) for s in scenarios]
+    base = baseline_of(others) if baseline is None else read_scenario(baseline)
     groups = groups_of(model, base, others, settings or {}, edited)
     cases = [case for group in groups for case in group.cases]
     chosen = tuple(case.scenario for case in cases)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,6 @@ IN_YEAR = "in that year"
 LEVELS = (AT_END, LAST_YEAR, IN_YEAR)
 _LAST_YEAR = 12.0  # months over which a rate is averaged
 
-Simulate = Callable[..., xr.Dataset]
 Measures = dict[tuple[str, str, str], xr.DataArray]
 
 
@@ -126,6 +125,25 @@ def in_months(model: Any) -> bool:
 def end_of(date: str) -> float:
     """Return the model time at which a date is read: a month's end, or a time as it is (``2050``)."""
     return float(date) if _is_time(date) else time_at_end(date)
+
+
+def end_within(date: str, model: Any) -> float:
+    """Return the model time of a month's end.
+
+    Raises
+    ------
+    InputError
+        It lies outside the model's run.
+    """
+    end = time_at_end(date)
+    first, last = float(model.control.initial_time), float(model.control.final_time)
+    if not first < end <= last:
+        raise InputError(
+            "the month lies outside the run",
+            found=date,
+            expected=f"a month that ends between times {first:g} and {last:g} of the model",
+        )
+    return end
 
 
 def words(date: str) -> str:

@@ -7,12 +7,13 @@
 from flows.ensemble.inputs import Inputs
 from flows.ensemble.names import reference
 from flows.ensemble.notices import EngineNotice, NonFiniteWarning, ToleranceWarning
-from flows.ensemble.run import prepared, simulate, simulate_chunks
+from flows.ensemble.run import Simulate, prepared, simulate, simulate_chunks
 
 __all__ = [
     "EngineNotice",
     "Inputs",
     "NonFiniteWarning",
+    "Simulate",
     "ToleranceWarning",
     "prepared",
     "reference",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +17,9 @@ from flows.ensemble.outcomes import as_dataset, chosen_outcomes
 from flows.ensemble.times import clock_of
 from flows.errors import InputError, UnsupportedError
 from flows.model.model import Model
+
+Simulate = Callable[..., xr.Dataset]
+"""What makes the runs: `simulate`, or what stands in for it with the same arguments."""
 
 _CHUNK_BYTES = 64 * 2**20  # of results, with `simulate_chunks`
 

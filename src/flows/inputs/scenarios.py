@@ -134,14 +134,15 @@ class Scenario(Table):
     paths: tuple[Path, ...] = Field(default=(), repr=False)
 
 
-def read_scenario(name_or_path: str | Path, *, folder: Path | None = None) -> Scenario:
+def read_scenario(name_or_path: str | Path | Scenario, *, folder: Path | None = None) -> Scenario:
     """Read a scenario, or several joined by ``+``.
 
     Parameters
     ----------
-    name_or_path : str or Path
+    name_or_path : str, Path or Scenario
         The name of a file in ``folder`` without its ending, the path of a ``.toml`` file or of a spreadsheet
-        (``.xlsx``, or ``.xlsx#sheet``) or of Vensim's changes (``.cin``), or several of these joined by ``+``.
+        (``.xlsx``, or ``.xlsx#sheet``) or of Vensim's changes (``.cin``), or several of these joined by ``+``. A
+        scenario is returned as it is.
     folder : Path, optional
         Where names are looked up; the shipped scenarios by default.
 
@@ -155,6 +156,8 @@ def read_scenario(name_or_path: str | Path, *, folder: Path | None = None) -> Sc
     InputError
         If no such file exists, or something in it doesn't fit the schema.
     """
+    if isinstance(name_or_path, Scenario):
+        return name_or_path
     text = str(name_or_path)
     if "+" in text and not Path(text).is_file():
         return combine([read_scenario(part.strip(), folder=folder) for part in text.split("+")])

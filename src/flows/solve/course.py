@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,8 +11,8 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from flows.calendar import time_at_end
-from flows.compare import count_draws, free_draws, level, outcome_values, stacked_inputs
+from flows.compare import count_draws, end_within, free_draws, level, outcome_values, stacked_inputs
+from flows.ensemble import Simulate
 from flows.errors import InputError, near
 from flows.inputs import parse_reference
 from flows.inputs.bounds import element_key, limits, range_text
@@ -21,8 +21,6 @@ from flows.solve.target import Reading
 
 AT_ONCE = 2048
 """Runs in one call of the engine, which bounds the memory."""
-
-Simulate = Callable[..., xr.Dataset]
 
 
 @dataclass(frozen=True)
@@ -126,7 +124,7 @@ class Course:
         ResultError
             An outcome is not a finite number.
         """
-        ends = [end_within(reading, self.model) for reading in readings]
+        ends = [end_within(reading.date, self.model) for reading in readings]
         outcomes = list({reading.outcome.name: reading.outcome for reading in readings}.values())
         needed = list(dict.fromkeys(variable for outcome in outcomes for variable in outcome.variables))
         sides: list[list[NDArray[np.float64]]] = [[] for _ in readings]
@@ -204,16 +202,3 @@ def search_range(
             expected=f"two ends within {range_text(item)}, the smaller first",
         )  # fmt: skip
     return low, high
-
-
-def end_within(reading: Reading, model: Any) -> float:
-    """Return the model time of a reading; refuse one outside the run."""
-    end = time_at_end(reading.date)
-    first, last = float(model.control.initial_time), float(model.control.final_time)
-    if not first < end <= last:
-        raise InputError(
-            "the month lies outside the run",
-            found=str(reading),
-            expected=f"a month that ends between times {first:g} and {last:g} of the model",
-        )
-    return end

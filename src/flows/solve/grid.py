@@ -15,11 +15,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from flows.compare import BASELINE, CAVEAT
+from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
 from flows.inputs import Scenario, read_scenario, scenario_inputs
 from flows.references import fold
-from flows.solve.course import Simulate, Varied, course_of, find_constant, vary
+from flows.solve.course import Varied, course_of, find_constant, vary
 from flows.solve.target import Target, rank_needed
 
 DOWN, ACROSS = 13, 7
@@ -123,7 +124,7 @@ def grid(
     Thirteen values by seven. Between two neighbours of the thirteen the margin by which the stated share of draws meets
     the target is taken to be straight.
     """
-    base = scenario if isinstance(scenario, Scenario) else read_scenario(scenario)
+    base = read_scenario(scenario)
     key, second = (find_constant(one, model)[0] for one in (name, other))
     if fold(key) == fold(second):
         raise InputError(f'"{key}" is named twice', where="--grid", remedy="Name another lever")

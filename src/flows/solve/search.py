@@ -20,11 +20,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from flows.compare import BASELINE, CAVEAT, LEVEL
+from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
 from flows.inputs import Scenario, read_scenario, scenario_inputs
 from flows.references import fold
-from flows.solve.course import Course, Simulate, course_of, find_constant, vary
+from flows.solve.course import Course, course_of, find_constant, vary
 from flows.solve.target import Target, rank_needed
 
 GRID = 13
@@ -173,7 +174,7 @@ def solve(
     A target met in a share p of n draws is one whose margin's ⌈p n⌉-th smallest value lies on the right side, which
     is what is halved: unlike the share itself it has no steps. Answers are good to 1/2000 of the range.
     """
-    base = scenario if isinstance(scenario, Scenario) else read_scenario(scenario)
+    base = read_scenario(scenario)
     key, _ = find_constant(name, model)
     if settings and any(fold(other) == fold(key) for other in settings):
         raise InputError(f'"{key}" is both looked for and set', remedy="Leave it out of --with")

@@ -14,11 +14,12 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from flows.compare import CAVEAT, LEVEL, free_draws, words
+from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
 from flows.inputs import Scenario, parse_reference, scenario_inputs
 from flows.references import fold
-from flows.solve.course import Course, Simulate, find_constant, vary
+from flows.solve.course import Course, find_constant, vary
 from flows.solve.search import FINE, GRID
 from flows.solve.target import Reading
 

@@ -24,12 +24,13 @@ import numpy as np
 import xarray as xr
 
 from flows import provenance
+from flows.ensemble import Simulate
 from flows.errors import InputError
 from flows.inputs import Study
 from flows.pace import Pace
 from flows.study import methods, results
 from flows.study.methods import LEVEL, QUANTILES
-from flows.study.plan import Plan, Simulate, make_plan
+from flows.study.plan import Plan, make_plan
 from flows.study.results import StudyResult, read
 from flows.study.work import STATE, WorkFolder, read_state, write_state
 

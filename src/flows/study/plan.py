@@ -6,7 +6,7 @@ import hashlib
 import itertools
 import json
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from scipy.stats import qmc
 
 from flows import calendar, ensemble, provenance, screening, shapley, sobol
 from flows.calendar import label as month_label
+from flows.ensemble import Simulate
 from flows.errors import InputError, ResultError
 from flows.inputs import (
     Outcome,
@@ -35,7 +36,6 @@ from flows.references import fold
 from flows.study.targets import Rows, Target, correlation, targets
 
 Array = NDArray[np.float64]
-Simulate = Callable[..., xr.Dataset]
 
 CHUNK_BYTES = 64 * 2**20
 """At most, of the outcomes of one chunk."""
