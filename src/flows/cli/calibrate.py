@@ -10,6 +10,7 @@ import typer
 
 import flows
 from flows.cli.options import OUTPUTS, Out
+from flows.cli.renew import print_and_write
 from flows.cli.terminal import has_older, make_console, make_table, say, say_stage, say_written, show_progress
 from flows.pace import Pace, spoken
 
@@ -30,7 +31,7 @@ def calibrate(
         bool,
         typer.Option(
             "--write",
-            help="Write the optimum into the model file and the posterior sample beside it afterwards.",
+            help="Write the optimum into the model file and the posterior sample beside it, and renew what follows.",
         ),
     ] = False,
     resume: Annotated[
@@ -41,6 +42,7 @@ def calibrate(
     from flows.calibrate.run import calibrate as run
     from flows.calibrate.write import write_back
     from flows.inputs.calibration import read_calibration
+    from flows.renew import renew
     from flows.report.calibration import calibration_figures
 
     calibration = read_calibration(file)
@@ -72,6 +74,9 @@ def calibrate(
     if write:
         for path in write_back(result, model):
             say(f"Written: {path}")
+        renewed = renew(flows.read_vensim(calibration.model_path, units="error"))
+        if renewed is not None:
+            print_and_write(renewed)
     say_written(folder, older)
 
 
