@@ -22,7 +22,7 @@ ifneq ($(shell cat $(VENV)/place 2>/dev/null),$(CURDIR))
 .PHONY: $(VENV)/runtime.stamp $(VENV)/dev.stamp
 endif
 
-.PHONY: help report test lint types floors docs unit test-slow bench data fuzz pins clean
+.PHONY: help report test lint types floors docs unit test-slow bench data audit fuzz pins clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -57,6 +57,9 @@ bench: $(VENV)/runtime.stamp ## time Flows beside its rivals (about five minutes
 
 data: $(VENV)/runtime.stamp ## rebuild the shipped observations from the raw tables in data/
 	$(PY) -m flows data
+
+audit: $(VENV)/dev.stamp ## known weaknesses of the pinned dependencies (asks the package index; fails where it has no answer)
+	$(PY) -m uv tool run pip-audit==2.10.1 --strict --disable-pip --require-hashes -r requirements.txt -r requirements-dev.txt
 
 fuzz: $(VENV)/dev.stamp ## spoil files of every kind for half an hour and read them
 	$(PY) -m tests.fuzz.readers

@@ -20,12 +20,13 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from flows import fit
-from flows.calendar import month_index, time_at_end
+from flows.calendar import month_index, month_of, time_at_end
 from flows.calibrate.targets import Targets, targets
 from flows.ensemble import simulate
 from flows.errors import InputError, ResultError, near
 from flows.inputs.calibration import read_calibration
 from flows.inputs.renewals import (
+    END,
     FILE,
     START,
     FitPage,
@@ -187,7 +188,7 @@ def _references(
     for _ in range(_ROUNDS):
         changed = {name: value for name, value in values.items() if not np.array_equal(value, own[name])}
         run: xr.Dataset = simulate(model, changed, outcomes=outcomes, threads=threads)
-        new = {rule.constant: _value(rule, run, model) for rule in asked.references}
+        new = {rule.constant: _value(rule, run, model, asked) for rule in asked.references}
         moving = [name for name in new if not np.array_equal(new[name], values[name])]
         if not moving:
             break
@@ -212,17 +213,18 @@ def _references(
     return run
 
 
-def _value(rule: ReferenceValue, run: Any, model: Any) -> NDArray[np.float64]:
+def _value(rule: ReferenceValue, run: Any, model: Any, asked: Renewals) -> NDArray[np.float64]:
     """Read a reference from a run, rounded, in the order of the constant's elements."""
     array = run[next(name for name in run.data_vars if fold(str(name)) == fold(rule.variable))]
     times = array["time"].values if "time" in array.dims else run["time"].values
     if rule.at == START:
         wanted = [float(times[0])]
     elif rule.at is not None:
-        wanted = [time_at_end(rule.at)]
+        wanted = [time_at_end(_month(rule.at, model, asked))]
     else:
         assert rule.first is not None and rule.last is not None
-        wanted = [float(t) for t in range(month_index(rule.first), month_index(rule.last) + 1)]
+        last = _month(rule.last, model, asked)
+        wanted = [float(t) for t in range(month_index(rule.first), month_index(last) + 1)]
     if wanted[0] < times[0] - 1e-9 or wanted[-1] > times[-1] + 1e-9:
         raise InputError(
             "the run doesn't reach this month", where=rule.where, found=rule.at or f"{rule.last}"
@@ -281,7 +283,7 @@ def _levers(model: Any, asked: Renewals, work: _Work) -> None:
         x, y = model.lookups[curve].value
         months = {"before": rule.before, "after": rule.after, "on": rule.on}
         levels = {
-            key: _digits(float(np.interp(time_at_end(month), x, y)), 6)
+            key: _digits(float(np.interp(time_at_end(_month(month, model, asked)), x, y)), 6)
             for key, month in months.items()
             if month is not None
         }
@@ -399,6 +401,18 @@ def _fit(page: _Page, run: xr.Dataset | None, work: _Work) -> None:
 
 
 # --- numbers in TOML -------------------------------------------------------------------------------------
+
+
+def _month(text: str, model: Any, asked: Renewals) -> str:
+    """Resolve ``end`` to the last month of the data."""
+    if text != END:
+        return text
+    if asked.end not in model.constants:
+        raise InputError(
+            "no constant of the model says when the data end", where=shown_path(asked.path),
+            found=f'end = "{asked.end}"', remedy=near(asked.end, model.constants.names),
+        )  # fmt: skip
+    return month_of(float(model.constants[asked.end].value) - 0.5)
 
 
 def _beside(asked: Renewals, name: str) -> Path:

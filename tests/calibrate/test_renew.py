@@ -23,6 +23,7 @@ reference total = 700 ~ Person ~ Acts on leaving. |
 reference mean = 123 ~ Person/Month ~ |
 bump = reference mean + 1 ~ Person/Month ~ |
 capacity = 1 ~ Dmnl [0,3] ~ |
+data end = 20 ~ Month ~ |
 """
 RENEWALS = """
 [[reference]]
@@ -145,7 +146,8 @@ LEVER = '[[lever]]\nlever = "capacity"\nbefore = "2013-06"\nafter = "2014-08"\no
 
 
 def test_levels_are_read_from_the_curve(tmp_path: Path) -> None:
-    model = folder(tmp_path, LEVER, (MODEL + MORE).replace("(10,1),(20,1)", "(10,2),(20,4)"))
+    dated = 'end = "data end"\n' + LEVER.replace('on = "2014-08"', 'on = "end"')
+    model = folder(tmp_path, dated, (MODEL + MORE).replace("(10,1),(20,1)", "(10,2),(20,4)"))
     renewed = renew(model)
     assert renewed is not None
     assert [(c.name, c.before, c.after) for c in renewed.changes] == [
@@ -218,7 +220,7 @@ def test_a_table_of_the_fit_is_rewritten(tmp_path: Path, observed: pd.DataFrame)
     [
         (
             "[[refference]]\n",
-            'unknown key "refference", expected [[reference]], [[lever]], [[range]], [[fit]]. Did you',
+            'unknown key "refference", expected end, [[reference]], [[lever]], [[range]], [[fit]]. Did you',
         ),
         (SETTLED.replace("digits = 2", ""), '[[reference]] 2: a reference is rounded either to "nearest" or'),
         (SETTLED.replace('at = "start"', ""), 'a reference is read "at" one month, or as a mean'),
@@ -236,6 +238,10 @@ def test_a_table_of_the_fit_is_rewritten(tmp_path: Path, observed: pd.DataFrame)
         ),
         (LEVER.replace("capacity", "capacities"), 'no [[change]] of "capacities" in'),
         (LEVER.replace("capacity", "containment"), 'the row of "containment" names no curve of the model'),
+        (
+            'end = "data ends"\n' + LEVER.replace('on = "2014-08"', 'on = "end"'),
+            "no constant of the model says when the",
+        ),
         (RANGE, "there is no posterior sample beside the model"),
     ],
 )

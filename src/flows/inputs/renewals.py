@@ -5,17 +5,26 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from flows.calendar import month_index
 from flows.errors import InputError, near
 from flows.inputs.tables import Month, Table, Text, Texts, read_rows, read_toml, shown_path
+from flows.references import strict_month
 
 __all__ = ["FILE", "FitPage", "LeverLevels", "PosteriorRanges", "ReferenceValue", "Renewals", "read_renewals"]
 
 FILE = "renewals.toml"
-START = "start"
-"""In place of a month: the first saved time."""
+START, END = "start", "end"
+"""In place of a month: the first saved time; the last month of the data, as a constant of the model says."""
+
+
+def _month_or_end(text: str) -> str:
+    return text if text == END else strict_month(text)
+
+
+Dated = Annotated[str, AfterValidator(_month_or_end)]
+"""A month, or ``end``."""
 
 
 class ReferenceValue(Table):
@@ -28,9 +37,10 @@ class ReferenceValue(Table):
     variable : str
         The variable that it repeats, whole; subscripts match in their order, each element by its name.
     at : str or None
-        A month, at whose end the variable is read, or ``start``.
+        A month, at whose end the variable is read, ``end`` or ``start``.
     first, last : str or None
-        In place of ``at``: the mean of the values at the beginnings of these months and those between.
+        In place of ``at``: the mean of the values at the beginnings of these months and those between; ``last`` may be
+        ``end``.
     sum : bool
         Add up the elements of the variable.
     nearest : float or None
@@ -45,7 +55,7 @@ class ReferenceValue(Table):
     variable: Text
     at: str | None = None
     first: Month | None = None
-    last: Month | None = None
+    last: Dated | None = None
     sum: bool = False
     nearest: Annotated[float, Field(gt=0)] | None = None
     digits: Annotated[int, Field(ge=1, le=15)] | None = None
@@ -56,13 +66,10 @@ class ReferenceValue(Table):
         span = self.first is not None and self.last is not None
         if (self.at is not None) == span or (self.first is None) != (self.last is None):
             raise ValueError('a reference is read "at" one month, or as a mean from "first" to "last"')
-        if self.at not in (None, START):
+        if self.at not in (None, START, END):
             month_index(str(self.at), where=f'"{self.at}"')
-        if (
-            self.first is not None
-            and self.last is not None
-            and month_index(self.first) > month_index(self.last)
-        ):
+        last = None if self.last == END else self.last
+        if self.first is not None and last is not None and month_index(self.first) > month_index(last):
             raise ValueError('"first" must not lie after "last"')
         if (self.nearest is None) == (self.digits is None):
             raise ValueError('a reference is rounded either to "nearest" or to "digits"')
@@ -77,7 +84,7 @@ class LeverLevels(Table):
     lever : str
         As that row names it; the row names the curve.
     before, after : str
-        Months at whose end the levels are read from the curve.
+        Months at whose end the levels are read from the curve, or ``end``.
     on : str or None
         The same for the level that one unit of the lever stands for.
     where : str
@@ -85,9 +92,9 @@ class LeverLevels(Table):
     """
 
     lever: Text
-    before: Month
-    after: Month
-    on: Month | None = None
+    before: Dated
+    after: Dated
+    on: Dated | None = None
     where: str = Field(default="", repr=False)
 
 
@@ -134,6 +141,8 @@ class Renewals(Table):
     ----------
     references, levers, ranges, fits : tuple
         As above.
+    end : str
+        The model's constant that holds the time at which the data end; what ``end`` stands for.
     path : Path
         The file; others are found from its folder.
     """
@@ -142,6 +151,7 @@ class Renewals(Table):
     levers: tuple[LeverLevels, ...] = ()
     ranges: tuple[PosteriorRanges, ...] = ()
     fits: tuple[FitPage, ...] = ()
+    end: str = ""
     path: Path
 
 
@@ -157,10 +167,13 @@ def read_renewals(path: str | Path) -> Renewals:
     shown = shown_path(path)
     data = read_toml(path, shown)
     keys = ("reference", "lever", "range", "fit")
+    end = data.pop("end", "")
+    if not isinstance(end, str):
+        raise InputError("not the name of a constant", where=f'{shown}, key "end"', found=str(end))
     for key in data:
         if key not in keys:
             raise InputError(
-                f'unknown key "{key}"', where=shown, expected=", ".join(f"[[{k}]]" for k in keys),
+                f'unknown key "{key}"', where=shown, expected=", ".join(("end", *(f"[[{k}]]" for k in keys))),
                 remedy=near(key, keys),
             )  # fmt: skip
     return Renewals(
@@ -168,5 +181,6 @@ def read_renewals(path: str | Path) -> Renewals:
         levers=read_rows(LeverLevels, data, "lever", shown),
         ranges=read_rows(PosteriorRanges, data, "range", shown),
         fits=read_rows(FitPage, data, "fit", shown),
+        end=end,
         path=path,
     )

@@ -43,9 +43,6 @@ from flows.validation.structure import (
 __all__ = ["PROTOTYPE", "Check", "Validation", "validate"]
 
 DRAWS, QUICK_DRAWS = 400, 24
-TEST_UNTIL = "2024-12"
-"""Last month of the test of the forecast: where the data end."""
-
 PROTOTYPE = {
     "encounters of Mexicans": ("Mexico", 0.13),
     "encounters, Guatemala, Honduras and El Salvador": ("Guatemala, Honduras, El Salvador", 0.31),
@@ -207,7 +204,9 @@ def validate(
     checks.append(_steps(steps))
     stage("Fit, bands and the test of the forecast")
     sample = Draws(model, calibration, posterior, QUICK_DRAWS if quick else DRAWS, calibration.seed)
-    behaviour = assess(model, calibration, sample, until=TEST_UNTIL, threads=threads, progress=progress)
+    end = calibration.later_until or calibration.fit_until
+    tested = f"{end[:4]}-12"  # stocks at the end of that year are known, too
+    behaviour = assess(model, calibration, sample, until=tested, threads=threads, progress=progress)
     turns = _turns(behaviour.series)
     stage("Behaviour when constants move")
     watched = [one.target for one in behaviour.series if one.name in PROTOTYPE]
