@@ -17,10 +17,8 @@ from flows.claims import (
     check_statements,
     claims_of,
     evaluate,
-    needed_runs,
     parse_statement,
     read_claims,
-    scenarios_of,
 )
 from flows.cli import main
 from flows.errors import InputError
@@ -115,7 +113,6 @@ def test_scenarios_carry_claims(tmp_path: Path) -> None:
     claims = read(tmp_path, f"{HEADER}\n{ROW}\n{ROW.replace('A-1', 'A-2')}\n")
     scenario = Scenario(name="s", title="S", kind="package", claims=("A-2", "A-1"), file="s.toml")
     assert [claim.id for claim in claims_of(scenario, claims)] == ["A-2", "A-1"]
-    assert scenarios_of(claims[0], [scenario]) == ("s",)
 
 
 def test_an_id_that_is_not_there(tmp_path: Path) -> None:
@@ -460,11 +457,6 @@ def test_a_model_that_counts_in_years(small_root: Path, check: str, value: float
     assert finding.values[0] == pytest.approx(value)
     with pytest.raises(InputError, match="scenarios of two models in one combination"):
         judge("people @2000-12: slow-course+faster > 1")
-
-
-def test_each_run_is_made_once() -> None:
-    two = claim("x in 2014: a < b; y in 2015: b with k = 1 < a", "z in 2013: b with k = 1.0 > 3")
-    assert [run.label for run in needed_runs([two])] == ["a", "b", "b with k = 1"]
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,6 @@ __all__ = [
     "hits",
     "last_value",
     "mape",
-    "mean_absolute_error",
     "r_squared",
     "r_squared_of_logs",
     "rmse",
@@ -150,12 +149,6 @@ def rmse(observed: ArrayLike, model: ArrayLike) -> float:
     """Compute the root of the mean squared difference, in the unit of the values."""
     a, b = _pair(observed, model)
     return float(np.sqrt(((b - a) ** 2).mean()))
-
-
-def mean_absolute_error(observed: ArrayLike, model: ArrayLike) -> float:
-    """Compute the mean absolute difference, in the unit of the values."""
-    a, b = _pair(observed, model)
-    return float(np.abs(b - a).mean())
 
 
 @dataclass(frozen=True)

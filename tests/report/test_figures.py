@@ -126,7 +126,6 @@ def drawn(
         "over time": lambda: figures.indices_over_time(indices, chosen, source=SOURCE),
         "over time, one": lambda: figures.indices_over_time(indices, OUTCOMES[2], source=SOURCE),
         "heat map": lambda: figures.total_heatmap(indices, at="2015-12", source=SOURCE),
-        "bars": lambda: figures.indices_bars(indices, OUTCOMES[0], at="2030-12", source=SOURCE),
     }
 
 
@@ -138,7 +137,6 @@ NAMES = (
     "over time",
     "over time, one",
     "heat map",
-    "bars",
 )
 OVER_DATES = NAMES[:6]
 
@@ -246,13 +244,6 @@ def test_stack_fills_to_one_and_blank_without_variance(drawn: dict[str, Drawn]) 
     assert "noise" not in legend
 
 
-def test_bars_have_intervals(drawn: dict[str, Drawn]) -> None:
-    axis = drawn["bars"]().axes[0]
-    assert len(axis.patches) == 2 * len(INPUTS)
-    assert len([c for c in axis.containers if c.get_label() is not None]) >= 2
-    assert "95 %" in axis.get_xlabel()
-
-
 def test_heat_map_says_where_nothing_varies(drawn: dict[str, Drawn]) -> None:
     said = texts(drawn["heat map"]())
     assert said.count("none") == len(INPUTS)
@@ -291,14 +282,12 @@ def test_mistakes_are_named(indices: xr.Dataset, scenarios: xr.Dataset) -> None:
         figures.indices_over_time(indices, "people enroled in MPP")
     with pytest.raises(InputError, match="outside the study"):
         figures.total_heatmap(indices, at="2040-01")
-    with pytest.raises(InputError, match="no variance"):
-        figures.indices_bars(indices, OUTCOMES[2], at="2015-01")
 
 
 def test_saved_files_are_the_same_bytes(drawn: dict[str, Drawn], tmp_path: Path) -> None:
     digests = []
     for turn in ("a", "b"):
-        paths = figures.save(drawn["bars"](), tmp_path / turn / "bars")
+        paths = figures.save(drawn["heat map"](), tmp_path / turn / "table")
         assert [path.name for path in paths] == ["bars.png", "bars.svg"]
         assert sorted(path.name for path in (tmp_path / turn).iterdir()) == ["bars.png", "bars.svg"]
         digests.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in paths])

@@ -11,7 +11,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from flows.calendar import time_at_end
 from flows.calibrate.likelihood import Discrepancy
 from flows.calibrate.space import Kind, Space
 from flows.calibrate.targets import Recorded, Target, Targets, targets
@@ -216,8 +215,3 @@ def later_problem(first: Problem, x: Array, *, correlated: bool = True) -> Probl
 
 def _expected(target: Target) -> Discrepancy:
     return Discrepancy.expected(target.times, target.series.discrepancy)
-
-
-def model_end(problem: Problem) -> float:
-    """Model time at which its runs end."""
-    return float(time_at_end(problem.until))

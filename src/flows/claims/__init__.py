@@ -1,8 +1,8 @@
 """Claims of the documents as statements on outcomes, and what the model makes of them."""
 
-from flows.claims.evaluate import Finding, Verdict, check_statements, evaluate, needed_runs
+from flows.claims.evaluate import Finding, Verdict, check_statements, evaluate
 from flows.claims.statement import NEAR, Figure, Run, Statement, parse_statement
-from flows.claims.table import Claim, Status, check_claims, claims_of, read_claims, read_draws, scenarios_of
+from flows.claims.table import Claim, Status, check_claims, claims_of, read_claims, read_draws
 
 __all__ = [
     "NEAR",
@@ -17,9 +17,7 @@ __all__ = [
     "check_statements",
     "claims_of",
     "evaluate",
-    "needed_runs",
     "parse_statement",
     "read_claims",
     "read_draws",
-    "scenarios_of",
 ]

@@ -162,11 +162,6 @@ def _plans(
     return plans
 
 
-def needed_runs(claims: Iterable[Claim]) -> tuple[Run, ...]:
-    """Return every run that the statements name, once."""
-    return tuple(dict.fromkeys(run for claim in claims for s in claim.statements for run in s.runs))
-
-
 def evaluate(
     claims: Sequence[Claim],
     *,

@@ -247,11 +247,6 @@ def claims_of(scenario: Scenario, claims: Sequence[Claim]) -> tuple[Claim, ...]:
     return tuple(by_id[cited] for cited in scenario.claims)
 
 
-def scenarios_of(claim: Claim, scenarios: Iterable[Scenario]) -> tuple[str, ...]:
-    """Return the names of the scenarios that carry a claim."""
-    return tuple(scenario.name for scenario in scenarios if claim.id in scenario.claims)
-
-
 def check_claims(scenarios: Iterable[Scenario], claims: Sequence[Claim]) -> None:
     """Refuse scenarios that cite claims which aren't there.
 

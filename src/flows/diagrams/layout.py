@@ -43,11 +43,6 @@ class Loop:
     title: str
     variables: tuple[str, ...]
 
-    @property
-    def reinforcing(self) -> bool:
-        """True for a loop that strengthens a change."""
-        return self.mark.upper().startswith("R")
-
 
 @dataclass
 class Node:

@@ -195,7 +195,6 @@ class Documentation:
     feedback: Feedback
     findings: tuple[Finding, ...]
     method: str = ""
-    time_units: str = ""
     remarks: tuple[str, ...] = field(default=())
 
     def of(self, kind: str) -> tuple[Entry, ...]:
@@ -268,7 +267,6 @@ def read_documentation(path: str | Path, *, run: bool = True) -> Documentation:
         feedback=found,
         findings=findings,
         method=model.method if model is not None else "",
-        time_units=next((d.units for d in source.definitions if fold(d.name) == "time step"), ""),
         remarks=tuple(remarks),
     )
 

@@ -21,7 +21,6 @@ from flows.errors import InputError, near
 from flows.inputs import Outcome
 from flows.report.indices import (
     cells,
-    indices_bars,
     indices_over_time,
     moment,
     outcomes_in,
@@ -34,7 +33,6 @@ __all__ = [
     "cells",
     "comparison",
     "fan",
-    "indices_bars",
     "indices_over_time",
     "moment",
     "save",

@@ -25,8 +25,6 @@ from flows.report.style import (
     dates_of,
     finish,
     headed,
-    labelled,
-    named_rows,
     panels,
     wrapped,
 )
@@ -246,59 +244,6 @@ def cells(
 def _two_digits(value: float) -> str:
     words = f"{value:.2f}" if np.isfinite(value) else "none"
     return "0.00" if words == "-0.00" else words
-
-
-def indices_bars(
-    indices: xr.Dataset, outcome: str, *, at: str, title: str | None = None, source: str = ""
-) -> Figure:
-    """Draw first- and total-order indices of one outcome at one month, with their intervals.
-
-    Parameters
-    ----------
-    indices : xarray.Dataset
-        As in `flows.study.StudyResult`.
-    outcome : str
-        Its label.
-    at : str
-        Month, read at its end, such as ``"2030-12"``.
-    title, source
-        As in `trajectories`.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-
-    Raises
-    ------
-    InputError
-        No such outcome, or the outcome has no variance at that date.
-    """
-    one, words = moment(indices.sel(outcome=outcomes_in(indices, outcome)[0]), at)
-    if bool(np.isnan(one["ST"]).all()):
-        raise InputError(f'"{outcome}" has no variance{words}', remedy="Choose a later month")
-    order = np.argsort(one["ST"].values, kind="stable")
-    rows = [str(name) for name in one["uncertainty"].values[order]]
-    figure = Figure(figsize=(7.6, 1.7 + 0.42 * len(rows)), layout="constrained", facecolor="white")
-    axis = figure.add_subplot()
-    where = np.arange(len(rows), dtype=float)
-    handles: dict[str, Artist] = {}
-    looks = (("S1", -0.19, PALETTE[5], "first order (S1): alone"),
-             ("ST", 0.19, PALETTE[0], "total order (ST): with its interactions"))  # fmt: skip
-    for name, shift, colour, words_for in looks:
-        value = one[name].values[order]
-        ends = np.array([value - one[f"{name}_low"].values[order], one[f"{name}_high"].values[order] - value])
-        whiskers = np.where(ends.sum(axis=0) > 4e-3, np.clip(ends, 0, None), np.nan)
-        handles[words_for] = axis.barh(where + shift, value, height=0.36, color=colour, zorder=2)[0]
-        axis.errorbar(
-            value, where + shift, xerr=whiskers, fmt="none", ecolor=INK,
-            elinewidth=1, capsize=2.5, zorder=3,
-        )  # fmt: skip
-    level = round(100 * float(indices.attrs.get("level", 0.95)))
-    named_rows(axis, rows, letters=34)
-    axis.axvline(0, color=INK, linewidth=0.8, zorder=4)
-    labelled(axis, x=f"share of the variance, with {level} % bootstrap intervals")
-    heading = str(one["title"].values)
-    return headed(figure, title or f"What drives “{heading}”{words}", source, legend=handles)
 
 
 def outcomes_in(dataset: xr.Dataset, outcomes: str | Sequence[str] | None) -> list[str]:

@@ -24,7 +24,6 @@ from flows.solve.search import FINE, GRID
 from flows.solve.target import Reading
 
 _ENDS = (0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2)
-_EVEN = 0.5
 
 
 @dataclass(frozen=True, eq=False)

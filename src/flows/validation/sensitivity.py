@@ -22,8 +22,6 @@ __all__ = ["ENDS", "behaviour_sensitivity"]
 ENDS = (0.05, 0.95)
 """Quantiles of the prior to which a constant is moved."""
 
-_MONTHS = 12
-
 
 def behaviour_sensitivity(
     model: Model,
