@@ -288,8 +288,8 @@ def test_saved_files_are_the_same_bytes(drawn: dict[str, Drawn], tmp_path: Path)
     digests = []
     for turn in ("a", "b"):
         paths = figures.save(drawn["heat map"](), tmp_path / turn / "table")
-        assert [path.name for path in paths] == ["bars.png", "bars.svg"]
-        assert sorted(path.name for path in (tmp_path / turn).iterdir()) == ["bars.png", "bars.svg"]
+        assert [path.name for path in paths] == ["table.png", "table.svg"]
+        assert sorted(path.name for path in (tmp_path / turn).iterdir()) == ["table.png", "table.svg"]
         digests.append([hashlib.sha256(path.read_bytes()).hexdigest() for path in paths])
     assert digests[0] == digests[1]
 
