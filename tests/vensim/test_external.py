@@ -16,8 +16,7 @@ from numpy.testing import assert_array_equal
 from openpyxl.workbook.defined_name import DefinedName
 
 from flows.errors import InputError
-from flows.vensim import sheets
-from flows.vensim.external import Files, constants, dataset, elements, series, tags
+from flows.vensim.external import Files, constants, dataset, elements, series, sheets, tags
 
 TABLE: list[list[object]] = [
     [None, "A", "B", "C"],
