@@ -1,8 +1,9 @@
 """Claims of the documents as statements on outcomes, and what the model makes of them."""
 
-from flows.claims.evaluate import Finding, Verdict, check_statements, evaluate
+from flows.claims.evaluate import check_statements, evaluate
 from flows.claims.statement import NEAR, Figure, Run, Statement, parse_statement
 from flows.claims.table import Claim, Status, check_claims, claims_of, read_claims, read_draws
+from flows.claims.verdict import Finding, Verdict
 
 __all__ = [
     "NEAR",
