@@ -22,7 +22,7 @@ ifneq ($(shell cat $(VENV)/place 2>/dev/null),$(CURDIR))
 .PHONY: $(VENV)/runtime.stamp $(VENV)/dev.stamp
 endif
 
-.PHONY: help report test lint types floors docs unit test-slow bench data audit fuzz pins clean
+.PHONY: help report test lint types floors docs unit test-slow bench data audit fuzz flat pins clean
 
 help: ## say what each target does
 	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
@@ -63,6 +63,9 @@ audit: $(VENV)/dev.stamp ## known weaknesses of the pinned dependencies (asks th
 
 fuzz: $(VENV)/dev.stamp ## spoil files of every kind for half an hour and read them
 	$(PY) -m tests.fuzz.readers
+
+flat: $(VENV)/runtime.stamp ## write models/migration-flat.mdl anew, after each change of migration.mdl
+	$(PY) -m flows flatten models/migration.mdl
 
 pins: $(VENV)/dev.stamp ## renew the pinned requirements from pyproject.toml
 	$(PIN) --upgrade --output-file requirements.txt

@@ -102,7 +102,7 @@ def _block_formula(writer: HTML5Translator, node: nodes.math_block) -> None:
 def _model_books(app: Sphinx) -> None:
     """Write the pages of the shipped models from their files."""
     models = Path(app.srcdir).parent / "models"
-    for path in sorted(models.glob("*.mdl")):
+    for path in sorted(p for p in models.glob("*.mdl") if not p.stem.endswith("-flat")):
         model = flows.read_vensim(path, units="off")
         book.make(model, Path(app.srcdir) / "model" / path.stem, shipped=path.stem == "migration")
 

@@ -17,10 +17,13 @@ from flows.references import fold
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pysimlin has no Windows wheel")
 
-MODELS = sorted((Path(__file__).parents[2] / "models").glob("*.mdl"))
+MODELS = [
+    pytest.param(path, marks=pytest.mark.slow if path.stem.endswith("-flat") else (), id=path.stem)
+    for path in sorted((Path(__file__).parents[2] / "models").glob("*.mdl"))
+]
 
 
-@pytest.fixture(scope="module", params=MODELS, ids=lambda p: p.stem)
+@pytest.fixture(scope="module", params=MODELS)
 def path(request: pytest.FixtureRequest) -> Path:
     return Path(request.param)
 

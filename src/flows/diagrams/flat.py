@@ -1,15 +1,19 @@
-"""Views of a model without subscripts, from those of the model that it was made of.
+"""Views of a model without subscripts, from those of the model that it was made of: one for each sector.
 
-A view that defines variables over a range is drawn once for each element, with everything at its place; what has no
-subscripts is defined on the first of these and stands as a shadow on the others where it acts on an element. What is
-left, such as numbers over other ranges, is listed on views of its own.
+The pages of a sector (views whose names differ in a last number) stand side by side on one view. A page that defines
+variables over a range is repeated below itself for each element, everything at its place but for empty bands, which are
+narrowed; what has no subscripts is defined on the fullest of these (mostly the first) and stands as a shadow on the
+others where it acts on an element. What is left, such as numbers over other ranges, is listed below the sector that it
+belongs to.
 """
 
 from __future__ import annotations
 
+import itertools
 import re
+from bisect import bisect_right
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from flows.diagrams.arrange import arrange
@@ -27,11 +31,14 @@ __all__ = ["flat_text"]
 
 _MOST_COPIES = 12  # elements that get a view each
 _LETTERS = 30  # of a view's name (vensim-formats.md, section 2.1)
-_NUMBERED = re.compile(r"^(\w)\w*\s+(\d+)\s+")  # "Sector 2 Transit" becomes "S2 Transit" where room is short
 _LAST_NUMBER = re.compile(r" \d+$")
+_UNNAMED = "view"  # Vensim names views "View 1", "View 2": such are no pages of one sector
 _GREY = "128-128-128"
-_COLUMNS, _ACROSS, _DOWN = 5, 230, 34  # of a list, in pixels
-_PER_LIST = 250
+_COLUMNS, _ROWS = 5, 200  # of a list: at least so many columns, at most so many rows
+_ACROSS, _DOWN = 230, 34  # from one to the next, in pixels
+_LEFT, _TOP = 40, 18  # margins of a view
+_BESIDE, _BELOW = 90, 70  # pixels between pages and between elements
+_BAND = 56  # pixels that an empty band keeps
 
 
 @deep
@@ -58,10 +65,18 @@ def flat_text(text: str, flat: Flat, model: Model, *, path: str = "<text>") -> s
     bare = parse_sketch(flat.body + flat.settings, path)
     if not sketch.views:
         return arrange(bare, lower(parse(bare.text, path)), anew=True).text
-    drawn = _Drawn(flat, model)
-    views = [copy for view in sketch.views for copy in drawn.copies(view)]
-    views += drawn.lists(sketch.views[0])
+    views = _Drawn(flat, model).sectors(sketch.views)
     return replace(bare.replace(tuple(views)), newline=sketch.newline).text
+
+
+@dataclass(frozen=True)
+class _Tile:
+    """A page of a sector for one element (empty for all): where it stands in the sector's table."""
+
+    row: int
+    column: int
+    element: str
+    view: View
 
 
 @dataclass
@@ -73,29 +88,40 @@ class _Drawn:
     defined: set[str] = field(default_factory=set)
     titles: set[str] = field(default_factory=set)
 
-    def copies(self, view: View) -> list[View]:
-        """A view for each element of its main range; the view itself, without subscripts, if it has none."""
+    def sectors(self, views: Sequence[View]) -> list[View]:
+        """A view for each sector, with what belongs to it and stands nowhere listed below."""
+        made: list[tuple[View, tuple[View, ...]]] = []
+        for name, some in itertools.groupby(views, key=_sector):
+            pages = tuple(some)
+            tiles = [tile for column, page in enumerate(pages) for tile in self._tiles(page, column, pages)]
+            title = self._title(name if len(pages) > 1 else pages[0].name)
+            head = pages[0].head.replace(f"*{pages[0].name}", f"*{title}", 1)
+            made.append((View(title, head, tuple(_joined(tiles)), pages[0].style), pages))
+        return self._with_lists(made, views[0])
+
+    def _tiles(self, view: View, column: int, pages: Sequence[View]) -> Iterator[_Tile]:
+        """A page for each element of its main range; the page itself, without subscripts, if it has none."""
         main = self._main(view)
         if main is None:
-            return [self._copy(view, None, self._title(view.name), first=True)]
-        longest = max(map(len, main.spellings)) + 1
-        stem = view.name if len(view.name) + longest <= _LETTERS else _NUMBERED.sub(r"\1\2 ", view.name)
-        made = []
-        for number, (element, spelling) in enumerate(zip(main.elements, main.spellings, strict=True)):
-            copy = self._copy(view, element, self._title(stem, spelling), first=number == 0)
-            made.append(_headed(copy, view.name, spelling))
-        return [v for v in made if any(w.kind == 10 for w in v.words)]
+            yield _Tile(0, column, "", self._copy(view, None, first=True))
+            return
+        ranges = [r for r in map(self._main, pages) if r is not None]
+        rows = list(
+            dict.fromkeys(e for r in sorted(ranges, key=lambda r: -len(r.elements)) for e in r.elements)
+        )
+        keys = [w.key for w in view.words if w.kind == 10]
+        fullest = max(main.elements, key=lambda e: sum(self._name(k, e) is not None for k in keys))
+        for element, spelling in zip(main.elements, main.spellings, strict=True):
+            copy = self._copy(view, element, first=element == fullest)
+            if any(w.kind == 10 for w in copy.words):
+                yield _Tile(rows.index(element), column, spelling, _headed(copy, spelling))
 
-    def _title(self, name: str, element: str = "") -> str:
+    def _title(self, name: str) -> str:
         """A name of 30 letters that no other view has."""
-        room = _LETTERS - (len(element) + 1 if element else 0)
-        number_at = _LAST_NUMBER.search(name)
-        last = number_at[0] if number_at and len(name) > room else ""
-        stem = name if len(name) <= room else name[: room - len(last)].rstrip() + last
-        title, number = f"{stem} {element}".strip(), 2
+        title, number = name[:_LETTERS].rstrip(), 2
         while fold(title) in self.titles:
             more = f" {number}"
-            title = f"{stem[: room - len(more)].rstrip()}{more} {element}".strip()
+            title = name[: _LETTERS - len(more)].rstrip() + more
             number += 1
         self.titles.add(fold(title))
         return title
@@ -124,8 +150,7 @@ class _Drawn:
             return None
         return self.flat.names.get((key, tuple(p for p in place if p is not None)))
 
-    def _copy(self, view: View, element: str | None, title: str, *, first: bool) -> View:
-        head = view.head.replace(f"*{view.name}", f"*{title}", 1)
+    def _copy(self, view: View, element: str | None, *, first: bool) -> View:
         kept: dict[int, Word] = {}
         scalars: set[int] = set()
         for word in view.words:
@@ -138,6 +163,10 @@ class _Drawn:
             kept[word.id] = made
         if not first:
             self._only_causes(view, kept, scalars)
+            for word in view.words:  # notes and loop marks are said once
+                said = fold(word.text or "") not in self.model.variables and not _is_heading(word, view)
+                if word.role in ("comment", "loop") and said:
+                    kept.pop(word.id, None)
         for word in view.words:  # a valve stands for the flow behind it
             if word.kind == 11 and kept.get(word.id + 1, word).role != "flow":
                 kept.pop(word.id, None)
@@ -149,7 +178,7 @@ class _Drawn:
                 kept[number] = _shadow(word)
             self.defined.add(key)
         records = list(self._records(view, kept))
-        return View(title, head, tuple(records), view.style)
+        return View(view.name, view.head, tuple(records), view.style)
 
     def _word(self, word: Word, element: str | None, *, overview: bool) -> Word | None:
         """A word on the view of an element; None if it isn't there."""
@@ -200,64 +229,195 @@ class _Drawn:
                 del kept[number]
 
     @staticmethod
-    def _records(view: View, kept: Mapping[int, Word]) -> Iterable[Record]:
-        """Words that are kept, and arrows between them; clouds where a pipe still ends."""
-        used: set[int] = set()
-        arrows = []
-        for arrow in view.arrows:
-            if arrow.start in kept and arrow.end in kept:
-                end = kept[arrow.end]
-                if not arrow.pipe and end.kind == 10 and end.shadow:
-                    continue
-                arrows.append(arrow.id)
-                used.update((arrow.start, arrow.end) if arrow.pipe else ())
+    def _records(view: View, kept: Mapping[int, Word]) -> Iterator[Record]:
+        """Words that are kept, and arrows between them; but for what only stood at arrows that are gone."""
+        arrows = {
+            a.id: a
+            for a in view.arrows
+            if a.start in kept
+            and a.end in kept
+            and (a.pipe or not (kept[a.end].kind == 10 and kept[a.end].shadow))
+        }
+
+        def whole(number: int) -> tuple[int, ...]:
+            """A word, or a valve and the name below it."""
+            here, before = view.by_id.get(number), view.by_id.get(number - 1)
+            if here is not None and here.kind == 11:
+                return number, number + 1
+            return (number - 1, number) if before is not None and before.kind == 11 else (number,)
+
+        was, now = (
+            {n for a in some for end in (a.start, a.end) for n in whole(end)}
+            for some in (view.arrows, arrows.values())
+        )
+        defining = {n for w in kept.values() if w.kind == 10 and not w.shadow for n in whole(w.id)}
         for record in view.records:
             if isinstance(record, Other):
                 yield record
             elif isinstance(record, Arrow):
                 if record.id in arrows:
                     yield record
-            elif record.id in kept and (record.role != "cloud" or record.id in used):
+            elif record.id in kept and record.id not in was - now - defining:
                 yield kept[record.id]
 
     # -- lists
 
-    def lists(self, like: View) -> list[View]:
-        """What stands nowhere yet, by group, in columns."""
-        groups: dict[str, list[str]] = {}
+    def _with_lists(self, made: Sequence[tuple[View, Sequence[View]]], like: View) -> list[View]:
+        """What stands nowhere yet, below the view of its variable or of most of its group, or on views of its own."""
+        homes = {
+            key: number for number, (_, pages) in enumerate(made) for page in pages for key in page.defined
+        }
+        groups: dict[str, Counter[int]] = {}
+        for key, number in homes.items():
+            if key in self.model.variables:
+                groups.setdefault(self.model.variables[key].group, Counter())[number] += 1
+        below: dict[int, list[str]] = {}
+        apart: dict[str, list[str]] = {}
         for (key, _), name in self.flat.names.items():
-            if fold(name) not in self.defined:
-                groups.setdefault(self.model.variables[key].group or "Variables", []).append(name)
+            if fold(name) in self.defined:
+                continue
+            group = self.model.variables[key].group
+            if key in homes:
+                below.setdefault(homes[key], []).append(name)
+            elif group in groups:
+                below.setdefault(groups[group].most_common(1)[0][0], []).append(name)
+            else:
+                apart.setdefault(group or "Variables", []).append(name)
         found = []
-        for group, names in groups.items():
-            for start in range(0, len(names), _PER_LIST):
-                title = self._title(f"{group[: _LETTERS - 5].rstrip()} list")
-                head = like.head.replace(f"*{like.name}", f"*{title}", 1)
-                found.append(View(title, head, tuple(_listed(names[start : start + _PER_LIST])), like.style))
+        for number, (view, _) in enumerate(made):
+            more = _listed(below[number], view) if number in below else ()
+            found.append(View(view.name, view.head, (*view.records, *more), view.style))
+        for group, names in apart.items():
+            title = self._title(f"{group[: _LETTERS - 5].rstrip()} list")
+            head = like.head.replace(f"*{like.name}", f"*{title}", 1)
+            found.append(View(title, head, tuple(_listed(names, None)), like.style))
         return found
 
 
-def _headed(view: View, name: str, element: str) -> View:
-    """Add the element to the heading that a view opens with, if it repeats the view's name."""
-    start = " ".join(fold(name).split()[:2])
+def _sector(view: View) -> str:
+    """What the pages of a sector have in common: the name without a last number."""
+    stem = _LAST_NUMBER.sub("", view.name)
+    return view.name if fold(stem) == _UNNAMED else stem
+
+
+def _is_heading(word: Word, view: View) -> bool:
+    """Whether a word repeats the name of its view."""
+    start = " ".join(fold(view.name).split()[:2])
+    return word.kind == 12 and fold(word.text or "").startswith(start)
+
+
+def _headed(view: View, element: str) -> View:
+    """Add the element to the heading that a page opens with, if it repeats the page's name; else put it above."""
     for number, record in enumerate(view.records):
-        if isinstance(record, Word) and record.kind == 12 and fold(record.text or "").startswith(start):
+        if isinstance(record, Word) and _is_heading(record, view):
             text = f"{record.text}: {element}"
             wide = round(record.w * len(text) / len(record.text or text))
             changed = replace(record, text=text, x=record.x + wide - record.w, w=wide, raw="")
             return replace(view, records=(*view.records[:number], changed, *view.records[number + 1 :]))
-    return view
+    left, top, *_ = _frame(view)
+    w, h = size_of(element, size=14)
+    fields = ("0", "0", "0-0-0", "0-0-0", "|14|B|0-0-0")
+    mark = Word(12, view.last + 1, "0", round(left + w), round(top - 3 * h), round(w), round(h), 8, 4, 0, 24, -1,
+                rest=fields, text=element)  # fmt: skip
+    return replace(view, records=(*view.records, mark))
 
 
-def _listed(names: Sequence[str]) -> Iterable[Word]:
-    rows = -(-len(names) // _COLUMNS)
-    y = 60
+def _frame(view: View) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of what stands on a view."""
+    boxes: list[tuple[float, float, float, float]] = [
+        (w.x - w.w, w.y - w.h, w.x + w.w, w.y + w.h) for w in view.words
+    ]
+    boxes += [(x, y, x, y) for a in view.arrows for x, y in a.points if x or y]
+    return (
+        min(b[0] for b in boxes), min(b[1] for b in boxes), max(b[2] for b in boxes), max(b[3] for b in boxes)
+    )  # fmt: skip
+
+
+def _joined(tiles: Sequence[_Tile]) -> Iterator[Record]:
+    """Records of a view that holds pages as a table: a column for each page, a row for each element."""
+    narrow = [replace(tile, view=_narrowed(tile.view)) for tile in tiles]
+    frames = {(tile.row, tile.column): _frame(tile.view) for tile in narrow}
+    lefts, tops = {}, {}
+    left, top = float(_LEFT), float(_TOP)
+    for column in sorted({c for _, c in frames}):
+        own = [f for (_, c), f in frames.items() if c == column]
+        lefts[column] = left - min(f[0] for f in own)
+        left = lefts[column] + max(f[2] for f in own) + _BESIDE
+    for row in sorted({r for r, _ in frames}):
+        own = [f for (r, _), f in frames.items() if r == row]
+        tops[row] = top - min(f[1] for f in own)
+        top = tops[row] + max(f[3] for f in own) + _BELOW
+    last = 0
+    for tile in sorted(narrow, key=lambda t: (t.row, t.column)):
+        dx, dy = round(lefts[tile.column]), round(tops[tile.row])
+        yield from _moved(tile.view, lambda x, d=dx: x + d, lambda y, d=dy: y + d, last)  # type: ignore[misc]
+        last += tile.view.last
+
+
+def _narrowed(view: View) -> View:
+    """The same view with its empty bands narrowed."""
+    across = _squeeze([(w.x - w.w, w.x + w.w) for w in view.words])
+    down = _squeeze([(w.y - w.h, w.y + w.h) for w in view.words])
+    return replace(view, records=tuple(_moved(view, across, down, 0)))
+
+
+def _squeeze(spans: Sequence[tuple[float, float]]) -> Callable[[float], float]:
+    """A map of coordinates under which bands that no span covers keep a few pixels."""
+    cuts: list[tuple[float, float]] = []  # end of a band, what it loses
+    reach = max(high for _, high in spans[:1])
+    for low, high in sorted(spans):
+        if low - reach > _BAND:
+            cuts.append((low, low - reach - _BAND))
+        reach = max(high, reach)
+    ends = [at for at, _ in cuts]
+    lost = list(itertools.accumulate((loss for _, loss in cuts), initial=0.0))
+
+    def place(at: float) -> float:
+        number = bisect_right(ends, at)
+        back = lost[number]
+        if number < len(cuts):  # inside a band that is narrowed
+            end, loss = cuts[number]
+            back += max(0.0, min(loss, at - (end - loss - _BAND)))
+        return at - back
+
+    return place
+
+
+def _moved(
+    view: View, across: Callable[[float], float], down: Callable[[float], float], first: int
+) -> Iterator[Record]:
+    """Records at other places, with other numbers."""
+    for record in view.records:
+        if isinstance(record, Word):
+            yield replace(
+                record, id=record.id + first, x=round(across(record.x)), y=round(down(record.y)), raw=""
+            )
+        elif isinstance(record, Arrow):
+            points = tuple(
+                (float(round(across(x))), float(round(down(y)))) if x or y else (x, y)
+                for x, y in record.points
+            )
+            yield replace(
+                record, id=record.id + first, start=record.start + first, end=record.end + first,
+                points=points, raw="",
+            )  # fmt: skip
+        else:
+            yield record
+
+
+def _listed(names: Sequence[str], view: View | None) -> Iterator[Word]:
+    """Names in columns, below what stands on a view."""
+    _, _, right, bottom = _frame(view) if view is not None and view.words else (0, 0, 0, 0)
+    columns = max(_COLUMNS, int(right // _ACROSS), -(-len(names) // _ROWS))
+    first = view.last if view is not None else 0
+    rows = -(-len(names) // columns)
+    y = bottom + 60
     for row in range(rows):
         line = names[row::rows]
         sizes = [size_of(name) for name in line]
         high = max(h for _, h in sizes)
         for column, (name, (w, h)) in enumerate(zip(line, sizes, strict=True)):
-            number = 1 + row * _COLUMNS + column
+            number = first + 1 + row * columns + column
             x, middle = 130 + column * _ACROSS, round(y + high)
             yield Word(10, number, quoted(name), x, middle, round(w), round(h), shape=8, bits=3)
         y += max(_DOWN, round(2 * high) + 14)

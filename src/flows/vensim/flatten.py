@@ -1,15 +1,16 @@
 """A model without subscripts, for Vensim's free edition: an equation for each element, sums written out.
 
 ``Migrants in transit[Haiti]`` becomes ``Migrants in transit Haiti``. What has no subscripts stays byte for byte; of
-the rest every element has the units, the comment and the group of its variable. Settings stay but for the selected
-elements.
+the rest every element has the units, the comment and the group of its variable; of a comment that speaks of elements
+one after another (``… Haiti: …; Cuba: …. Source: …``) it has what is said of all and of itself. Settings stay but for
+the selected elements.
 """
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from flows.errors import ModelError, UnsupportedError
@@ -30,6 +31,8 @@ MOST = 200_000
 """Elements of all variables."""
 
 _REDUCED = {"sum": "+", "prod": "*", "vmin": "MIN", "vmax": "MAX"}
+_COMMENT = re.compile(r"(~[^~|]*~[ \t]*)([^~|]*?)(\s*(?:~[^|]*)?\|)", re.DOTALL)  # behind units; flags follow
+_SENTENCE = re.compile(r"\.\s+(?=[A-Z])")
 _SELECTED = re.compile(r"^6:[^\r\n]*(?:\r\n|\n|\r)", re.MULTILINE)
 _WORKBENCH = re.compile(r"^(5:)[^\r\n]*\[[^\r\n]*", re.MULTILINE)
 
@@ -182,7 +185,7 @@ class _Flattening(Lowering):
         for place in self._places(definition):
             self.env = {i: e for i, e in zip(index, place, strict=True) if i is not None}
             one = Num(next(values), node.at) if values is not None else self._walk(node)
-            found.append(self._written(definition, self.names[key, place], one))
+            found.append(self._written(definition, self.names[key, place], one, place))
         self.env = {}
         end = self._line_end()
         return f"{end}{end}".join(found)
@@ -191,10 +194,19 @@ class _Flattening(Lowering):
         match = re.search(r"\r\n|\n|\r", self.source.text)
         return match[0] if match else "\n"
 
-    def _written(self, definition: Definition, name: str, node: Node) -> str:
+    def _tail(self, definition: Definition, place: tuple[str, ...]) -> str:
+        """Units, comment and flags of an element."""
+        tail = self.source.text[part_end(self.tokens, self.source.text, definition.start) : definition.end]
+        spelt = [{e: self.element_spelling[e] for e in axis} for _, axis in self._axes(definition)]
+        own = clauses_of(definition.comment, spelt, place)
+        if own == definition.comment or (match := _COMMENT.fullmatch(tail)) is None:
+            return tail
+        return match[1] + wrapped(own, start=3, end=self._line_end()) + match[3]
+
+    def _written(self, definition: Definition, name: str, node: Node, place: tuple[str, ...] = ()) -> str:
         end = self._line_end()
         side = Side(self.tokens, definition)
-        tail = self.source.text[part_end(self.tokens, self.source.text, definition.start) : definition.end]
+        tail = self._tail(definition, place)
         left = quoted(name) + (f" :{definition.keyword}:" if definition.keyword else "")
         if definition.operator == "(":
             points = self.source.text[side.start : side.end]
@@ -308,6 +320,45 @@ class _Flattening(Lowering):
             where=self.source.where(at),
             remedy="Write it by element, or keep the subscripts",
         )
+
+
+def clauses_of(comment: str, axes: Sequence[Mapping[str, str]], place: Sequence[str]) -> str:
+    """What a comment says of all elements and of one, where it goes through the elements one after another.
+
+    Parameters
+    ----------
+    comment : str
+        On one line.
+    axes : sequence of mapping of str to str
+        For each subscript its elements, folded name → spelling.
+    place : sequence of str
+        Folded elements.
+
+    Returns
+    -------
+    str
+        The whole comment unless it has a clause, ``element: …`` at the start of a sentence or behind a semicolon, for
+        at least two and for at least half of the elements of a subscript.
+
+    Examples
+    --------
+    >>> axes = [{"haiti": "Haiti", "cuba": "Cuba"}]
+    >>> clauses_of("People who wait. Haiti: from 2021 on; Cuba: none. Source: assumption.", axes, ["cuba"])
+    'People who wait. Cuba: none. Source: assumption.'
+    """
+    for axis, own in zip(axes, place, strict=False):
+        names = "|".join(re.escape(name) for name in sorted(axis.values(), key=len, reverse=True))
+        heads = list(re.finditer(rf"(?:^|(?<=[.;] ))({names}): ", comment, re.IGNORECASE))
+        if len({fold(h[1]) for h in heads}) < max(2, len(axis) / 2):
+            continue
+        stops = [h.start() for h in heads[1:]] + [len(comment)]
+        last = _SENTENCE.search(comment, heads[-1].end())
+        rest = comment[last.end() :] if last else ""
+        stops[-1] = last.start() if last else len(comment)
+        mine = [comment[h.start() : stop] for h, stop in zip(heads, stops, strict=True) if fold(h[1]) == own]
+        said = [part.rstrip(" ;.") + "." for part in mine]
+        comment = " ".join(filter(None, [comment[: heads[0].start()].rstrip(), *said, rest]))
+    return comment
 
 
 def _bangs(node: Node) -> Iterator[Sub]:
