@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from flows.errors import InputError, ResultError
+from flows.paths import plain
 
 __all__ = [
     "FILE",
@@ -188,7 +189,7 @@ def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> Path:
         The place cannot be written to.
     """
     with atomic_path(path) as temporary:
-        temporary.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+        temporary.write_bytes(plain(content).encode("utf-8") if isinstance(content, str) else content)
     return Path(path)
 
 

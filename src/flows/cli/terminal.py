@@ -135,13 +135,48 @@ def patient_streams() -> Iterator[None]:
         sys.stdout, sys.stderr = before
 
 
+_WORD = 12  # columns of a word from which on it may be broken
+
+
 def make_table(*heads: str, title: str | None = None) -> Table:
-    """Make a table; a head that begins with ``>`` stands over numbers."""
+    """Make a table; a head that begins with ``>`` stands over numbers.
+
+    Where its columns don't fit, each row is shown as a list under its first cell.
+    """
     from rich import box
+    from rich.cells import cell_len
+    from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(
+    class Fitting(Table):
+        def __rich_console__(self, console: Any, options: Any) -> Any:
+            if sum(_needed(column) + 2 for column in self.columns) - 2 <= options.max_width:
+                yield from super().__rich_console__(console, options)
+                return
+            if self.title:
+                yield Text(str(self.title), style="italic")
+            names = [" ".join(str(column.header).split()) for column in self.columns]
+            for row in zip(*(column.cells for column in self.columns), strict=True):
+                first, *others = (
+                    [line.strip() for line in str(cell).splitlines() if line.strip()] for cell in row
+                )
+                yield Text("\n" + "\n".join(first))
+                yield from (
+                    Padding(Text(f"{name}: {', '.join(lines)}"), (0, 0, 0, 2))
+                    for name, lines in zip(names[1:], others, strict=True)
+                    if lines
+                )
+            yield Text("")
+
+    def _needed(column: Any) -> int:
+        texts = [str(cell) for cell in (column.header, *column.cells)]
+        if column.no_wrap:
+            return max(cell_len(line) for text in texts for line in text.splitlines() or [""])
+        words = [min(_WORD, cell_len(word)) for text in texts for word in text.split()]
+        return max([column.min_width or 0, *words])
+
+    table = Fitting(
         box=box.SIMPLE_HEAD, title=Text(title) if title else None, title_justify="left", pad_edge=False
     )
     for head in heads:

@@ -27,6 +27,7 @@ from flows.cli.terminal import (
     working_on,
     write_json,
 )
+from flows.paths import plain
 
 if TYPE_CHECKING:
     from flows.model.model import Model
@@ -109,7 +110,7 @@ def diff(
                 folder = out or OUTPUTS / folder_name(f"diff-{_stem(old)}-{_stem(new)}")
                 older = has_older(folder)
                 with provenance.results_folder(folder, inputs=[before.path, after.path]) as place:
-                    write(moved, place, title=f"{old} → {new}", figures=figures)
+                    write(moved, place, title=plain(f"{old} → {new}"), figures=figures)
                     text = json.dumps(_finite(told), indent=2, ensure_ascii=False)
                     provenance.atomic_write(place / "diff.json", text + "\n")
                 say_written(folder, older)

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from flows import provenance
+from flows import paths, provenance
 from flows.compare.comparison import Comparison
 from flows.compare.measures import HUMAN_COST
 from flows.compare.table import CAVEAT, Spread
@@ -167,7 +167,7 @@ def to_netcdf(dataset: xr.Dataset, path: Path) -> None:
     }
     if "date" in made.coords and made["date"].dtype.kind == "M":
         encoding["date"] = {"units": "hours since 2013-01-01", "dtype": "int64"}
-    made.to_netcdf(path, engine="netcdf4", encoding=encoding)
+    paths.save_netcdf(made, path, encoding=encoding)
 
 
 def _netcdf_name(name: str) -> str:

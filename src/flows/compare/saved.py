@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import xarray as xr
 
-from flows import provenance
+from flows import paths, provenance
 from flows.calendar import month_index
 from flows.compare.comparison import DATES, Comparison, assemble
 from flows.compare.files import DRAWS
@@ -261,8 +261,7 @@ def _drawn(
 
 def _load(path: Path) -> xr.Dataset:
     try:
-        with xr.open_dataset(path, engine="netcdf4") as opened:
-            return opened.load()
+        return paths.load_netcdf(path)
     except (OSError, ValueError) as error:
         raise InputError(
             "the results can't be read", where=str(path), found=str(error).split("\n")[0],

@@ -22,6 +22,7 @@ from flows.errors import FlowsError, ModelError
 from flows.inspection import Finding, inspect
 from flows.model.ir import deep
 from flows.model.model import CONTROLS, Model, flow_terms
+from flows.paths import plain
 from flows.references import fold
 from flows.vensim.functions import FUNCTIONS
 from flows.vensim.lower import lower
@@ -253,7 +254,7 @@ def read_documentation(path: str | Path, *, run: bool = True) -> Documentation:
             on_views.setdefault(name, []).append(number)
     entries = {n: _with_views(e, tuple(on_views.get(n, ()))) for n, e in entries.items()}
     return Documentation(
-        title=path.stem,
+        title=plain(path.stem),
         file=path.name,
         digest=hashlib.sha256(path.read_bytes()).hexdigest(),
         about=next((_plain(g.comment) for g in source.groups if g.comment.strip()), ""),

@@ -25,6 +25,7 @@ from flows.inputs.tables import (
     read_toml,
     shown_path,
 )
+from flows.paths import plain
 from flows.references import fold, parse_reference, parse_setting
 
 START_DELAY, PHASE_IN, END = "lever start delay", "lever phase in", "lever end"
@@ -165,8 +166,8 @@ def read_scenario(name_or_path: str | Path | Scenario, *, folder: Path | None = 
         path = Path(text)
         entries = read_changes_file(path)
         return Scenario(
-            name=path.stem,
-            title=path.stem,
+            name=plain(path.stem),
+            title=plain(path.stem),
             kind="package",
             entries=entries,
             file=shown_path(path),
@@ -182,7 +183,13 @@ def read_scenario(name_or_path: str | Path | Scenario, *, folder: Path | None = 
     data = read_toml(path, shown)
     levers = read_rows(LeverChange, data, "lever", shown)
     constants = read_rows(ConstantChange, data, "constant", shown)
-    extra = {"name": path.stem, "levers": levers, "constants": constants, "file": shown, "paths": (path,)}
+    extra = {
+        "name": plain(path.stem),
+        "levers": levers,
+        "constants": constants,
+        "file": shown,
+        "paths": (path,),
+    }
     scenario = read_table(Scenario, data, shown, extra, arrays=("lever", "constant"))
     _refuse_doubles(levers, "lever")
     _refuse_doubles(constants, "constant")

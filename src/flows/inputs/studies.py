@@ -15,6 +15,7 @@ from flows.errors import InputError, near
 from flows.inputs.bounds import element_key, limits, range_text
 from flows.inputs.outcomes import Outcome, resolve_outcome
 from flows.inputs.tables import PLACES, Month, Table, Text, find, read_rows, read_table, read_toml, shown_path
+from flows.paths import plain
 from flows.reductions import WORDS, Reduction, split
 from flows.references import fold, parse_reference
 
@@ -347,7 +348,7 @@ def read_study(name_or_path: str | Path) -> Study:
     shown = shown_path(path)
     data = read_toml(path, shown)
     rows = read_rows(Uncertainty, data, "uncertainty", shown)
-    extra = {"name": path.stem, "uncertainties": rows, "file": shown, "path": path}
+    extra = {"name": plain(path.stem), "uncertainties": rows, "file": shown, "path": path}
     return read_table(Study, data, shown, extra, arrays=("uncertainty",))
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from flows.errors import InputError, near
 from flows.inputs.scenarios import ConstantChange, LeverChange, Scenario
 from flows.inputs.tables import read_table, shown_path
+from flows.paths import plain
 
 SHEET = "scenario"
 """Name of the sheet, or the beginning of it."""
@@ -112,7 +113,10 @@ def _scenario(rows: list[list[Any]], path: Path, shown: str, sheet: str) -> Scen
             "no table of levers", where=shown, expected="a row that begins with: " + ", ".join(_NEEDED),
             remedy="flows compare NAME --xlsx writes a workbook with sheets of this form",
         )  # fmt: skip
-    data: dict[str, Any] = {"title": about.get("title") or path.stem, "kind": about.get("kind") or "package"}
+    data: dict[str, Any] = {
+        "title": about.get("title") or plain(path.stem),
+        "kind": about.get("kind") or "package",
+    }
     data |= {key: about[key] for key in ("source", "model") if about.get(key)}
     if about.get("claims"):
         data["claims"] = [

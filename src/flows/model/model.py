@@ -12,6 +12,7 @@ import numpy as np
 
 from flows.errors import InputError, UnsupportedError, near
 from flows.model.ir import Binary, Expr, Range, Ref, Refused, Unary, Variable, walk
+from flows.paths import plain
 from flows.references import fold
 
 CONTROLS = ("initial time", "final time", "time step", "saveper")
@@ -148,7 +149,7 @@ class Model:
     @property
     def name(self) -> str:
         """File name without suffix."""
-        return self.path.stem
+        return plain(self.path.stem)
 
     def where(self, variable: Variable) -> str:
         """``file:line`` of a variable."""

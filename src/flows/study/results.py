@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from flows import provenance, screening, shapley, sobol
+from flows import paths, provenance, screening, shapley, sobol
 from flows.errors import InputError
 from flows.inputs import Study
 from flows.study import conclude, judge, methods
@@ -416,7 +416,7 @@ def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
     if "date" in dataset.coords:
         encoding["date"] = {"units": "days since 2013-01-01", "dtype": "int32", "_FillValue": None}
     with provenance.atomic_path(path) as temporary:
-        dataset.to_netcdf(temporary, engine="netcdf4", encoding=encoding)
+        paths.save_netcdf(dataset, temporary, encoding=encoding)
 
 
 def _write_csv(table: pd.DataFrame, path: Path, *, digits: int | None = 9) -> None:
@@ -446,9 +446,7 @@ def read(folder: str | Path) -> StudyResult:
         raise InputError("no results of a study here", where=str(folder), remedy="Run one with flows study")
     try:
         arrays: Mapping[str, xr.Dataset | None] = {
-            name: xr.load_dataset(folder / f"{name}.nc", engine="netcdf4")
-            if (folder / f"{name}.nc").exists()
-            else None
+            name: paths.load_netcdf(folder / f"{name}.nc") if (folder / f"{name}.nc").exists() else None
             for name in _ARRAYS
         }
         if arrays["indices"] is None:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from flows.errors import InputError, near
 from flows.inputs.studies import Study, Uncertainty
 from flows.inputs.tables import read_table, shown_path
+from flows.paths import plain
 from flows.references import fold, parse_reference
 
 __all__ = [
@@ -133,7 +134,7 @@ def read_control(
     return read_table(
         Study,
         {
-            "title": path.stem,
+            "title": plain(path.stem),
             "model": str(model_path),
             "method": method,
             "n": runs,
@@ -141,7 +142,7 @@ def read_control(
             "outcomes": list(read_savelist(beside, model=model)),
         },
         shown,
-        {"name": path.stem, "uncertainties": tuple(rows), "file": shown, "path": path},
+        {"name": plain(path.stem), "uncertainties": tuple(rows), "file": shown, "path": path},
     )
 
 
