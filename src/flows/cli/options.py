@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.errors import FlowsError, InputError, ModelError
+from flows.paths import plain
 
 if TYPE_CHECKING:
     from flows.futures import Futures
@@ -185,5 +186,9 @@ def folder_name(name: str) -> str:
     """Make a folder's name that every system takes; of a long one, the end becomes a digest."""
     safe = "".join(letter if letter.isalnum() or letter in "+-_." else "-" for letter in name).strip(".- ")
     if len(safe) > _LONGEST:
-        safe = safe[: _LONGEST - 9].rstrip(".- ") + "-" + hashlib.sha256(name.encode("utf-8")).hexdigest()[:8]
+        safe = (
+            safe[: _LONGEST - 9].rstrip(".- ")
+            + "-"
+            + hashlib.sha256(plain(name).encode("utf-8")).hexdigest()[:8]
+        )
     return safe or "run"

@@ -210,13 +210,13 @@ def _write_saved(saved: Saved, folder: Path, file: Path) -> None:
     assert saved.good is not None
     with provenance.results_folder(folder, inputs=[file]) as place:
         if saved.moved is not None:
-            write(saved.moved, place, title=f"{file.name}: saved, and the last good version")
+            write(saved.moved, place, title=plain(f"{file.name}: saved, and the last good version"))
             return
         outcomes = headline(outcomes_beside(saved.good.model))
         if outcomes:
-            drawn = figures.trajectories(saved.good.run, [o.name for o in outcomes], title=file.name)
+            drawn = figures.trajectories(saved.good.run, [o.name for o in outcomes], title=plain(file.name))
         else:
-            drawn = stocks_figure(saved.good.run, saved.good.model, title=file.name)
+            drawn = stocks_figure(saved.good.run, saved.good.model, title=plain(file.name))
         figures.save(drawn, place / "outcomes", formats=("png",))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import ctypes.util
-import getpass
 import hashlib
 import os
 import stat
@@ -105,28 +104,27 @@ class Kernel:
         return work
 
 
-def cache_folder() -> Path:
-    """Folder of compiled kernels: ``FLOWS_CACHE``, else the user's cache folder, else a temporary one.
+def cache_folder() -> Path | None:
+    """Folder of compiled kernels: ``FLOWS_CACHE``, else the user's cache folder, else a temporary one, else None.
 
     What lies there is run as machine code, so a temporary folder is taken only if nobody else can write to it.
     """
     import platformdirs
 
-    folder = (
-        Path(os.environ.get("FLOWS_CACHE") or platformdirs.user_cache_dir("flows", appauthor=False))
-        / "kernels"
-    )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError:
-        folder = Path(tempfile.gettempdir()) / f"flows-kernels-{getpass.getuser()}"
+    chosen = Path(os.environ.get("FLOWS_CACHE") or platformdirs.user_cache_dir("flows", appauthor=False))
+    with contextlib.suppress(OSError):
+        if not chosen.parts[0].startswith("~"):  # a user without a home
+            folder = chosen / "kernels"
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                return folder
+    with contextlib.suppress(OSError):
+        user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
+        folder = Path(tempfile.gettempdir()) / f"flows-kernels{user}"
         with contextlib.suppress(OSError):
             folder.mkdir(mode=0o700, parents=True)
-        if not _is_ours(folder):
-            folder = Path(tempfile.mkdtemp(prefix="flows-kernels-"))
-    return folder
+        return folder if _is_ours(folder) else Path(tempfile.mkdtemp(prefix="flows-kernels-"))
+    return None
 
 
 def _is_ours(folder: Path) -> bool:
@@ -162,11 +160,13 @@ def kernel(program: Program) -> Kernel:
     digest = _digest(source, machine)
     with _lock:
         if digest not in _loaded:
-            path = cache_folder() / f"{digest}.o"
-            code = _read(path)
+            folder = cache_folder()
+            path = folder / f"{digest}.o" if folder else None
+            code = _read(path) if path else None
             if code is None:
                 code = _compile(source.text, machine)
-                _write(path, code)
+                if path:
+                    _write(path, code)
             _loaded[digest] = Kernel(program, *_link(code, source))
         known = _loaded[digest]
         # Values of constants are no part of the code: the same code serves every template.
@@ -273,6 +273,9 @@ def _read(path: Path) -> bytes | None:
 
 def _write(path: Path, code: bytes) -> None:
     temporary = path.with_suffix(f".{os.getpid()}.{threading.get_ident()}.tmp")
-    with contextlib.suppress(OSError):  # a full disk costs a compilation next time, nothing else
+    try:
         temporary.write_bytes(_MARK + hashlib.sha256(code).digest() + code)
         os.replace(temporary, path)
+    except OSError:  # a full disk costs a compilation next time, nothing else
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
