@@ -29,7 +29,7 @@ help: ## say what each target does
 
 report: $(VENV)/runtime.stamp ## run, compare and probe the shipped model; writes outputs/report/index.html
 	@echo "Running the model and writing the report; this takes a minute or more, and says how far it is."
-	$(PY) -m flows report
+	$(PY) -m flows report $(if $(OUT),--out "$(OUT)")
 
 test: lint types floors docs unit ## everything that has to hold: style, types, floors, documentation, tests
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -41,6 +42,7 @@ DISTRIBUTION = "flows-migration"
 PACKAGES = ("numpy", "scipy", "xarray", "pandas", "llvmlite", "pysd", "SALib", "matplotlib")
 """Packages whose versions can move the numbers or the figures."""
 
+_ELSEWHERE = "Choose another folder with --out"
 _ATTEMPTS = 5
 _PAUSE = (
     0.2  # seconds between attempts to rename: on Windows a virus scanner may hold a new file for a moment
@@ -253,26 +255,31 @@ def results_folder(
 
 
 def check_replaceable(out: str | os.PathLike[str]) -> None:
-    """Refuse a results folder that holds anything but results of this program.
+    """Refuse a results folder that holds anything but results of this program, or that can't be made.
 
     Raises
     ------
     ResultError
-        ``out`` is a file, or a folder with files and without our provenance record.
+        ``out`` is a file, or a folder with files and without our provenance record, or lies where nothing can be
+        written.
     """
     target = Path(out)
-    if not target.exists():
-        return
-    if not target.is_dir():
-        raise ResultError(
-            "the results folder is a file", where=str(out), remedy="Choose another folder with --out"
-        )
-    if any(target.iterdir()) and read_record(target) is None:
+    if target.exists() and not target.is_dir():
+        raise ResultError("the results folder is a file", where=str(out), remedy=_ELSEWHERE)
+    if target.exists() and any(target.iterdir()) and read_record(target) is None:
         raise ResultError(
             "the results folder holds files that aren't results of Flows",
             where=str(out),
             expected=f"an empty folder, or one with a {FILE}",
-            remedy="Choose another folder with --out",
+            remedy=_ELSEWHERE,
+        )
+    above = next(path for path in target.absolute().parents if path.exists())
+    if above.is_dir() and not os.access(above, os.W_OK):
+        raise ResultError(
+            "the results can't be written",
+            where=str(out),
+            found=f"that nothing can be written in {above}",
+            remedy=_ELSEWHERE,
         )
 
 
@@ -404,10 +411,12 @@ def _as_result_error(target: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        held = isinstance(error, PermissionError)
+        remedy = _ELSEWHERE if error.errno == errno.EROFS else ""
+        if isinstance(error, PermissionError):
+            remedy = "Close programs that have them open, or choose another folder with --out"
         raise ResultError(
             "the results can't be written",
             where=str(target),
             found=error.strerror or str(error),
-            remedy="Close programs that have them open, or choose another folder with --out" if held else "",
+            remedy=remedy,
         ) from error

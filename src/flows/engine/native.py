@@ -111,13 +111,12 @@ def cache_folder() -> Path | None:
     """
     import platformdirs
 
-    chosen = Path(os.environ.get("FLOWS_CACHE") or platformdirs.user_cache_dir("flows", appauthor=False))
-    with contextlib.suppress(OSError):
-        if not chosen.parts[0].startswith("~"):  # a user without a home
-            folder = chosen / "kernels"
-            folder.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=folder):
-                return folder
+    with contextlib.suppress(OSError, RuntimeError):  # the latter for a user without a home
+        chosen = os.environ.get("FLOWS_CACHE") or platformdirs.user_cache_dir("flows", appauthor=False)
+        folder = Path(chosen) / "kernels"
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
     with contextlib.suppress(OSError):
         user = f"-{os.getuid()}" if hasattr(os, "getuid") else ""
         folder = Path(tempfile.gettempdir()) / f"flows-kernels{user}"
