@@ -12,9 +12,10 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 PIN := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --no-emit-find-links --fork-strategy fewest pyproject.toml requirements-build.in
 
-# The first interpreter that is new enough and can make virtual environments; `make PYTHON=... report` overrides it.
+# The first interpreter that the pinned requirements have wheels for and that can make virtual environments;
+# `make PYTHON=... report` overrides it.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.14 python3.11 python; do \
-	"$$p" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$p"; break; }; \
+	"$$p" -c 'import ensurepip, sys, venv; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' 2>/dev/null && { echo "$$p"; break; }; \
 	done; true)
 
 # An environment made for another folder (a copy, a move) is laid anew.
@@ -76,7 +77,7 @@ clean: ## remove the environment, caches and built things; outputs/ stays
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/runtime.stamp: requirements.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Flows needs Python 3.11 or newer with venv (on Debian: python3-venv)." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Flows needs Python 3.11 to 3.14 with venv (on Debian: python3-venv)." >&2; exit 1; }
 	@echo "Setting up .venv from requirements.txt; this takes a minute or two, once."
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --require-hashes -r requirements.txt
@@ -86,7 +87,7 @@ $(VENV)/runtime.stamp: requirements.txt pyproject.toml
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.txt pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Flows needs Python 3.11 or newer with venv (on Debian: python3-venv)." >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "Flows needs Python 3.11 to 3.14 with venv (on Debian: python3-venv)." >&2; exit 1; }
 	@echo "Setting up .venv from requirements-dev.txt, with what the tests need; this takes a few minutes, once."
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --quiet --require-hashes -r requirements-dev.txt
