@@ -151,7 +151,8 @@ def make_table(*heads: str, title: str | None = None) -> Table:
 
     class Fitting(Table):
         def __rich_console__(self, console: Any, options: Any) -> Any:
-            if sum(_needed(column) + 2 for column in self.columns) - 2 <= options.max_width:
+            edges = 3 * len(self.columns) - 1  # blanks between columns and at both ends
+            if sum(map(_needed, self.columns)) + edges <= options.max_width:
                 yield from super().__rich_console__(console, options)
                 return
             if self.title:

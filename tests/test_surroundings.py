@@ -1,0 +1,200 @@
+"""Terminals, locales and file systems of other machines; ``docs/fresh-machines.md`` says what was tried by hand."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import pytest
+import xarray as xr
+
+import flows
+from flows import cli, paths, provenance
+from flows.cli.terminal import make_table
+from flows.engine import native
+from flows.errors import ResultError
+
+TEACUP = """{UTF-8}
+Temperature = INTEG(-cooling, 180) ~ Degree ~ |
+cooling = (Temperature - room) / time constant ~ Degree/Minute ~ |
+room = 70 ~ Degree ~ |
+time constant = 10 ~ Minute ~ |
+INITIAL TIME = 0 ~ Minute ~ |
+FINAL TIME = 30 ~ Minute ~ |
+TIME STEP = 0.125 ~ Minute ~ |
+SAVEPER = 1 ~ Minute ~ |
+"""
+LATIN = os.fsdecode(b"a\xf1o")
+"""A name written under a locale of Latin-1, as a locale of UTF-8 finds it."""
+ANY_BYTES = pytest.mark.skipif(
+    not sys.platform.startswith("linux"), reason="names of files are Unicode on other systems"
+)
+
+
+@pytest.mark.parametrize("width", [20, 40, 60, 80, 150])
+def test_a_table_shows_every_cell_whole_however_narrow_the_terminal(
+    width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(width))
+    table = make_table("outcome", "unit", ">model, Dec 2030", ">observed", title="A course")
+    table.add_row("people waiting\nin Mexico", "person", "12,345", "11,111")
+    table.add_row("backlog", "case", "3,456,789", "")
+    cli.terminal.make_console().print(table)
+    out = capsys.readouterr().out
+    assert max(map(len, out.splitlines())) <= width
+    for word in "people waiting in Mexico person 12,345 11,111 backlog case 3,456,789 A course".split():
+        assert word in out.split()
+    assert ("observed: 11,111" in out) == (width <= 40)
+    assert "observed: \n" not in out
+
+
+@pytest.mark.parametrize("what", ["scenarios", "levers", "outcomes", "studies"])
+def test_lists_lose_nothing_at_40_columns(
+    what: str, small_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "1000")
+    assert cli.main(["list", what]) == 0
+    wide = capsys.readouterr().out
+    monkeypatch.setenv("COLUMNS", "40")
+    assert cli.main(["list", what]) == 0
+    narrow = capsys.readouterr().out
+    assert max(map(len, narrow.splitlines())) <= 40
+    rows = wide.rpartition("─")[2].splitlines()
+    names = {word for row in rows if row[1:2].strip() for word in row.strip().split("  ")[0].split()}
+    assert names
+    assert names <= {*narrow.split()}
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "cp437", "ascii", "latin-1"])
+def test_a_terminal_of_few_letters_gets_all_that_it_can_show(
+    encoding: str, small_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding=encoding))
+    assert cli.main(["list", "scenarios"]) == 0
+    sys.stdout.flush()
+    assert "current-course" in written.getvalue().decode(encoding)
+
+
+@ANY_BYTES
+def test_results_in_a_folder_whose_name_the_locale_cannot_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / LATIN
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / f"{LATIN}.mdl").write_text(TEACUP, encoding="utf-8")
+    assert cli.main(["run", "--model", f"{LATIN}.mdl", "--out", LATIN]) == 0
+    assert "Temperature" in capsys.readouterr().out
+    run = paths.load_netcdf(folder / LATIN / "trajectories.nc")
+    expected = flows.simulate(flows.read_vensim(f"{LATIN}.mdl"))["Temperature"]
+    np.testing.assert_array_equal(run["Temperature"], expected)
+    record = json.loads((folder / LATIN / provenance.FILE).read_text(encoding="utf-8"))
+    assert record["inputs"][0]["path"] == "a\ufffdo.mdl"
+    assert cli.main(["compare", LATIN, "--out", "compared"]) in (0, 1)
+    assert "mistake of Flows" not in capsys.readouterr().err
+
+
+@ANY_BYTES
+def test_a_locale_of_ascii_in_a_folder_with_accents(tmp_path: Path) -> None:
+    folder = tmp_path / "año nuevo"
+    folder.mkdir()
+    (folder / "té.mdl").write_text(TEACUP, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "flows", "run", "--model", "té.mdl", "--no-figures", "--out", "fría"],
+        cwd=folder,
+        env={**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr.decode(errors="replace")
+    record = json.loads((folder / "fría" / provenance.FILE).read_text(encoding="utf-8"))
+    assert record["command"].endswith("--out fría")
+    assert record["inputs"][0]["path"] == "té.mdl"
+    assert paths.load_netcdf(folder / "fría" / "trajectories.nc")["Temperature"][0] == 180
+
+
+@ANY_BYTES
+def test_a_dataset_is_written_and_read_the_same_at_any_path(tmp_path: Path) -> None:
+    dataset = xr.Dataset({"x": ("k", np.arange(3.0))}, attrs={"title": LATIN})
+    encoding = {"x": {"zlib": True}}
+    for name in ("plain.nc", f"{LATIN}.nc"):
+        paths.save_netcdf(dataset, tmp_path / name, encoding=encoding)
+    one, other = (paths.load_netcdf(tmp_path / name) for name in ("plain.nc", f"{LATIN}.nc"))
+    xr.testing.assert_identical(one, other)
+    assert one.attrs["title"] == "a\ufffdo"
+
+
+def test_machine_code_without_a_home_or_a_temporary_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def homeless(*_: object, **__: object) -> str:
+        raise RuntimeError("could not determine the home directory")
+
+    def none_usable() -> str:
+        raise FileNotFoundError(2, "No usable temporary directory found")
+
+    monkeypatch.delenv("FLOWS_CACHE", raising=False)
+    monkeypatch.setattr(platformdirs, "user_cache_dir", homeless)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = native.cache_folder()
+    assert folder is not None
+    assert folder.parent == tmp_path
+    monkeypatch.setattr(tempfile, "gettempdir", none_usable)
+    assert native.cache_folder() is None
+    monkeypatch.setattr(native, "_loaded", {})
+    (tmp_path / "teacup.mdl").write_text(TEACUP, encoding="utf-8")
+    run = flows.simulate(flows.read_vensim(tmp_path / "teacup.mdl"), engine="compiled")
+    assert run["Temperature"].values[0] == 180
+
+
+def test_nothing_half_written_stays_in_the_cache_of_machine_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "replace", full)
+    native._write(tmp_path / "code.o", b"code")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [("run",), ("compare", "faster"), ("study", "base"), ("levers",), ("report",)]
+)
+def test_a_disk_that_is_read_only_is_said_before_any_work(
+    arguments: tuple[str, ...],
+    small_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    assert cli.main(list(arguments)) == 1
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert said.count("\n") == 1
+    assert "the results can't be written" in said
+    assert "Choose another folder with --out" in said
+    assert list(tmp_path.glob("outputs/*")) == []
+
+
+def test_a_disk_that_turns_read_only_is_said_with_its_remedy(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ResultError, match=r"Read-only file system.*--out"),
+        provenance.results_folder(tmp_path / "o"),
+    ):
+        raise_read_only()
+
+
+def raise_read_only() -> None:
+    with provenance.atomic_path("x") as _:
+        raise OSError(30, "Read-only file system")
