@@ -198,3 +198,28 @@ def test_a_disk_that_turns_read_only_is_said_with_its_remedy(tmp_path: Path) -> 
 def raise_read_only() -> None:
     with provenance.atomic_path("x") as _:
         raise OSError(30, "Read-only file system")
+
+
+@pytest.mark.parametrize("name", ["migration", "models/migration.mdl"])
+def test_the_shipped_model_goes_by_its_name_where_there_is_no_checkout(
+    name: str,
+    small_root: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    folder = tmp_path / "elsewhere"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    shipped = small_root / "models" / "migration.mdl"
+    before = shipped.read_bytes()
+    assert cli.main(["check", name, "--quiet"]) == 0
+    assert "0 errors" in capsys.readouterr().out
+    assert cli.main(["set", name, "faster claims=2", "--out", "mine.mdl"]) == 0
+    assert flows.read_vensim("mine.mdl").constants["faster claims"].value == 2
+    assert cli.main(["set", name, "faster claims=2"]) == 1  # the shipped file itself is never written
+    assert shipped.read_bytes() == before
+    (folder / "models").mkdir()
+    (folder / "models" / "migration.mdl").write_text(TEACUP, encoding="utf-8")
+    assert cli.main(["set", "models/migration.mdl", "room=60"]) == 0  # one's own comes first
+    assert flows.read_vensim("models/migration.mdl").constants["room"].value == 60

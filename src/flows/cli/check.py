@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from flows.cli.options import FINE, USER
+from flows.cli.options import FINE, USER, own_or_shipped
 from flows.cli.terminal import make_console, make_table, show_progress, working_on, write_json
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def check(
     from flows.inspection import LEVELS, inspect
 
     found: list[Remark] = []
-    for file in files:
+    for file in map(own_or_shipped, files):
         with working_on(f"Checking {file.name}"):
             findings = inspect(file)
         found += findings

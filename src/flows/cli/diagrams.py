@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import OUTPUTS, Out, folder_name
+from flows.cli.options import OUTPUTS, Out, folder_name, own_or_shipped
 from flows.cli.terminal import (
     has_older,
     make_console,
@@ -34,6 +34,7 @@ def draw(
     from flows.diagrams import draw as drawing
     from flows.vensim.sketch import read_sketch
 
+    file = own_or_shipped(file)
     sketch, _ = read_sketch(file)
     if not sketch.views:
         raise InputError("the file has no views", where=str(file), remedy=f"Lay it out: flows layout {file}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.check import print_finding
+from flows.cli.options import own_or_shipped
 from flows.cli.terminal import say, short_path
 from flows.cli.versions import print_difference
 
@@ -45,6 +46,8 @@ def set_(
 
     if not settings and not comment:
         raise InputError("nothing is to be set", where="flows set", expected="name=value after the file")
+    if out is not None:
+        file = own_or_shipped(file)
     changed = change(file, settings or (), comments=comment or ())
     if changed.difference.changes:
         print_difference(changed.difference)
@@ -88,6 +91,8 @@ def flatten(
             "an XMILE file isn't written without subscripts", where=str(file), expected="a Vensim .mdl file"
         )
     target = out or file.with_name(f"{file.stem}-flat.mdl")
+    if out is not None:
+        file = own_or_shipped(file)
     if target.resolve() == file.resolve():
         raise InputError(
             "the flat model would take the place of the one with subscripts", where=f"--out {target}"

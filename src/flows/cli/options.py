@@ -119,6 +119,16 @@ def read_model(path: Path | None, units: Units | None, name: str = "") -> Model:
         raise _with_others(error, found) from None
 
 
+def own_or_shipped(file: Path) -> Path:
+    """Find a model as typed, or the shipped one of that name where none lies here: an installed wheel has no folder."""
+    from flows.inputs import find
+
+    if not file.exists():
+        with contextlib.suppress(InputError):
+            return find("model", file)
+    return file
+
+
 def _with_others(error: ModelError, path: Path) -> ModelError:
     """Add to the first mistake of a model file how many more there are, and what shows them."""
     from flows.inspection import inspect
