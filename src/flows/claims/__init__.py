@@ -1,4 +1,8 @@
-"""Claims of the documents as statements on outcomes, and what the model makes of them."""
+"""Claims of the documents as statements on outcomes, and what the model makes of them.
+
+`table` reads the claims, `statement` their checks; `plan` gathers what has to be run, `evaluate` runs it, and `verdict`
+is what is found.
+"""
 
 from flows.claims.evaluate import check_statements, evaluate
 from flows.claims.statement import NEAR, Figure, Run, Statement, parse_statement

@@ -145,7 +145,7 @@ def _fresh(
     folder = out or OUTPUTS / folder_name(("interaction-" if interaction else "compare-") + label + words)
     older = has_older(folder)
     shown = _month_shown(at, last, built)
-    dates = sorted({*(comparing.DATES if comparing.in_months(built) else comparing.YEARS), shown})
+    dates = sorted({*(comparing.DATES if built.in_months else comparing.YEARS), shown})
     futures = draw_inputs(draws, built)
     with show_progress("Scenarios") as progress:
         options: dict[str, Any] = {
@@ -249,10 +249,10 @@ def _refuse_with_folders(options: dict[str, Any]) -> None:
 def _month_shown(at: str | None, last: float | str | None, model: Any) -> str:
     """The date of the tables: as asked for, else December 2030, or the last of the run."""
     from flows.calendar import month_of, time_at_end
-    from flows.compare import YEARS, in_months
+    from flows.compare import YEARS
     from flows.references import strict_month
 
-    if not in_months(model):
+    if not model.in_months:
         return at or YEARS[1]
     if at is not None:
         return strict_month(at, where="--at")

@@ -98,7 +98,7 @@ def run(
     shown.
     """
     from flows import observations, provenance
-    from flows.compare import BASELINE, CAVEAT, in_months, outcomes_of, settings_words
+    from flows.compare import BASELINE, CAVEAT, outcomes_of, settings_words
     from flows.ensemble import NonFiniteWarning, simulate
     from flows.inputs import find, read_scenario, scenario_inputs, settings_inputs
     from flows.report.results import write_run
@@ -110,7 +110,7 @@ def run(
         chosen = read_scenario(BASELINE if scenario is None else scenario)
     built = read_model(model, units, chosen.model if chosen else "")
     known = outcomes_of(built) if shipped or is_familiar(built) else ()
-    outcomes = known if in_months(built) else ()
+    outcomes = known if built.in_months else ()
     if chosen and not (shipped or known):
         _refuse_stranger(chosen, built)
     inputs = scenario_inputs(chosen, built) if chosen is not None else {}

@@ -27,7 +27,6 @@ from flows.compare.measures import (
     adds_up,
     dates_within,
     halving_times,
-    in_months,
     measures_of,
     outcome_values,
     outcomes_of,
@@ -281,7 +280,7 @@ def compare(
     progress(len(names), total)
     values = outcome_values(measured, dataset)
     starts = [start_of(case.changes, case.model, dataset) for case in cases]
-    when = dates if dates is not None else DATES if in_months(model) else YEARS
+    when = dates if dates is not None else DATES if model.in_months else YEARS
     kept = dates_within(when, dataset["time"].values)
     central = measures_of(values, start=starts[0], dates=kept)
     drawn: Measures = {}

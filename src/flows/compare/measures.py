@@ -117,11 +117,6 @@ def outcome_values(outcomes: Sequence[Outcome], dataset: xr.Dataset) -> xr.Datas
     return values
 
 
-def in_months(model: Any) -> bool:
-    """Whether a model counts in months; if not, dates are its own times, such as years."""
-    return str(model.variables["time step"].units).lower().rstrip("s") == "month"
-
-
 def end_of(date: str) -> float:
     """Return the model time at which a date is read: a month's end, or a time as it is (``2050``)."""
     return float(date) if _is_time(date) else time_at_end(date)

@@ -1,7 +1,8 @@
 """One call for a single run, a comparison or an ensemble: labelled inputs → labelled outcomes.
 
-`inputs` are resolved against the model, the `times` of the runs follow; `by_kernel` or `by_pysd` makes the runs, and
-`outcomes` labels what comes back. `run` is the walk through them.
+`inputs` are resolved against the model, `names` say which of its elements are meant, given points go into its `tables`,
+and the `times` of the runs follow; `by_kernel` or `by_pysd` makes the runs, `outcomes` labels what comes back, and
+`notices` say what went wrong on the way. `run` is the walk through them.
 """
 
 from flows.ensemble.inputs import Inputs

@@ -77,11 +77,6 @@ def unit_words(block: Block, text: str, name: str = "") -> dict[str, str]:
     return {"en": one, "es": block.labels["es"].unit(text)}
 
 
-def counts_months(model: Model) -> bool:
-    """Whether the model's time is in months."""
-    return time_unit(model).lower().rstrip("s") == "month"
-
-
 def time_unit(model: Model) -> str:
     """Unit of the model's time, as its file writes it."""
     return str(model.variables["time step"].units.strip())

@@ -21,7 +21,6 @@ from flows.model.model import Model
 from flows.page.block import (
     LANGUAGES,
     Block,
-    counts_months,
     element_key,
     in_each_language,
     shortened,
@@ -111,7 +110,7 @@ def data_block(model: Model, spec: Mapping[str, Any], draws: Draws | None, *, ca
         An outcome is not a single number at a time.
     """
     labels = {lang: read_labels(lang) for lang in LANGUAGES}
-    outcomes = outcomes_of(model) if counts_months(model) else ()
+    outcomes = outcomes_of(model) if model.in_months else ()
     familiar = len(outcomes) > 0
     block = Block(model, spec, labels)
     charts = [outcome_chart(block, outcome) for outcome in outcomes]

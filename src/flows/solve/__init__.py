@@ -1,4 +1,7 @@
-"""How much is needed: values that meet a target, grids of two levers, values at which ranks swap."""
+"""How much is needed: values that meet a target, grids of two levers, values at which ranks swap.
+
+`target` is what is asked for, `course` what all runs share; `search`, `grid` and `swap` give the three answers.
+"""
 
 from flows.solve.grid import Grid, grid
 from flows.solve.search import FINE, GRID, Solution, solve

@@ -5,8 +5,9 @@ for overlap is needed, and the text is short enough that a model of a thousand e
 Arithmetic is IEEE double precision without contraction or reordering, so that a lane computes what plain Python
 computes.
 
-`lines` writes instructions; `body` prints equations with them, `loops` the integration around these, `lookup` and
-`vectormath` what both call; `translate` reads functions of `flows.engine.runtime`. `source` puts a model together.
+`signature` is what all functions take, `lines` writes instructions; `body` prints equations with them, `loops` the
+integration around these, `lookup` and `vectormath` what both call; `translate` reads functions of
+`flows.engine.runtime`. `source` puts a model together.
 """
 
 from flows.engine.llvm.body import LIBRARY
