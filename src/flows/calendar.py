@@ -51,6 +51,21 @@ def month_index(text: str, *, where: str = "") -> int:
 def time_at_end(month: str) -> float:
     """Return the model time at the end of a month, where a stock "at" that month is read.
 
+    Parameters
+    ----------
+    month : str
+        ``YYYY-MM``.
+
+    Returns
+    -------
+    float
+        In months; 0 is the start of January 2013.
+
+    Raises
+    ------
+    InputError
+        The text is no month.
+
     Examples
     --------
     >>> time_at_end("2013-01")
@@ -86,6 +101,15 @@ def to_date(time: float | np.ndarray) -> np.ndarray:
 def month_of(time: float) -> str:
     """Return the month that holds a model time, as ``YYYY-MM``.
 
+    Parameters
+    ----------
+    time : float
+        In months; 0 is the start of January 2013.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> month_of(215.5)
@@ -96,6 +120,15 @@ def month_of(time: float) -> str:
 
 def label(time: float) -> str:
     """Return the month that holds a model time in words.
+
+    Parameters
+    ----------
+    time : float
+        In months; 0 is the start of January 2013.
+
+    Returns
+    -------
+    str
 
     Examples
     --------

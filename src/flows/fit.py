@@ -85,6 +85,11 @@ def r_squared(observed: ArrayLike, model: ArrayLike) -> float:
         1 - sum (model - observed)² / sum (observed - mean)²; below zero where the mean would do better; not a number
         where the observed values don't vary.
 
+    Raises
+    ------
+    InputError
+        The two are not of one length, or a value is no finite number.
+
     Examples
     --------
     >>> r_squared([1, 2, 3], [1, 2, 4])
@@ -98,10 +103,20 @@ def r_squared(observed: ArrayLike, model: ArrayLike) -> float:
 def r_squared_of_logs(observed: ArrayLike, model: ArrayLike) -> float:
     """Compute `r_squared` of logarithms, over the pairs in which both values are above zero.
 
+    Parameters
+    ----------
+    observed, model : array of shape (n,)
+        In one unit.
+
     Returns
     -------
     float
         Not a number where fewer than two such pairs are left.
+
+    Raises
+    ------
+    InputError
+        The two are not of one length, or a value is no finite number.
     """
     a, b = _pair(observed, model)
     both = (a > 0) & (b > 0)
@@ -111,10 +126,20 @@ def r_squared_of_logs(observed: ArrayLike, model: ArrayLike) -> float:
 def wmape(observed: ArrayLike, model: ArrayLike) -> float:
     """Compute the weighted mean absolute error: sum of absolute differences over the sum observed.
 
+    Parameters
+    ----------
+    observed, model : array of shape (n,)
+        In one unit.
+
     Returns
     -------
     float
         A share, 0.1 for ten per cent; not a number where nothing was observed.
+
+    Raises
+    ------
+    InputError
+        The two are not of one length, or a value is no finite number.
 
     Examples
     --------
@@ -129,11 +154,21 @@ def wmape(observed: ArrayLike, model: ArrayLike) -> float:
 def mape(observed: ArrayLike, model: ArrayLike) -> float:
     """Compute the mean absolute error relative to each observed value, over those above zero.
 
+    Parameters
+    ----------
+    observed, model : array of shape (n,)
+        In one unit.
+
     Returns
     -------
     float
         A share, 0.1 for ten per cent: each value weighs the same, so low values dominate; not a number where none
         is left.
+
+    Raises
+    ------
+    InputError
+        The two are not of one length, or a value is no finite number.
 
     Examples
     --------
@@ -146,7 +181,23 @@ def mape(observed: ArrayLike, model: ArrayLike) -> float:
 
 
 def rmse(observed: ArrayLike, model: ArrayLike) -> float:
-    """Compute the root of the mean squared difference, in the unit of the values."""
+    """Compute the root of the mean squared difference, in the unit of the values.
+
+    Parameters
+    ----------
+    observed, model : array of shape (n,)
+        In one unit.
+
+    Returns
+    -------
+    float
+        In that unit.
+
+    Raises
+    ------
+    InputError
+        The two are not of one length, or a value is no finite number.
+    """
     a, b = _pair(observed, model)
     return float(np.sqrt(((b - a) ** 2).mean()))
 
@@ -205,6 +256,21 @@ def theil(observed: ArrayLike, model: ArrayLike) -> Theil:
 def coverage(observed: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
     """Compute the share of observed values that lie within their interval, its ends included.
 
+    Parameters
+    ----------
+    observed, low, high : array of shape (n,)
+        Values, and the ends of the interval of each.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+
+    Raises
+    ------
+    InputError
+        They are not of one length, or a value is no finite number.
+
     Examples
     --------
     >>> coverage([1, 2, 3, 4], [0, 0, 0, 0], [1, 2, 2, 9])
@@ -216,7 +282,24 @@ def coverage(observed: ArrayLike, low: ArrayLike, high: ArrayLike) -> float:
 
 
 def last_value(history: ArrayLike, count: int) -> NDArray[np.float64]:
-    """Forecast that nothing changes: the last value of the history, `count` times."""
+    """Forecast that nothing changes: the last value of the history, `count` times.
+
+    Parameters
+    ----------
+    history : array of shape (n,)
+        Past values, at least one.
+    count : int
+        Values to forecast.
+
+    Returns
+    -------
+    array of shape (count,)
+
+    Raises
+    ------
+    InputError
+        There is no past value.
+    """
     past = np.asarray(history, dtype=float)
     if past.ndim != 1 or not past.size:
         raise InputError("a naive forecast needs at least one past value", where="fit")
@@ -239,6 +322,11 @@ def seasonal_naive(history: ArrayLike, count: int, *, period: int) -> NDArray[np
     -------
     array of shape (count,)
 
+    Raises
+    ------
+    InputError
+        The history is shorter than a period.
+
     Examples
     --------
     >>> seasonal_naive([9, 1, 2, 3], 5, period=3).tolist()
@@ -258,11 +346,21 @@ def seasonal_naive(history: ArrayLike, count: int, *, period: int) -> NDArray[np
 def skill(observed: ArrayLike, forecast: ArrayLike, naive: ArrayLike) -> float:
     """Compute how much of a naive forecast's squared error a forecast avoids (Murphy 1988).
 
+    Parameters
+    ----------
+    observed, forecast, naive : array of shape (n,)
+        In one unit.
+
     Returns
     -------
     float
         1 - mean squared error of the forecast over that of the naive one: 1 is perfect, 0 no better than the naive one,
         below 0 worse; not a number where the naive one is perfect.
+
+    Raises
+    ------
+    InputError
+        They are not of one length, or a value is no finite number.
 
     Examples
     --------
@@ -291,6 +389,11 @@ def width_ratio(posterior: ArrayLike, prior: tuple[float, float], *, level: floa
     -------
     float
         Near 1: the data say nothing about it; near 0: they determine it. Above 1 is possible.
+
+    Raises
+    ------
+    InputError
+        The prior has no width.
     """
     sample = np.asarray(posterior, dtype=float)
     low, high = np.quantile(sample, [(1 - level) / 2, (1 + level) / 2])
@@ -340,6 +443,11 @@ def turning_points(values: ArrayLike, *, factor: float = FACTOR) -> tuple[Turnin
     -------
     tuple of TurningPoint
         In the order of time, peaks and troughs in turn.
+
+    Raises
+    ------
+    InputError
+        A value is not above zero, or the factor not above 1.
 
     Examples
     --------

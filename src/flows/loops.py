@@ -231,6 +231,20 @@ def find_loops(
 ) -> tuple[FoundLoop, ...]:
     """Find each named loop in a model and compute its polarity.
 
+    Parameters
+    ----------
+    model : Model
+        In which they are looked for.
+    named : sequence of NamedLoop
+        As `flows.inputs.loops.read_loops` returns them.
+    inputs : mapping of str to values, optional
+        As for `flows.simulate`: the run at which polarities are computed.
+
+    Returns
+    -------
+    tuple of FoundLoop
+        In the order given.
+
     Raises
     ------
     InputError
@@ -253,6 +267,20 @@ def find_loops(
 
 def trace(model: Model, loop: NamedLoop, graph: CausalGraph | None = None) -> tuple[str, ...]:
     """Folded names of the variables around a named loop, hidden ones included.
+
+    Parameters
+    ----------
+    model : Model
+        In which it runs.
+    loop : NamedLoop
+        The loop.
+    graph : CausalGraph, optional
+        Of the model; made anew by default.
+
+    Returns
+    -------
+    tuple of str
+        From cause to effect.
 
     Raises
     ------

@@ -52,6 +52,16 @@ _PAUSE = (
 def digest(path: str | os.PathLike[str]) -> str:
     """Compute the SHA-256 of a file's bytes.
 
+    Parameters
+    ----------
+    path : path
+        Of the file.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
     Raises
     ------
     InputError
@@ -149,6 +159,11 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     The temporary file lies beside the target and has its suffix, for writers that look at it. On any error
     it is removed and an older file at the target stays as it was. Parent folders are made.
 
+    Parameters
+    ----------
+    path : path
+        Where the file is to lie.
+
     Yields
     ------
     pathlib.Path
@@ -179,6 +194,13 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 def atomic_write(path: str | os.PathLike[str], content: str | bytes) -> Path:
     r"""Write a file whole or not at all: text as UTF-8 with ``\n`` line ends, bytes as they are.
+
+    Parameters
+    ----------
+    path : path
+        Where the file is to lie.
+    content : str or bytes
+        All of it.
 
     Returns
     -------

@@ -109,6 +109,11 @@ def trajectories(
     groups : sequence of str or None, length d, optional
         The group of each input; all have one or none has.
 
+    Returns
+    -------
+    Trajectories
+        Their points, and which factor moves at each step.
+
     Raises
     ------
     InputError
@@ -182,6 +187,11 @@ def elementary_effects(
     Returns
     -------
     Effects
+
+    Raises
+    ------
+    ValueError
+        The outputs have another shape.
     """
     values = np.asarray(values, dtype=np.float64)
     n, k = sample.moved.shape
@@ -254,6 +264,11 @@ def regional(points: ArrayLike, values: ArrayLike, *, share: float = 0.1, high: 
     Returns
     -------
     Regional
+
+    Raises
+    ------
+    InputError
+        There are fewer than 20 runs, or all of them count as worst.
     """
     points = np.asarray(points, dtype=np.float64)
     values = np.asarray(values, dtype=np.float64)

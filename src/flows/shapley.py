@@ -162,6 +162,11 @@ def design(
         Of the normal scores; independent inputs by default.
     groups : sequence of (str or None), optional
         Group of each input; inputs without one stand for themselves.
+
+    Returns
+    -------
+    Design
+        The points of all runs, made when they are asked for.
     """
     labels = [
         name if group is None else group

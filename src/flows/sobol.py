@@ -147,7 +147,20 @@ class Design:
 
 
 def width(factors: int, *, second_order: bool = False) -> int:
-    """Count the runs per sample group for so many factors (Saltelli 2002, theorems 1 and 2)."""
+    """Count the runs per sample group for so many factors (Saltelli 2002, theorems 1 and 2).
+
+    Parameters
+    ----------
+    factors : int
+        Inputs, or groups of them.
+    second_order : bool
+        Whether pairs are wanted too.
+
+    Returns
+    -------
+    int
+        ``factors + 2``, with pairs ``2 factors + 2``.
+    """
     return 2 * factors + 2 if second_order else factors + 2
 
 
@@ -175,6 +188,11 @@ def design(
         The group of each input. An input without a group is a factor of its own.
     second_order : bool
         Include the runs that second-order indices need.
+
+    Returns
+    -------
+    Design
+        The points of all runs, made when they are asked for.
 
     Raises
     ------
@@ -612,6 +630,11 @@ def indices(
         Whether each group holds the ``BA`` runs (width 2 k + 2 rather than k + 2).
     resamples, seed, level
         Of the bootstrap.
+
+    Returns
+    -------
+    Indices
+        Over (factors, …): shares of the variance, with half widths and ends of their intervals.
     """
     values = np.asarray(values, dtype=np.float64)
     factors = (values.shape[1] - 2) // (2 if second_order else 1)

@@ -83,6 +83,18 @@ def write(
 def write_table(table: pd.DataFrame, path: Path) -> Path:
     """Write a table whole or not at all, as UTF-8 with plain line ends.
 
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        Its index is left out.
+    path : Path
+        Of a CSV file.
+
+    Returns
+    -------
+    Path
+        The file written.
+
     Raises
     ------
     ResultError
@@ -94,7 +106,18 @@ def write_table(table: pd.DataFrame, path: Path) -> Path:
 
 
 def fingerprint(draws: Mapping[str, xr.DataArray]) -> str:
-    """Digest draws, so that results on the same ones can be told; empty for none."""
+    """Digest draws, so that results on the same ones can be told; empty for none.
+
+    Parameters
+    ----------
+    draws : mapping of str to DataArray over draw
+        By constant.
+
+    Returns
+    -------
+    str
+        SHA-256 in hexadecimal digits.
+    """
     if not draws:
         return ""
     made = hashlib.sha256()
@@ -105,14 +128,34 @@ def fingerprint(draws: Mapping[str, xr.DataArray]) -> str:
 
 
 def odds_table(comparison: Comparison) -> pd.DataFrame:
-    """Tabulate the odds: ``outcome, date, scenario, other, probability, human_cost, caveat``."""
+    """Tabulate the odds: ``outcome, date, scenario, other, probability, human_cost, caveat``.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As `compare` returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
     found = comparison.odds.to_series().reset_index()
     found = found[found["scenario"] != found["other"]].reset_index(drop=True)
     return found.assign(human_cost=found["outcome"].isin(HUMAN_COST), caveat=CAVEAT)
 
 
 def ranks_table(comparison: Comparison) -> pd.DataFrame:
-    """Tabulate ranks: ``outcome, date, scenario, median, low, high, stability, regret_*, human_cost, caveat``."""
+    """Tabulate ranks: ``outcome, date, scenario, median, low, high, stability, regret_*, human_cost, caveat``.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As `compare` returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
     ranks = comparison.ranks[["median", "low", "high"]].to_dataframe().reset_index()
     stability = comparison.ranks["stability"].to_series().rename("stability").reset_index()
     regret = comparison.regret.to_dataframe().add_prefix("regret_").reset_index()
@@ -121,13 +164,33 @@ def ranks_table(comparison: Comparison) -> pd.DataFrame:
 
 
 def comparison_table(comparison: Comparison) -> pd.DataFrame:
-    """`Comparison.table`; of a comparison without draws, without the columns that only draws fill."""
+    """`Comparison.table`; of a comparison without draws, without the columns that only draws fill.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As `compare` returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
     names = [] if comparison.draws else [field.name for field in fields(Spread)]
     return comparison.table.drop(columns=names, errors="ignore")
 
 
 def halving_table(comparison: Comparison) -> pd.DataFrame:
-    """`Comparison.halving_table`; of a comparison without draws, without shares and ends of an interval."""
+    """`Comparison.halving_table`; of a comparison without draws, without shares and ends of an interval.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As `compare` returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
     names = [] if comparison.draws else ["share", "early", "late"]
     return comparison.halving_table().drop(columns=names)
 
@@ -137,6 +200,15 @@ def side_effects_table(comparison: Comparison) -> pd.DataFrame:
 
     Of a comparison without draws, ``difference`` and ``difference_percent`` of one run each stand in place of medians
     and shares of draws.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        As `compare` returns it.
+
+    Returns
+    -------
+    pandas.DataFrame
     """
     dates = [str(date) for date in comparison.levels["date"].values] if comparison.levels.data_vars else []
     parts = [comparison.side_effects(date=date) for date in dates]

@@ -118,12 +118,33 @@ def outcome_values(outcomes: Sequence[Outcome], dataset: xr.Dataset) -> xr.Datas
 
 
 def end_of(date: str) -> float:
-    """Return the model time at which a date is read: a month's end, or a time as it is (``2050``)."""
+    """Return the model time at which a date is read: a month's end, or a time as it is (``2050``).
+
+    Parameters
+    ----------
+    date : str
+        ``YYYY-MM``, or a number.
+
+    Returns
+    -------
+    float
+    """
     return float(date) if _is_time(date) else time_at_end(date)
 
 
 def end_within(date: str, model: Any) -> float:
     """Return the model time of a month's end.
+
+    Parameters
+    ----------
+    date : str
+        ``YYYY-MM``.
+    model : flows.Model
+        Whose run it has to lie in.
+
+    Returns
+    -------
+    float
 
     Raises
     ------
@@ -142,7 +163,17 @@ def end_within(date: str, model: Any) -> float:
 
 
 def words(date: str) -> str:
-    """Say a date in words: ``2030-12`` is ``December 2030``; a year stays as it is."""
+    """Say a date in words: ``2030-12`` is ``December 2030``; a year stays as it is.
+
+    Parameters
+    ----------
+    date : str
+        ``YYYY-MM``, or a number.
+
+    Returns
+    -------
+    str
+    """
     return date if _is_time(date) else month_label(time_at_end(date) - 1)
 
 

@@ -62,7 +62,17 @@ def baseline_of(scenarios: Sequence[Scenario]) -> Scenario:
 
 
 def settings_words(settings: Mapping[str, float]) -> str:
-    """Write settings as people type them: ``filing delay=3, judges=2``."""
+    """Write settings as people type them: ``filing delay=3, judges=2``.
+
+    Parameters
+    ----------
+    settings : mapping of str to float
+        By text form.
+
+    Returns
+    -------
+    str
+    """
     return ", ".join(f"{key}={value:.10g}" for key, value in settings.items())
 
 
@@ -91,7 +101,17 @@ def free_draws(
 
 
 def count_draws(free: Mapping[str, xr.DataArray]) -> int:
-    """Number of draws; 0 where nothing is drawn."""
+    """Number of draws; 0 where nothing is drawn.
+
+    Parameters
+    ----------
+    free : mapping of str to DataArray over draw
+        As `free_draws` returns them.
+
+    Returns
+    -------
+    int
+    """
     return int(next(iter(free.values())).sizes["draw"]) if free else 0
 
 
@@ -288,7 +308,20 @@ def start_of(changes: Mapping[str, Any], model: Any, dataset: xr.Dataset) -> flo
 
 
 def draws_within(free: Mapping[str, xr.DataArray], model: Any) -> dict[str, xr.DataArray]:
-    """Leave out draws of constants and lookups that a model lacks."""
+    """Leave out draws of constants and lookups that a model lacks.
+
+    Parameters
+    ----------
+    free : mapping of str to DataArray over draw
+        By constant or lookup.
+    model : flows.Model
+        That takes them.
+
+    Returns
+    -------
+    dict of str to DataArray
+        Those that it has.
+    """
     return {
         key: draws
         for key, draws in free.items()

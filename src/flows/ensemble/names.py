@@ -16,6 +16,15 @@ RESERVED = ("draw", "scenario", "time")
 def reference(model: Model, text: str, *, where: str = "") -> tuple[Variable, tuple[str | None, ...] | None]:
     """Find what ``name`` or ``name[Element,Element]`` means in a model.
 
+    Parameters
+    ----------
+    model : Model
+        In which it is looked up.
+    text : str
+        As typed; case, blanks and underscores fold together.
+    where : str
+        Where it was typed, for errors.
+
     Returns
     -------
     variable : Variable

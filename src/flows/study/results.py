@@ -435,6 +435,15 @@ def _write_csv(table: pd.DataFrame, path: Path, *, digits: int | None = 9) -> No
 def read(folder: str | Path) -> StudyResult:
     """Read the results of a study from disk.
 
+    Parameters
+    ----------
+    folder : path
+        As `write` leaves it.
+
+    Returns
+    -------
+    StudyResult
+
     Raises
     ------
     InputError
