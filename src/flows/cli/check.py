@@ -57,7 +57,7 @@ def check(
     files: Annotated[
         list[Path], typer.Argument(metavar="FILE…", help="Vensim or XMILE models.", show_default=False)
     ],
-    strict: Annotated[bool, typer.Option("--strict", help="Exit with 1 on warnings too.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 1 on warnings too.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Leave the notes out.")] = False,
     as_json: Annotated[
         Path | None,

@@ -29,7 +29,7 @@ Sections = Annotated[
 def claims(
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ID]...", help="Claims by id, such as S3-38; all by default."),
+        typer.Argument(metavar="[ID]...", help="Claims by id, such as S3-38. [default: all]"),
     ] = None,
     section: Sections = None,
     scenario: Annotated[

@@ -25,7 +25,6 @@ from flows.cli.options import (
 )
 from flows.cli.terminal import has_older, note, say_written, short_path, show_progress
 from flows.errors import InputError, near
-from flows.references import fold
 
 if TYPE_CHECKING:
     from flows.inputs import Scenario
@@ -126,6 +125,7 @@ def _fresh(
     from flows import compare as comparing
     from flows import provenance
     from flows.inputs import find, inline_scenario, read_scenario, settings_inputs
+    from flows.references import fold
     from flows.report.results import comparison_figures
 
     chosen: list[Scenario] = [read_scenario(comparing.BASELINE if name == _BASE else name) for name in names]

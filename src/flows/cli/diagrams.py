@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import OUTPUTS, Out, folder_name, own_or_shipped
+from flows.cli.options import OUTPUTS, InPlace, Out, folder_name, own_or_shipped
 from flows.cli.terminal import (
     has_older,
     make_console,
@@ -66,12 +66,7 @@ def layout(
     signs: Annotated[
         bool, typer.Option("--signs", help="Mark arrows with + or - as a run of the model finds them.")
     ] = False,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FILE", help="Where to write; the file itself by default.", show_default=False
-        ),
-    ] = None,
+    out: InPlace = None,
 ) -> None:
     """Give variables that stand on no view a place; words placed by hand stay where they are.
 

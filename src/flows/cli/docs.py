@@ -15,7 +15,9 @@ from flows.errors import InputError
 def docs(
     file: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE]", help="A model. [default: the shipped one]", show_default=False),
+        typer.Argument(
+            metavar="[FILE]", help="A Vensim or XMILE model. [default: the shipped one]", show_default=False
+        ),
     ] = None,
     out: Annotated[
         Path | None,

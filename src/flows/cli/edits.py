@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.check import print_finding
-from flows.cli.options import own_or_shipped
+from flows.cli.options import InPlace, own_or_shipped
 from flows.cli.terminal import say, short_path
 from flows.cli.versions import print_difference
 
@@ -29,12 +29,7 @@ def set_(
             "--comment", metavar="'NAME=TEXT'", help="A new comment; repeatable.", show_default=False
         ),
     ] = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "--out", metavar="FILE", help="Where to write; the file itself by default.", show_default=False
-        ),
-    ] = None,
+    out: InPlace = None,
 ) -> None:
     """Change equations of a model file: only their bytes change, and units, layout and diagrams stay.
 
@@ -67,7 +62,7 @@ def flatten(
         typer.Option(
             "--out",
             metavar="FILE",
-            help="Where to write; FILE-flat.mdl beside it by default.",
+            help="Where to write. [default: FILE-flat.mdl beside it]",
             show_default=False,
         ),
     ] = None,

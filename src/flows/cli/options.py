@@ -47,7 +47,13 @@ class Units(StrEnum):
 
 Out = Annotated[
     Path | None,
-    typer.Option("--out", metavar="DIR", help="Results folder; default outputs/NAME.", show_default=False),
+    typer.Option("--out", metavar="DIR", help="Results folder. [default: outputs/NAME]", show_default=False),
+]
+InPlace = Annotated[
+    Path | None,
+    typer.Option(
+        "--out", metavar="FILE", help="Where to write. [default: the file itself]", show_default=False
+    ),
 ]
 ModelFile = Annotated[
     Path | None,

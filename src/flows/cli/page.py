@@ -18,7 +18,7 @@ def page(
         typer.Option(
             "--out",
             metavar="FILE",
-            help="The HTML file; default outputs/page/index.html.",
+            help="The HTML file. [default: outputs/page/index.html]",
             show_default=False,
         ),
     ] = None,

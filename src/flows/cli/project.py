@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 def project(
     name: Annotated[
         str | None,
-        typer.Argument(metavar="[ID]", help="A projection of models/projections.toml; all by default."),
+        typer.Argument(metavar="[ID]", help="A projection of models/projections.toml. [default: all]"),
     ] = None,
     settings: Annotated[
         list[str] | None,

@@ -35,7 +35,7 @@ def study(
         typer.Option(
             "--model",
             metavar="FILE",
-            help="A Vensim model in place of the one that the study names; of a .vsc by default the one beside it.",
+            help="A Vensim or XMILE model in place of the one that the study names, or that lies beside a .vsc.",
             show_default=False,
         ),
     ] = None,

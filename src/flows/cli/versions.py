@@ -164,7 +164,9 @@ def outcomes_beside(model: Model) -> tuple[Any, ...]:
 
 
 def watch(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A Vensim model.", show_default=False)],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A Vensim or XMILE model.", show_default=False)
+    ],
     until: Until = None,
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Whether to draw.")] = True,
     out: Out = None,
