@@ -79,7 +79,7 @@ clean: ## remove the environment, caches and built things; outputs/ stays
 $(VENV)/runtime.stamp: requirements.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Flows needs Python 3.11 to 3.14 with venv (on Debian: python3-venv)." >&2; exit 1; }
 	@echo "Setting up .venv from requirements.txt; this takes a minute or two, once."
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { echo "No environment can be made here; name other places: make $(MAKECMDGOALS) VENV=DIR OUT=DIR" >&2; exit 1; }
 	$(PIP) install --quiet --require-hashes -r requirements.txt
 	@echo "Installing Flows itself into .venv."
 	$(PIP) install --quiet --no-build-isolation --no-deps -e .
@@ -89,7 +89,7 @@ $(VENV)/runtime.stamp: requirements.txt pyproject.toml
 $(VENV)/dev.stamp: requirements-dev.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Flows needs Python 3.11 to 3.14 with venv (on Debian: python3-venv)." >&2; exit 1; }
 	@echo "Setting up .venv from requirements-dev.txt, with what the tests need; this takes a few minutes, once."
-	$(PYTHON) -m venv $(VENV)
+	@$(PYTHON) -m venv $(VENV) || { echo "No environment can be made here; name other places: make $(MAKECMDGOALS) VENV=DIR OUT=DIR" >&2; exit 1; }
 	$(PIP) install --quiet --require-hashes -r requirements-dev.txt
 	@echo "Installing Flows itself into .venv."
 	$(PIP) install --quiet --no-build-isolation --no-deps -e .

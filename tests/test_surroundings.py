@@ -223,3 +223,64 @@ def test_the_shipped_model_goes_by_its_name_where_there_is_no_checkout(
     (folder / "models" / "migration.mdl").write_text(TEACUP, encoding="utf-8")
     assert cli.main(["set", "models/migration.mdl", "room=60"]) == 0  # one's own comes first
     assert flows.read_vensim("models/migration.mdl").constants["room"].value == 60
+
+
+def test_too_little_memory_is_no_mistake_of_ours(
+    small_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def scarce(*_: object, **__: object) -> None:
+        raise MemoryError("Unable to allocate 15.6 MiB")
+
+    monkeypatch.setattr("flows.inputs.list_scenarios", scarce)
+    assert cli.main(["list", "scenarios"]) == 1
+    said = capsys.readouterr().err
+    assert "doesn't suffice" in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("run", "--model", "{}"),
+        ("run", "--out", "{}"),
+        ("run", "--changes", "{}.cin"),
+        ("check", "{}"),
+        ("compare", "{}.toml"),
+        ("study", "{}.toml"),
+        ("docs", "--out", "{}.html"),
+        ("diff", "{}", "{}"),
+    ],
+    ids=" ".join,
+)
+def test_a_name_that_the_system_refuses_is_no_mistake_of_ours(
+    arguments: tuple[str, ...], small_root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main([argument.replace("{}", "x" * 300) for argument in arguments]) == 1
+    said = capsys.readouterr().err
+    assert "x" * 300 in said
+    assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/secret/a.mdl"), "/secret/a.mdl: the system refuses this"),
+        (OSError(28, "No space left on device"), "the disk: No space left on device. Make room"),
+    ],
+)
+def test_what_the_system_refuses_is_said_in_one_sentence(
+    error: OSError,
+    said: str,
+    small_root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("flows.inputs.list_scenarios", refuse)
+    assert cli.main(["list", "scenarios"]) == 1
+    assert said in capsys.readouterr().err
+    monkeypatch.setattr(error, "filename", None)
+    if isinstance(error, PermissionError):
+        assert cli.main(["list", "scenarios"]) == 2

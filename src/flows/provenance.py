@@ -295,8 +295,8 @@ def check_replaceable(out: str | os.PathLike[str]) -> None:
             expected=f"an empty folder, or one with a {FILE}",
             remedy=_ELSEWHERE,
         )
-    above = next(path for path in target.absolute().parents if path.exists())
-    if above.is_dir() and not os.access(above, os.W_OK):
+    above = next((path for path in target.absolute().parents if path.exists()), None)
+    if above is not None and above.is_dir() and not os.access(above, os.W_OK):
         raise ResultError(
             "the results can't be written",
             where=str(out),

@@ -19,7 +19,7 @@ import typer
 
 import flows
 from flows.cli.options import FINE, INTERRUPTED, OURS, USAGE, USER
-from flows.cli.terminal import fail, ours_text, patient_streams, warnings_as_lines
+from flows.cli.terminal import fail, ours_text, patient_streams, refusal_text, warnings_as_lines
 from flows.errors import FlowsError
 
 app = typer.Typer(
@@ -89,10 +89,18 @@ def _main(arguments: Sequence[str] | None) -> int:
         return fail("Interrupted.", INTERRUPTED)
     except USAGE as error:
         return fail(_torn(arguments) or _usage(error, arguments), USER)
+    except MemoryError:
+        return fail(_TOO_LARGE, USER)
     except Exception as error:
+        if refused := refusal_text(error):
+            return fail(refused, USER)
         return fail(ours_text(error), OURS)
 
 
+_TOO_LARGE = (
+    "the memory of this machine, or what a command may take of it, doesn't suffice. Close other programs, raise the "
+    "limit, or ask for fewer runs, outcomes or draws."
+)
 _WITH_VALUES = ("--set", "--with", "--lever")
 """Options of which every value holds an equals sign."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import re
@@ -359,6 +360,27 @@ def fail(sentence: str, code: int) -> int:
     with contextlib.suppress(OSError, ValueError):
         print(f"Error: {sentence}" if code != INTERRUPTED else sentence, file=sys.stderr, flush=True)
     return code
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+
+
+def refusal_text(error: Exception) -> str:
+    """Say one sentence about what the system refused: a folder one may not enter, a name too long, a full disk.
+
+    An empty string if it isn't that: a file that is missing where Flows itself put it is our mistake.
+    """
+    if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
+        return ""
+    why = error.strerror or str(error)
+    if error.errno in _FULL:
+        return f"{error.filename or 'the disk'}: {why}. Make room, or choose another folder with --out."
+    if error.filename is None:
+        return ""
+    remedy = (
+        " Ask for the right to it, or choose another place." if isinstance(error, PermissionError) else ""
+    )
+    return f"{os.fsdecode(error.filename)}: the system refuses this, found {why}.{remedy}"
 
 
 def ours_text(error: Exception) -> str:
