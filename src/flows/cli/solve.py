@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -23,7 +24,10 @@ from flows.cli.terminal import has_older, make_console, make_table, say, say_wri
 from flows.errors import InputError
 
 if TYPE_CHECKING:
-    from flows.solve import Grid, Solution, Swap
+    from matplotlib.figure import Figure
+
+    from flows.inputs import Scenario
+    from flows.solve import Grid, Solution, Swap, Target
 
 
 def solve(
@@ -113,165 +117,143 @@ def solve(
         raise InputError("a control variable can't be set here", where="--with", remedy="Leave it out")
     futures = draw_inputs(draws, built)
     options: dict[str, Any] = {"draws": futures.values, "settings": changed, "between": between}
-    given = (built, target, futures, changed, out)
+    asked = _Asked(built, target, futures, changed, out)
     if swap is not None or constant is not None:
         if swap is None or constant is None or name is not None or grid is not None:
             raise InputError(
                 "--swap A B and --constant NAME go together, without a lever and without --grid", where="--swap",
                 remedy="flows solve --swap A B --constant NAME --for OUTCOME@MONTH",
             )  # fmt: skip
-        _swap(swap, constant, options, *given)
+        _swap(swap, constant, options, asked)
         return
     if name is None:
         raise InputError("no lever is named", expected="a lever or another constant of the model")
     options |= {"probability": probability, "scenario": read_scenario(scenario)}
     if grid is not None:
-        _grid(name, grid, grid_between, options, *given)
+        _grid(name, grid, grid_between, options, asked)
     else:
-        _one(name, options, *given)
+        _one(name, options, asked)
 
 
-def _one(
-    name: str,
-    options: dict[str, Any],
-    built: Any,
-    target: str,
-    futures: Any,
-    changed: dict[str, float],
-    out: Path | None,
-) -> None:
+@dataclass(frozen=True)
+class _Asked:
+    """What all three questions have in common, and how their answers are kept."""
+
+    model: Any
+    target: str
+    futures: Any
+    settings: dict[str, float]
+    out: Path | None
+
+    def folder(self, words: str) -> Path:
+        """The folder of the results: as asked for, else named after the question."""
+        return self.out or OUTPUTS / folder_name(words)
+
+    def keep(
+        self, found: Any, folder: Path, figure: Figure, answer: dict[str, Any], scenarios: Sequence[Scenario]
+    ) -> None:
+        """Write the readings, the figure and the answer with its provenance, and say what scenarios lack."""
+        from flows import provenance
+        from flows.compare import write_table
+        from flows.inputs import find
+        from flows.report import figures
+
+        paths = [path for scenario in scenarios for path in scenario.paths]
+        read = [self.model.path, find("outcomes"), *paths, *self.futures.paths]
+        about = {"answer": {**answer, "settings": self.settings}, "futures": self.futures.words}
+        with provenance.results_folder(folder, inputs=read, seed=self.futures.seed, extra=about) as place:
+            write_table(found.table, place / "solve.csv")
+            figures.save(figure, place / "solve")
+        say_doubts(scenarios)
+
+    def close(self, folder: Path, older: bool) -> None:
+        """Say what the answer rests on, and where it lies."""
+        from flows.compare import CAVEAT
+
+        say(self.futures.words)
+        say(CAVEAT)
+        say_written(folder, older)
+
+
+def _one(name: str, options: dict[str, Any], asked: _Asked) -> None:
     """One lever."""
     from flows import solve as solving
     from flows.report.ranked import response_figure
     from flows.report.results import SOURCE
 
-    wanted = solving.read_target(target, built)
-    folder = out or OUTPUTS / folder_name(f"solve-{name} for {_asked(wanted, options, changed)}")
+    wanted = solving.read_target(asked.target, asked.model)
+    folder = asked.folder(f"solve-{name} for {_words(wanted, options, asked)}")
     older = has_older(folder)
     with show_progress("Solving") as progress:
-        found = solving.solve(built, name, wanted, **options, progress=progress)
+        found = solving.solve(asked.model, name, wanted, **options, progress=progress)
     answer = {
         "target": str(wanted), "probability": found.probability, "nearest": found.nearest, "met": found.met,
-        "below": found.below, "above": found.above, "monotone": found.monotone, "settings": changed,
+        "below": found.below, "above": found.above, "monotone": found.monotone,
     }  # fmt: skip
-    _keep(
-        folder,
-        found.table,
-        response_figure(found, source=SOURCE),
-        answer,
-        built,
-        futures,
-        options["scenario"].paths,
-    )
-    say_doubts([options["scenario"]])
+    asked.keep(found, folder, response_figure(found, source=SOURCE), answer, [options["scenario"]])
     _print_solution(found)
-    _close(futures, folder, older)
+    asked.close(folder, older)
 
 
 def _grid(
-    name: str, other: str, other_between: tuple[float, float] | None, options: dict[str, Any], built: Any, target: str,
-    futures: Any, changed: dict[str, float], out: Path | None,
-) -> None:  # fmt: skip
+    name: str,
+    other: str,
+    other_between: tuple[float, float] | None,
+    options: dict[str, Any],
+    asked: _Asked,
+) -> None:
     """Two levers."""
     from flows import solve as solving
     from flows.report.ranked import grid_figure
     from flows.report.results import SOURCE
 
-    wanted = solving.read_target(target, built)
-    folder = out or OUTPUTS / folder_name(f"solve-{name} by {other} for {_asked(wanted, options, changed)}")
+    wanted = solving.read_target(asked.target, asked.model)
+    folder = asked.folder(f"solve-{name} by {other} for {_words(wanted, options, asked)}")
     older = has_older(folder)
     with show_progress("Grid") as progress:
         found = solving.grid(
-            built, name, other, wanted, **options, other_between=other_between, progress=progress
+            asked.model, name, other, wanted, **options, other_between=other_between, progress=progress
         )
     frontier = found.frontier.astype(object).where(found.frontier.notna(), None).to_dict("records")
-    answer = {
-        "target": str(wanted),
-        "probability": found.probability,
-        "frontier": frontier,
-        "settings": changed,
-    }
-    _keep(
-        folder,
-        found.table,
-        grid_figure(found, source=SOURCE),
-        answer,
-        built,
-        futures,
-        options["scenario"].paths,
-    )
-    say_doubts([options["scenario"]])
+    answer = {"target": str(wanted), "probability": found.probability, "frontier": frontier}
+    asked.keep(found, folder, grid_figure(found, source=SOURCE), answer, [options["scenario"]])
     _print_grid(found)
-    _close(futures, folder, older)
+    asked.close(folder, older)
 
 
-def _swap(
-    names: tuple[str, str], constant: str, options: dict[str, Any], built: Any, target: str, futures: Any,
-    changed: dict[str, float], out: Path | None,
-) -> None:  # fmt: skip
+def _swap(names: tuple[str, str], constant: str, options: dict[str, Any], asked: _Asked) -> None:
     """Two packages along a constant."""
     from flows import solve as solving
+    from flows.compare import outcomes_of
+    from flows.inputs import read_scenario
     from flows.report.ranked import swap_figure
     from flows.report.results import SOURCE
 
-    if "@" not in target or any(sign in target for sign in "<>"):
+    where = f"--for '{asked.target}'"
+    if "@" not in asked.target or any(sign in asked.target for sign in "<>"):
         raise InputError(
-            "not an outcome at a month", where=f"--for '{target}'", expected="OUTCOME@YYYY-MM",
+            "not an outcome at a month", where=where, expected="OUTCOME@YYYY-MM",
             remedy="A swap is one of ranks by an outcome: leave out sign and bound",
         )  # fmt: skip
-    from flows.compare import outcomes_of
-    from flows.inputs import read_scenario
-
-    reading = solving.read_reading(target, outcomes_of(built), built, f"--for '{target}'")
+    reading = solving.read_reading(asked.target, outcomes_of(asked.model), asked.model, where)
     first, second = (read_scenario(name) for name in names)
-    folder = out or OUTPUTS / folder_name(f"swap-{first.name}-{second.name} along {constant} by {reading}")
+    folder = asked.folder(f"swap-{first.name}-{second.name} along {constant} by {reading}")
     older = has_older(folder)
     with show_progress("Swap") as progress:
-        found = solving.swap(built, first, second, constant, reading, **options, progress=progress)
-    answer = {"crossings": list(found.crossings), "reading": str(reading), "settings": changed}
-    read = (*first.paths, *second.paths)
-    _keep(folder, found.table, swap_figure(found, source=SOURCE), answer, built, futures, read)
-    say_doubts([first, second])
+        found = solving.swap(asked.model, first, second, constant, reading, **options, progress=progress)
+    answer = {"crossings": list(found.crossings), "reading": str(reading)}
+    asked.keep(found, folder, swap_figure(found, source=SOURCE), answer, [first, second])
     _print_swap(found)
-    _close(futures, folder, older)
+    asked.close(folder, older)
 
 
-def _asked(wanted: Any, options: dict[str, Any], changed: dict[str, float]) -> str:
+def _words(wanted: Target, options: dict[str, Any], asked: _Asked) -> str:
+    """Say a question in words that a folder can be named by."""
     from flows.compare import settings_words
 
-    words = f" with {settings_words(changed)}" if changed else ""
-    asked = str(wanted).replace("<", "below").replace(">", "above").replace("=", "")
-    return f"{asked} p{options['probability']:g} {options['scenario'].name}{words}"
-
-
-def _keep(
-    folder: Path,
-    table: Any,
-    figure: Any,
-    answer: dict[str, Any],
-    built: Any,
-    futures: Any,
-    paths: Sequence[Path],
-) -> None:
-    """Write the readings, the figure and the answer with its provenance."""
-    from flows import provenance
-    from flows.compare import write_table
-    from flows.inputs import find
-    from flows.report import figures
-
-    read = [built.path, find("outcomes"), *paths, *futures.paths]
-    about = {"answer": answer, "futures": futures.words}
-    with provenance.results_folder(folder, inputs=read, seed=futures.seed, extra=about) as place:
-        write_table(table, place / "solve.csv")
-        figures.save(figure, place / "solve")
-
-
-def _close(futures: Any, folder: Path, older: bool) -> None:
-    from flows.compare import CAVEAT
-
-    say(futures.words)
-    say(CAVEAT)
-    say_written(folder, older)
+    words = f" with {settings_words(asked.settings)}" if asked.settings else ""
+    target = str(wanted).replace("<", "below").replace(">", "above").replace("=", "")
+    return f"{target} p{options['probability']:g} {options['scenario'].name}{words}"
 
 
 def _print_solution(found: Solution) -> None:
