@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -116,14 +118,15 @@ def _labelled(path: Path, label: str) -> Iterator[None]:
         ) from None
 
 
+_SILENCE = "nothing"
+
+
 def _git(arguments: Sequence[str], cwd: Path, *, given: bytes | None = None) -> bytes:
     """What git prints; its own words where it refuses."""
-    if shutil.which("git") is None:
-        raise InputError("git isn't installed, so no revision can be read", where=arguments[-1])
     done = subprocess.run(["git", *arguments], cwd=cwd, input=given, capture_output=True, check=False)
     if done.returncode:
         words = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise InputError("git can't read this", where=arguments[-1], found=words[-1] if words else "nothing")
+        raise InputError("git can't read this", where=arguments[-1], found=words[-1] if words else _SILENCE)
     return done.stdout
 
 
@@ -136,13 +139,16 @@ def _taken_out(name: str, here: Path, folder: Path) -> Path:
             where=name,
             expected="a path, or REVISION:path such as HEAD~1:models/migration.mdl",
         )
+    if shutil.which("git") is None:
+        raise InputError("there is no such file, and git isn't installed to read a revision", where=name)
     try:
-        root = Path(_git(["rev-parse", "--show-toplevel"], here).decode().strip())
+        root = Path(os.fsdecode(_git(["rev-parse", "--show-toplevel"], here)).rstrip("\r\n"))
         commit = _git(["rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}"], here).decode().strip()
-    except InputError:
+    except InputError as error:
         raise InputError(
             f'there is no file "{name}", and no revision "{revision}" in this repository',
             where=name,
+            found="" if error.found == _SILENCE else f'the words of git "{error.found}"',
             expected="a path, or REVISION:path such as HEAD~1:models/migration.mdl",
         ) from None
     at = PurePosixPath(inside.replace("\\", "/"))
@@ -176,7 +182,10 @@ def _listed(commit: str, root: Path, under: str) -> dict[str, tuple[str, int]]:
         head, tab, name = line.partition(b"\t")
         fields = head.split()
         if tab and fields[1] == b"blob" and fields[0] != b"120000":
-            found[name.decode("utf-8", "surrogateescape")] = (fields[2].decode(), int(fields[3]))
+            found[name.decode(sys.getfilesystemencoding(), "surrogateescape")] = (
+                fields[2].decode(),
+                int(fields[3]),
+            )
     return found
 
 
