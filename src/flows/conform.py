@@ -10,7 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
@@ -23,6 +23,7 @@ from flows.ensemble import simulate
 from flows.errors import FlowsError, InputError
 from flows.model.ir import Vector, walk
 from flows.model.model import Model
+from flows.pace import Progress
 from flows.references import fold
 from flows.vensim.read import read_vensim
 from flows.vensim.source import XMILE
@@ -121,7 +122,7 @@ def conform(
     *,
     engines: tuple[Literal["compiled", "pysd"], ...] = ("compiled", "pysd"),
     tolerance: float = TOLERANCE,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Iterator[Verdict]:
     """Run every case of a folder and compare it with its canonical output.
 

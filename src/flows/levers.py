@@ -7,7 +7,7 @@ sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ from flows.inputs import (
     read_scenario,
     scenario_inputs,
 )
+from flows.pace import Progress, silent
 
 __all__ = ["Ranking", "rank"]
 
@@ -97,7 +98,7 @@ def rank(
     scenario: str | Path | Scenario = BASELINE,
     outcomes: Sequence[Outcome] | None = None,
     date: str = DATE,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
     simulate: Simulate = run_model,
 ) -> Ranking:
     """Move every lever alone and rank them by their effect on each outcome.
@@ -209,7 +210,7 @@ def _measure(
     end: float,
     *,
     count: int,
-    progress: Callable[[int, int], None],
+    progress: Progress,
     simulate: Simulate,
 ) -> dict[str, NDArray[np.float64]]:
     """Run the model a few levers at a time; each outcome over (levers, draws)."""

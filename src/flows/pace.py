@@ -7,10 +7,17 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Pace", "spoken"]
+__all__ = ["Pace", "Progress", "silent", "spoken"]
+
+Progress = Callable[[int, int], None]
+"""What long work calls with (parts done, parts in all); the latter may be an estimate."""
 
 _WINDOW = 0.5  # of the time spent on a kind of work, the latest share that sets its pace
 _FEW = 3  # pieces from which on the first, which warms things up, no longer counts
+
+
+def silent(done: int, total: int) -> None:
+    """Tell nobody how far the work is."""
 
 
 @dataclass

@@ -23,7 +23,7 @@ from flows.calibrate.sample import Chains, Diagnostics, diagnose, sample
 from flows.calibrate.space import KINDS
 from flows.errors import ResultError
 from flows.inputs.calibration import Calibration, Effort
-from flows.pace import Pace
+from flows.pace import Pace, Progress
 from flows.posterior import FILE, Posterior, write_posterior
 
 Array = NDArray[np.float64]
@@ -103,7 +103,7 @@ def calibrate(
     threads: int | None = None,
     resume: bool = True,
     report: Report | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     pace: Pace | None = None,
     finish: Callable[[Result, Path], None] | None = None,
 ) -> Result:

@@ -17,10 +17,9 @@ from flows import provenance
 from flows.calibrate.fit import Conditional, Optimum
 from flows.calibrate.space import REACH
 from flows.inputs.calibration import Effort
-from flows.pace import Pace
+from flows.pace import Pace, Progress
 
 Array = NDArray[np.float64]
-Progress = Callable[[int, int], None]
 BLOCK = 20
 """Steps of one ensemble between two looks at the clock; after each the ensemble is written down."""
 _SCATTER = 1.5

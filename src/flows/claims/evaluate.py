@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,8 +15,7 @@ from flows.claims.verdict import Verdict, verdict_on
 from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.inputs import Outcome, read_outcomes
-
-Progress = Callable[[int, int], None]
+from flows.pace import Progress
 
 
 def check_statements(

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from flows.claims.statement import Beside, Measure, Run, Statement, Timed, leaves
 from flows.compare import stacked_inputs
+from flows.ensemble import Simulate
 from flows.errors import InputError, ResultError, near
 from flows.inputs import Outcome, Scenario, find, read_scenario, scenario_inputs
 from flows.inputs.bounds import element_key, refuse_outside
@@ -161,7 +162,7 @@ class Plan:
     def measure(
         self,
         values: dict[tuple[Run, Timed], NDArray[np.float64]],
-        simulate: Callable[..., xr.Dataset],
+        simulate: Simulate,
         threads: int | None,
         draws: Mapping[str, NDArray[np.float64]],
         count: int,

@@ -14,14 +14,14 @@ import threading
 import time as clock
 import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import flows
 from flows.cli.options import INTERRUPTED, Engine
 from flows.errors import InputError
-from flows.pace import Pace, spoken
+from flows.pace import Pace, Progress, spoken
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -201,7 +201,7 @@ def _head_lines(head: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def show_progress(words: str, pace: Pace | None = None) -> Iterator[Callable[[int, int], None]]:
+def show_progress(words: str, pace: Pace | None = None) -> Iterator[Progress]:
     """Show runs done, runs in all and the time that remains, on stderr; a line now and then without a terminal.
 
     The time comes from the pace, which whoever does the work keeps; without one, from the steps shown.
@@ -219,19 +219,19 @@ def show_progress(words: str, pace: Pace | None = None) -> Iterator[Callable[[in
 
         yield tell
         return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich import progress as bars
     from rich.text import Text
 
-    class Remaining(TextColumn):
+    class Remaining(bars.TextColumn):
         def render(self, task: Any) -> Text:
             left = kept.seconds_left()
             return Text("" if left is None else f"about {spoken(left)} remain")
 
     columns = (
-        TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(), TextColumn("runs"),
-        TimeElapsedColumn(), Remaining(""),
+        bars.TextColumn("{task.description}", markup=False), bars.BarColumn(), bars.MofNCompleteColumn(),
+        bars.TextColumn("runs"), bars.TimeElapsedColumn(), Remaining(""),
     )  # fmt: skip
-    with Progress(*columns, console=console, transient=True) as bar:
+    with bars.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(words, total=None, visible=False)
 
         def update(done: int, total: int) -> None:
@@ -260,7 +260,7 @@ class _Steps:
         self._pace.expect({kind: total - done})
 
 
-def _plain_progress(words: str, pace: Pace) -> Callable[[int, int], None]:
+def _plain_progress(words: str, pace: Pace) -> Progress:
     said: list[float] = []  # when the last line was written
 
     def update(done: int, total: int) -> None:

@@ -8,7 +8,7 @@ differences then speaks of the scenarios and not of the sample.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -48,6 +48,7 @@ from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
 from flows.inputs import Outcome, Scenario, read_scenario
+from flows.pace import Progress, silent
 from flows.references import fold, parse_reference
 
 DATES = ("2027-12", "2030-12", "2035-12")
@@ -193,7 +194,7 @@ def compare(
     settings: Mapping[str, float] | None = None,
     edited: Any = None,
     until: float | str | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
     simulate: Simulate = run_model,
 ) -> Comparison:
     """Run scenarios and a baseline and compare their outcomes.

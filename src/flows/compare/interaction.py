@@ -7,7 +7,7 @@ the two do together less what each does alone; nothing is said of one whose inte
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from flows.compare.runs import baseline_of
 from flows.compare.table import CAVEAT, LEVEL
 from flows.errors import InputError
 from flows.inputs import Outcome, Scenario, combine, read_scenario
+from flows.pace import Progress, silent
 
 ALL = "all together"
 HELP, UNDO, MORE, LESS, NONE = "help each other", "undo each other", "more together", "less together", ""
@@ -111,7 +112,7 @@ def interact(
     outcomes: Sequence[Outcome] | None = None,
     date: str = "2030-12",
     draws: Mapping[str, NDArray[np.float64] | xr.DataArray] | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
     **options: Any,
 ) -> Interaction:
     """Run parts one at a time, in pairs and all together, on common draws.

@@ -13,6 +13,7 @@ from flows.futures import STUDY, futures_of
 from flows.inputs import Scenario, find, list_scenarios, read_study, scenario_inputs
 from flows.inputs.tables import shown_path
 from flows.model.model import Model
+from flows.pace import Progress, silent
 from flows.report import html, results, rows, tables
 from flows.report.data import ReportData
 from flows.report.results import study_month
@@ -45,7 +46,7 @@ def build(
     lang: str = "en",
     xlsx: bool = False,
     stage: Callable[[str], None] = lambda _: None,
-    runs: Callable[[int, int], None] | None = None,
+    runs: Progress | None = None,
 ) -> Path:
     """Run, compare and probe the shipped model and write ``index.html`` with everything behind it.
 
@@ -110,7 +111,7 @@ def build(
             baseline=baseline,
             outcomes=columns,
             draws=futures.values,
-            progress=runs or (lambda done, total: None),
+            progress=runs or silent,
         )
         stage("Sensitivity study")
         found = study.run(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
 from flows.inputs import Scenario, read_scenario, scenario_inputs
+from flows.pace import Progress, silent
 from flows.references import fold
 from flows.solve.course import Varied, course_of, find_constant, vary
 from flows.solve.target import Target, rank_needed
@@ -90,7 +91,7 @@ def grid(
     settings: Mapping[str, float] | None = None,
     between: tuple[float, float] | None = None,
     other_between: tuple[float, float] | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
     simulate: Simulate = run_model,
 ) -> Grid:
     """Read a target on a grid of two levers or constants.

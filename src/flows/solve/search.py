@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
 from flows.inputs import Scenario, read_scenario, scenario_inputs
+from flows.pace import Progress, silent
 from flows.references import fold
 from flows.solve.course import Course, course_of, find_constant, vary
 from flows.solve.target import Target, rank_needed
@@ -129,7 +130,7 @@ def solve(
     scenario: str | Path | Scenario = BASELINE,
     settings: Mapping[str, float] | None = None,
     between: tuple[float, float] | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
     simulate: Simulate = run_model,
 ) -> Solution:
     """Find the smallest change of a lever or constant that meets a target with a stated probability.

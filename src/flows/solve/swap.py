@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
 from flows.inputs import Scenario, parse_reference, scenario_inputs
+from flows.pace import Progress, silent
 from flows.references import fold
 from flows.solve.course import Course, find_constant, vary
 from flows.solve.search import FINE, GRID
@@ -112,7 +113,7 @@ def swap(
     draws: Mapping[str, NDArray[np.float64] | xr.DataArray],
     settings: Mapping[str, float] | None = None,
     between: tuple[float, float] | None = None,
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Progress = silent,
     simulate: Simulate = run_model,
 ) -> Swap:
     """Find the values of a constant at which two scenarios swap rank by an outcome.

@@ -27,7 +27,7 @@ from flows import provenance
 from flows.ensemble import Simulate
 from flows.errors import InputError
 from flows.inputs import Study
-from flows.pace import Pace
+from flows.pace import Pace, Progress
 from flows.study import methods, results
 from flows.study.methods import LEVEL, QUANTILES
 from flows.study.plan import Plan, make_plan
@@ -54,7 +54,7 @@ def run(
     keep: bool = True,
     workers: int | None = None,
     cluster: str | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     stage: Callable[[str], None] | None = None,
     pace: Pace | None = None,
     finish: Callable[[StudyResult, Path], None] | None = None,
@@ -213,7 +213,7 @@ def _run_chunks(
     work: WorkFolder | None,
     pool: Pool | None,
     stage: Callable[[str], None],
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
     spent: dict[str, float],
     pace: Pace,
 ) -> None:

@@ -8,7 +8,7 @@ continues the last error before the test.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -24,6 +24,7 @@ from flows.calibrate.targets import Target, Targets, targets
 from flows.ensemble import simulate
 from flows.inputs.calibration import Calibration
 from flows.model.model import Model
+from flows.pace import Progress
 from flows.validation.forecast import Draws, Way
 
 __all__ = ["BANDS", "WAYS", "Behaviour", "SeriesFit", "assess"]
@@ -108,7 +109,7 @@ def assess(
     *,
     until: str,
     threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Behaviour:
     """Run the model at its own constants and at draws of the posterior, and hold every series against it.
 

@@ -16,6 +16,7 @@ from flows.ensemble import NonFiniteWarning, simulate
 from flows.errors import InputError, near
 from flows.inputs import Condition, Follows
 from flows.model.model import Model
+from flows.pace import Progress
 
 __all__ = ["Outcome", "run_conditions", "settings"]
 
@@ -111,7 +112,7 @@ def run_conditions(
     conditions: Sequence[Condition],
     *,
     threads: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> tuple[Outcome, ...]:
     """Run each condition to the end of the model's time and judge it.
 

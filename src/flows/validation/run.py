@@ -20,6 +20,7 @@ from flows.inputs.calibration import Calibration
 from flows.inputs.misses import read_misses
 from flows.inputs.projections import Projection, read_projections
 from flows.model.model import Model
+from flows.pace import Progress
 from flows.posterior import Posterior
 from flows.validation.behaviour import Behaviour, SeriesFit, assess
 from flows.validation.extremes import Outcome as Extreme
@@ -152,7 +153,7 @@ def validate(
     quick: bool = False,
     threads: int | None = None,
     stage: Callable[[str], None] = lambda _: None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Validation:
     """Run every test.
 
