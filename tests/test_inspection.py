@@ -236,14 +236,115 @@ def test_injected_mistakes_are_located_and_raise_no_other_alarm() -> None:
     verdicts = [
         v
         for path in (resources.root() / "models" / "demography.mdl", Path("docs/examples/bass.mdl"))
-        for v in trial(path if path.is_absolute() else resources.root() / path, 2)
+        for v in trial(path if path.is_absolute() else resources.root() / path, 1)
     ]
     assert len(verdicts) >= 30
-    located = sum(v.located for v in verdicts)
     missed = [(v.mistake.kind, v.mistake.variable) for v in verdicts if not v.located]
-    assert located >= 0.9 * len(verdicts), missed
-    wrong = [f for v in verdicts for f in v.elsewhere if f.level == "error"]
-    assert not wrong
+    assert len(missed) <= 0.12 * len(verdicts), missed
+    assert sum(v.exact for v in verdicts) >= 0.83 * len(verdicts)
+    alarms = [f.sentence for v in verdicts for f in v.elsewhere]
+    assert len(alarms) <= 2, alarms
+
+
+SKETCH = """\\\\\\---/// Sketch information - do not modify anything except names
+V300  Do not put anything below this section - it will be ignored
+*View 1
+$192-192-192,0,Times New Roman|12||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|72,72,100,0
+10,1,Population,400,200,40,20,3,3,0,0,0,0,0,0
+12,2,48,200,200,10,8,0,3,0,0,-1,0,0,0
+1,3,5,1,4,0,0,22,0,0,0,-1--1--1,,1|(300,200)|
+1,4,5,2,100,0,0,22,0,0,0,-1--1--1,,1|(250,200)|
+11,5,48,275,200,6,8,34,3,0,0,1,0,0,0
+10,6,births,275,220,30,11,40,3,0,0,-1,0,0,0
+12,7,48,600,200,10,8,0,3,0,0,-1,0,0,0
+1,8,10,7,4,0,0,22,0,0,0,-1--1--1,,1|(560,200)|
+1,9,10,1,100,0,0,22,0,0,0,-1--1--1,,1|(480,200)|
+11,10,48,520,200,6,8,34,3,0,0,1,0,0,0
+10,11,deaths,520,220,30,11,40,3,0,0,-1,0,0,0
+10,12,birth rate,275,300,30,11,8,3,0,0,0,0,0,0
+1,13,12,6,0,0,0,0,0,64,0,-1--1--1,,1|(0,0)|
+1,14,1,6,1,0,0,0,0,64,0,-1--1--1,,1|(340,240)|
+10,15,life time,520,300,30,11,8,3,0,0,0,0,0,0
+1,16,15,11,0,0,0,0,0,64,0,-1--1--1,,1|(0,0)|
+1,17,1,11,1,0,0,0,0,64,0,-1--1--1,,1|(460,240)|
+10,18,initial population,400,100,30,11,8,3,0,0,0,0,0,0
+1,19,18,1,0,0,0,0,0,64,1,-1--1--1,,1|(0,0)|
+1,20,18,11,0,0,0,0,0,64,0,-1--1--1,,1|(0,0)|
+10,21,effect of crowding,620,300,30,11,8,3,0,0,0,0,0,0
+1,22,21,11,0,0,0,0,0,64,0,-1--1--1,,1|(0,0)|
+///---\\\\\\
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule", "variable", "line", "words"),
+    [
+        ("births - deaths,", "births,", "conservation", "Population", 2, '"deaths" is drawn at "Population" but'),
+        ("births - deaths,", "births + deaths,", "conservation", "Population", 2, "drawn out of"),
+        ("Population / life time *", "Population / 100 *", "drawn", "deaths", 7, '"life time" is drawn as a cause'),
+        ("Population * birth", "life time * birth", "drawn", "births", 5, '"life time" where the sketch draws "Pop'),
+        ("* birth rate\t", "* birth rate * life time / life time\t", "drawn", "births", 5, "no arrow leads from"),
+        ("0.02", "0.02 + 0 * births", "circle", "birth rate", 6, "birth rate -> births"),
+        ("\nlife time =", "\nlif time =", "undefined", "lif time", 9, 'Did you mean "life time"?'),
+        ("* birth rate\t", "* \t", "syntax", "births", 5, "a number, a name"),
+        ("0.02\t~\t1/Month", "0.02\t~\tPerson", "units", "birth rate", 6, "equation that uses it fits 1/Month"),
+    ],
+)  # fmt: skip
+def test_a_mistake_is_told_once_and_where_the_sketch_shows_it(
+    tmp_path: Path, old: str, new: str, rule: str, variable: str, line: int, words: str
+) -> None:
+    assert check(tmp_path, clouds="", more=SKETCH) == []
+    findings = check(tmp_path, (old, new), clouds="", more=SKETCH)
+    assert {f.variable for f in findings if f.rule != "lookup range"} == {variable}, findings
+    (found,) = (f for f in findings if f.rule == rule)
+    assert found.line == line
+    assert words in f"{found.sentence} {found.advice}"
+
+
+def test_what_hangs_on_an_equation_that_the_sketch_contradicts_is_counted(tmp_path: Path) -> None:
+    edit = ("births - deaths, ", "births + deaths, ")
+    found = check(tmp_path, edit, ("(10,3)", "(1.5,3)"), clouds="", more=SKETCH)
+    assert [f.rule for f in found] == ["conservation"], found
+    assert found[0].what.endswith("added to it (1 finding of the base run hangs on it and is left out)")
+
+
+def test_an_undefined_name_is_told_once_with_its_lines(tmp_path: Path) -> None:
+    more = "a = absent ~ Month ~ A. |\nb = a + absent ~ Month ~ B. |\nc = b - absent ~ Month ~ C. |\n"
+    (found,) = (f for f in check(tmp_path, more=more) if f.rule == "undefined")
+    assert (found.line, found.what[-25:]) == (16, " (on lines 17 and 18 too)")
+
+
+@pytest.mark.parametrize(
+    ("more", "line", "words"),
+    [
+        ("a = life time\n/ b ~ Dmnl ~ A. |\nb = 1 ~ Month ~ B.\n\n c = b ~ Month ~ C. |\n", 18, 'a "|" is missing'),
+        ("a = 1 +\n * 2 ~ Dmnl ~ A. |\n", 16, 'found "*"'),
+        ("a = MAX(1,\nMIN(life time\n)) ~ Dmnl ~ A. |\n", 17, "MIN takes 2 arguments"),
+        ("a = MAX(life time\nbirth rate) ~ Dmnl ~ A. |\n", 17, '"life time" and "birth rate" follow each other'),
+        ("a([(0,0)-(9,9)],(0,0),(2,1),\n(1,2),(3,3)) ~ Dmnl ~ A. |\n", 17, "x = 2, then 1"),
+        ("a(0,2,\n1,3,0,1,2,3) ~ Dmnl ~ A. |\n", 17, "x = 2, then 1"),
+        ("a =\nlife time\n+ life time * 2 ~ Month^2 ~ A. |\n", 18, 'with "*" here the units fit'),
+        ("a =\nbirth rate +\n birth rate * life time ~ Dmnl ~ A. |\n", 17, "terms of different units"),
+        ("a =\n 1 + life time\n* birth rate * (1 + a) ~ Dmnl ~ A. |\n", 18, "in a circle: a -> a"),
+    ],
+)  # fmt: skip
+def test_the_line_of_a_longer_equation(tmp_path: Path, more: str, line: int, words: str) -> None:
+    findings = [f for f in check(tmp_path, more=more) if f.rule not in ("unused", "missing comment")]
+    assert [f.line for f in findings if words in f"{f.sentence} {f.advice}"] == [line], findings
+
+
+def test_a_wrong_unit_behind_a_delay_is_told_once(tmp_path: Path) -> None:
+    more = "a = SMOOTH(births, life time) ~ Token ~ A. |\nb = DELAY3(a, life time) ~ Person/Month ~ B. |\n"
+    more += "c = b + a ~ Person/Month ~ C. |\n"
+    (found,) = (f for f in check(tmp_path, more=more) if f.rule == "units")
+    assert (found.variable, found.expected) == ("a", "Token as declared")
+    assert "2 equations that use it fit what is computed" in found.remedy
+
+
+def test_data_that_are_missing_hide_no_other_check(tmp_path: Path) -> None:
+    findings = check(tmp_path, ("births - deaths", "-deaths"), more="seen ~ Person ~ Observed. |\n")
+    assert ("no data", "seen") in rules(findings)
+    assert ("conservation", "births") in rules(findings)
 
 
 def test_names_in_a_call_that_is_not_supported_are_checked(tmp_path: Path) -> None:

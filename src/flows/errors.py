@@ -48,6 +48,10 @@ class UnsupportedError(ModelError):
     """A construct that the compiled engine doesn't run; named, so that nobody gets a silently wrong number."""
 
 
+class DataError(ModelError):
+    """Data that a model reads aren't there; its equations may be in order."""
+
+
 class InputError(FlowsError):
     """A scenario, study, setting, name or option is wrong."""
 

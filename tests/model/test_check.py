@@ -82,7 +82,7 @@ def test_units_that_cannot_be_read(build: Build) -> None:
 FILE = """{UTF-8}
 p = 5 ~ Person ~|
 x = p ~ Case ~|
-y = p ~ Case ~|
+y = p ~ Token ~|
 INITIAL TIME = 0 ~ Month ~|
 FINAL TIME = 1 ~ Month ~|
 TIME STEP = 1 ~ Month ~|

@@ -310,12 +310,12 @@ def test_every_node_knows_its_line_and_column(newline: str) -> None:
         ),
         (
             "a = 1 ~ Month ~ Words.\nb = 2 ~ Month ~ |",
-            'm.mdl:1:1: a "|" is missing: more than units, comment and flags stand before the end of this block. End '
+            'm.mdl:1:22: a "|" is missing: more than units, comment and flags stand before the end of this block. End '
             "each block with |.",
         ),
         (
             "a = 1 ~~\nb = 2 ~~|",
-            'm.mdl:1:1: a "|" is missing: more than units, comment and flags stand before the end of this block. End '
+            'm.mdl:1:8: a "|" is missing: more than units, comment and flags stand before the end of this block. End '
             "each block with |.",
         ),
         (

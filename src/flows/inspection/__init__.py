@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.errors import ModelError
+from flows.errors import DataError, ModelError
 from flows.inspection import behaviour, names, structure
+from flows.inspection.drawn import Drawn, arrows
 from flows.inspection.finding import LEVELS, Finding, Level, Places
 from flows.model.ir import deep
+from flows.references import fold
 from flows.vensim.lower import lower
 from flows.vensim.parse import Unreadable
 from flows.vensim.source import read_source
@@ -56,22 +58,29 @@ def inspect(path: str | Path, *, run: bool = True, text: str | None = None) -> t
         model = lower(source, errors=errors)
     except ModelError as error:
         errors.append(error)
-    found += names.meaning(places, errors, unread)
-    found += names.unused(places, unreadable, found)
-    found += names.undocumented(places)
+    drawn = Drawn.of(places)
+    wrong = [e for e in errors if not isinstance(e, DataError)]
+    found += names.meaning(places, errors, unread, drawn)
+    told = {fold(f.variable) for f in found}
+    found += names.undocumented(places, unread)
     found += names.unsorted(places)
     found += names.near_names(places)
     if model is not None:
-        circles = list(structure.circles(places, model))
+        circles = list(structure.circles(places, model, drawn))
         found += circles
-        found += structure.units(places, model)
-        found += structure.uneven_units(places, model)
-        found += structure.control(places, model)
-        if not (errors or unreadable):
-            found += structure.conservation(places, model)
+        told |= {fold(f.variable) for f in circles}
+        arrowed = [] if drawn.error else list(arrows(places, drawn, told))
+        told |= {fold(f.variable) for f in arrowed if f.level == "warning"}
+        unfit = [*structure.units(places, model, drawn, told), *structure.uneven_units(places, model)]
+        told |= {fold(f.variable) for f in unfit}
+        found += [*arrowed, *unfit, *structure.control(places, model, told)]
+        if not (wrong or unreadable):
+            found += structure.conservation(places, model, drawn, told)
         refused = () if errors else model.refused.values()
         found += (places.of_error("warning", "not supported", error) for error in refused)
         if run and not (errors or unreadable or circles or refused):
-            found += behaviour.base_run(places, model)
+            found = structure.held_back(model, found, list(behaviour.base_run(places, model)))
+    if not unreadable and all(e.remedy.startswith("Did you mean") for e in wrong):
+        found += names.unused(places, found)  # else what can't be read may use it
     order = {level: k for k, level in enumerate(LEVELS)}
     return tuple(sorted(dict.fromkeys(found), key=lambda f: (f.line, order[f.level], f.column)))

@@ -7,10 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from flows.errors import FlowsError
-from flows.vensim.grammar import Source
+from flows.model.ir import Span
+from flows.references import fold
+from flows.vensim.grammar import Reader, Source, without_comments
 from flows.vensim.parse import part_end
 from flows.vensim.source import XMILE
-from flows.vensim.tree import Apply, Definition, ModelText, Name, Node, Num, Op
+from flows.vensim.tree import Apply, Definition, ModelText, Name, Node, Num, Op, Points
 
 Level = Literal["error", "warning", "note"]
 LEVELS: tuple[Level, ...] = ("error", "warning", "note")
@@ -178,11 +180,48 @@ class Places:
         found = text.find(definition.units.split()[0], end, definition.end)
         return at if found < 0 else found
 
+    def expression_at(self, span: Span) -> int:
+        """Offset at which the expression (of a stock its net flow) of the equation at a place begins."""
+        at = self.offset(f"{self.source.path}:{span.line}:{span.column}") or 0
+        definition = self.definition(at)
+        node = None if definition is None else definition.expression
+        if isinstance(node, Apply) and fold(node.name) == "integ" and node.arguments:
+            node = node.arguments[0]
+        return at if node is None else min(n.at for n in walk(node))
+
+    def closing(self, at: int) -> int:
+        """Offset of the last character inside the parentheses of the call at an offset; itself if there are none."""
+        source = self.source
+        if source.path.lower().endswith(XMILE) or (definition := self.definition(at)) is None:
+            return at
+        text = without_comments(source.text[at : definition.end])
+        end = _closed(text, 0, "()")
+        return at + len(text[: end - 1].rstrip()) - 1 if end else at
+
+    def point(self, node: Points, number: int) -> int:
+        """Offset of the x of a point of a lookup, by its number from 0; of the whole list if it isn't Vensim's text."""
+        source = self.source
+        if source.path.lower().endswith(XMILE) or not source.text.startswith("(", node.at):
+            return node.at
+        reader = Reader(Source(source.path, source.text), without_comments(source.text[node.at :]), node.at)
+        reader.take()
+        return reader.point_places()[number]
+
     def definition(self, at: int) -> Definition | None:
         """The equation that an offset lies in."""
         macros = (d for m in self.source.macros for d in m.definitions)
         found = (d for d in (*self.source.definitions, *macros) if d.start <= at < d.end)
         return next(found, None)
+
+
+def mentions(definition: Definition) -> set[str]:
+    """Folded names of variables, functions, ranges and elements in an equation."""
+    names = {fold(s.name) for subs in (definition.subscripts, *definition.exceptions) for s in subs}
+    for node in walk(definition.expression):
+        if isinstance(node, Name | Apply):
+            names.add(fold(node.name))
+            names.update(fold(s.name) for s in node.subscripts)
+    return names
 
 
 def walk(node: Node | None) -> list[Node]:

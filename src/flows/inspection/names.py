@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 
-from flows.errors import ModelError
-from flows.inspection.finding import Finding, Places, walk
+from flows.errors import DataError, ModelError
+from flows.inspection.drawn import Drawn
+from flows.inspection.finding import Finding, Places, mentions, walk
 from flows.model.model import CONTROLS
 from flows.references import fold
 from flows.vensim.functions import FUNCTIONS
 from flows.vensim.parse import Unreadable
-from flows.vensim.tree import Apply, Array, Definition, ModelText, Name, Num, Points
+from flows.vensim.tree import Apply, Array, Definition, ModelText, Num, Points
 
 _HEAD = re.compile(
     r'^[ \t\ufeff]*(?P<name>"(?:[^"\\]|\\.)*"|[^\W\d][\w$\' \t]*?)[ \t]*(?:\[[^\]\n]*\][ \t]*)?(?=[=(:~]|$)',
@@ -19,6 +21,8 @@ _HEAD = re.compile(
 )
 _ITEM = re.compile(r"[^\W\d][\w$' ]*")
 _UNDEFINED = re.compile(r'^"(?P<name>.+?)" is used ')
+_TAKES = re.compile(r" takes (\d+) argument")
+_MOST_LINES = 6  # of uses that are listed
 _SHORTEST = 5  # letters of a word in which one more or less is seen as a slip
 
 
@@ -47,50 +51,104 @@ def syntax(places: Places, unreadable: Iterable[Unreadable]) -> Iterator[Finding
         yield places.of_error("error", "syntax", stretch.error, variable=" ".join(name.split()))
 
 
-def meaning(places: Places, errors: Iterable[ModelError], unread: frozenset[str]) -> Iterator[Finding]:
-    """Report what is undefined, defined twice or used against its kind; not what follows from another mistake."""
+def meaning(
+    places: Places, errors: Iterable[ModelError], unread: frozenset[str], drawn: Drawn
+) -> Iterator[Finding]:
+    """Report what is undefined, defined twice or used against its kind; not what follows from another mistake.
+
+    An undefined name is told once, with all its lines; where the definition seems to be misspelt, there.
+    """
     source = places.source
     defined = {fold(d.name) for d in source.definitions}
     seen: set[tuple[str, str]] = set()
+    undefined: dict[str, list[ModelError]] = {}
     for error in errors:
         if (error.where, error.what) in seen:
             continue
         seen.add((error.where, error.what))
         missing = _UNDEFINED.match(error.what)
-        if missing and fold(missing["name"]) in defined | unread:
+        if missing:
+            if fold(missing["name"]) not in defined | unread:
+                undefined.setdefault(fold(missing["name"]), []).append(error)
             continue
         if any(error.what == f"the model has no {name.upper()}" and name in unread for name in CONTROLS):
             continue
         at = places.offset(error.where)
         definition = None if at is None else places.definition(at)
-        if missing is None and definition is not None and _mentions(definition) & unread:
+        if definition is not None and mentions(definition) & unread:
             continue
-        yield places.of_error("error", "undefined" if missing else "meaning", error)
+        finding = places.of_error("error", "no data" if isinstance(error, DataError) else "meaning", error)
+        few = _TAKES.search(error.what)
+        if few and at is not None and error.found.isdigit() and int(error.found) < int(few[1]):
+            behind = places.closing(at)  # what is missing belongs there
+            finding = places.at(
+                "error",
+                "meaning",
+                finding.variable,
+                error.what,
+                behind,
+                found=error.found,
+                remedy=error.remedy,
+            )
+        yield finding
+    used = _used(source) if undefined else set()
+    for name, uses in undefined.items():
+        lines = dict.fromkeys(int(u.where.rsplit(":", 2)[-2]) for u in uses)
+        slip = next((d for d in _first(source) if f'"{d.name}"' in uses[0].remedy), None)
+        wanted = _UNDEFINED.match(uses[0].what)
+        if (
+            slip is not None
+            and wanted is not None
+            and fold(slip.name) not in used | drawn.names
+            and (len(lines) > 1 or name in drawn.names)
+        ):
+            yield places.at(
+                "error",
+                "undefined",
+                slip.name,
+                f'"{slip.name}" is used nowhere, and "{wanted["name"]}", which is used on {_lines(lines)}, '
+                "is defined nowhere",
+                slip.at,
+                remedy=f'Did you mean "{wanted["name"]}"?',
+            )
+            continue
+        finding = places.of_error("error", "undefined", uses[0])
+        if len(lines) > 1:
+            finding = replace(finding, what=f"{finding.what} (on {_lines([*lines][1:])} too)")
+        yield finding
 
 
-def _mentions(definition: Definition) -> set[str]:
-    names = {fold(s.name) for subs in (definition.subscripts, *definition.exceptions) for s in subs}
-    for node in walk(definition.expression):
-        if isinstance(node, Name | Apply):
-            names.add(fold(node.name))
-            names.update(fold(s.name) for s in node.subscripts)
-    return names
+def _lines(lines: Iterable[int]) -> str:
+    shown = [str(n) for n in lines]
+    more = len(shown) - _MOST_LINES
+    if more > 0:
+        shown = [*shown[:_MOST_LINES], f"{more} more"]
+    return f"line{'s' if len(shown) > 1 else ''} " + (
+        f"{', '.join(shown[:-1])} and {shown[-1]}" if len(shown) > 1 else shown[0]
+    )
 
 
-def unused(places: Places, unreadable: Iterable[Unreadable], others: Iterable[Finding]) -> Iterator[Finding]:
+def _used(source: ModelText) -> set[str]:
+    """Folded names that some equation of another variable mentions."""
+    used: set[str] = set()
+    for definition in (*source.definitions, *(d for m in source.macros for d in m.definitions)):
+        used |= {n for n in mentions(definition) if n != fold(definition.name)}
+    return used
+
+
+def unused(places: Places, others: Iterable[Finding]) -> Iterator[Finding]:
     """Report variables that nothing uses: numbers are likely left over, auxiliaries may be results.
 
-    What is proposed for a misspelt name is used.
+    What other findings name is used: proposed for a misspelt name, or drawn where an equation lacks it.
     """
     source = places.source
-    used: set[str] = set(CONTROLS)
-    for definition in (*source.definitions, *(d for m in source.macros for d in m.definitions)):
-        used |= {n for n in _mentions(definition) if n != fold(definition.name)}
-    proposed = " ".join(f.remedy for f in others if f.rule == "undefined")
-    rest = " ".join(fold(source.text[u.start : u.end]) for u in unreadable)
+    used = {*CONTROLS, *_used(source)}
+    named = " ".join(
+        f"{f.what} {f.remedy}" for f in others if f.rule in ("undefined", "drawn", "conservation")
+    )
     for definition in _first(source):
         name = fold(definition.name)
-        if name in used or name in rest or f'"{definition.name}"' in proposed:
+        if name in used or f'"{" ".join(definition.name.split())}"' in named:
             continue
         if "supplementary" in definition.flags.lower():
             continue
@@ -110,8 +168,8 @@ def unused(places: Places, unreadable: Iterable[Unreadable], others: Iterable[Fi
         )
 
 
-def undocumented(places: Places) -> Iterator[Finding]:
-    """Report missing units and comments."""
+def undocumented(places: Places, unread: frozenset[str]) -> Iterator[Finding]:
+    """Report missing units and comments; not of what has an equation that can't be read and may give them."""
     units: dict[str, bool] = {}
     comments: dict[str, bool] = {}
     for definition in places.source.definitions:
@@ -120,6 +178,8 @@ def undocumented(places: Places) -> Iterator[Finding]:
         comments[name] = comments.get(name, False) or bool(definition.comment)
     for definition in _first(places.source):
         name = fold(definition.name)
+        if name in unread:
+            continue
         if not units[name]:
             yield places.at(
                 "warning",
@@ -163,7 +223,7 @@ def unsorted(places: Places) -> Iterator[Finding]:
                 f'the lookup "{definition.name}" has two values at one x'
                 if equal
                 else f'the points of the lookup "{definition.name}" are out of order',
-                node.at,
+                places.point(node, k + 1),
                 found=f"x = {node.x[k]:g}, then {node.x[k + 1]:g}",
                 expected="rising x",
                 remedy="Correct the x of these points",

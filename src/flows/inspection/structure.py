@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import re
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from flows.errors import ModelError
 from flows.inputs.tables import read_toml
+from flows.inspection.drawn import Drawn, agreeing
 from flows.inspection.finding import Finding, Places
 from flows.model.check import DECLARED, conservation_findings, unit_findings
 from flows.model.ir import (
     STEP_START,
     Binary,
+    Element,
     Expr,
     Number,
     Past,
@@ -21,53 +23,176 @@ from flows.model.ir import (
     Refused,
     Unary,
     Variable,
+    rebuilt,
     walk,
 )
 from flows.model.model import Model
-from flows.model.order import plan
+from flows.model.order import CircularError, plan
 from flows.references import fold
 from flows.units import Units
-from flows.vensim.sketch import Sketch, View, Word, parse_sketch
 from flows.vensim.tree import Definition
 
+_CONTRADICTED = re.compile(
+    r"does not stand in its equation$|where the sketch draws| but (subtracted from|added to) it$"
+)
 _MOST_CIRCLES = 20
+_MOST_LINKS = 12  # of a circle that are tried
 
 
-def circles(places: Places, model: Model) -> Iterator[Finding]:
-    """Spell out definitions in a circle, one after the other."""
+def circles(places: Places, model: Model, drawn: Drawn) -> Iterator[Finding]:
+    """Spell out definitions in a circle, one after the other, at the reference that closes it.
+
+    Where several circles have a reference in common, it is that one; of several that no arrow shows before others.
+    """
     variables = dict(model.variables)
     for _ in range(_MOST_CIRCLES):
-        try:
-            plan(replace(model, variables=variables))
+        error = _circle(model, variables)
+        if error is None:
             return
-        except ModelError as error:
-            finding = places.of_error("error", "circle", error)
-            yield finding
-            variable = variables.get(fold(finding.variable))
-            if variable is None:
-                return  # inside a macro
-            if error.what.startswith("these initial values"):
-                cut = [replace(eq, initial=Number(0.0)) for eq in variable.equations]
-            else:
-                cut = [replace(eq, expr=Number(0.0)) for eq in variable.equations]
-            variables[variable.name] = replace(variable, equations=tuple(cut))
+        opened = {
+            link: cut
+            for link in error.links[:_MOST_LINKS]
+            if (cut := _opened(variables, *link)) is not None
+            and not _names_of(_circle(model, cut)) & _names_of(error)
+        }
+        named = error.what.rsplit(": ", 1)[-1].split(" -> ")[0]
+        first = next((li for li in error.links if model.variables[li[1]].spelling == named), error.links[0])
+        links = (
+            [li for li in opened if drawn.without(*li)] or [first][first not in opened :] or [*opened, first]
+        )
+        link = links[0]
+        finding = places.of_error("error", "circle", error)
+        at = _reference(places, model, *link)
+        if at is not None:
+            definition = places.definition(at)
+            finding = places.at(
+                "error",
+                "circle",
+                finding.variable if definition is None else definition.name,
+                error.what,
+                at,
+                remedy=error.remedy,
+            )
+        yield finding
+        cut = opened.get(link) or _opened(variables, *link)
+        if cut is None:
+            return
+        variables = cut
 
 
-def units(places: Places, model: Model) -> Iterator[Finding]:
-    """Hold declared against computed units, with the part of the equation that breaks."""
-    for found in unit_findings(model):
+def _circle(model: Model, variables: Mapping[str, Variable]) -> CircularError | None:
+    try:
+        plan(replace(model, variables=variables))
+    except CircularError as error:
+        return error
+    return None
+
+
+def _names_of(error: CircularError | None) -> set[str]:
+    return set() if error is None else {name for link in error.links for name in link}
+
+
+def _opened(variables: Mapping[str, Variable], cause: str, user: str) -> dict[str, Variable] | None:
+    """The variables with one that no longer uses a cause; None if it doesn't."""
+    variable = variables[user]
+    equations = tuple(
+        replace(
+            eq,
+            expr=eq.expr and _without(eq.expr, cause),
+            initial=eq.initial and _without(eq.initial, cause),
+        )
+        for eq in variable.equations
+    )
+    if equations == variable.equations:
+        return None
+    return {**variables, user: replace(variable, equations=equations)}
+
+
+def _without(expr: Expr, cause: str) -> Expr:
+    """An expression with zero in the place of a variable, or zero where that can't be."""
+    if isinstance(expr, Ref):
+        return Number(0.0) if expr.name == cause else expr
+    if isinstance(expr, Element) and expr.array.name == cause:
+        return Number(0.0)
+    return rebuilt(expr, lambda child: _without(child, cause))
+
+
+def _reference(places: Places, model: Model, cause: str, user: str) -> int | None:
+    """Offset at which a variable uses a cause; None if that can't be shown in the file."""
+    for eq in model.variables[user].equations:
+        for expr in (eq.expr, eq.initial):
+            for node in walk(expr) if expr is not None else ():
+                if isinstance(node, Ref) and node.name == cause and node.span.line:
+                    return places.offset(f"{places.source.path}:{node.span.line}:{node.span.column}")
+    return None
+
+
+def held_back(model: Model, found: list[Finding], ran: list[Finding]) -> list[Finding]:
+    """Findings with those of a base run, but what hangs on an equation that the sketch contradicts is only counted."""
+    users: dict[str, set[str]] = {}
+    for variable in model.variables.values():
+        for eq in variable.equations:
+            for expr in (eq.expr, eq.initial):
+                for name in _names(expr) if expr is not None else ():
+                    users.setdefault(name, set()).add(variable.name)
+    left = ran
+    told: list[Finding] = []
+    for finding in found:
+        if finding.rule in ("drawn", "conservation") and _CONTRADICTED.search(finding.what):
+            reached, queue = {fold(finding.variable)}, [fold(finding.variable)]
+            while queue:
+                more = users.get(queue.pop(), set()) - reached
+                reached |= more
+                queue.extend(more)
+            later = [f for f in left if f.rule == "time step" or fold(f.variable) not in reached]
+            if hang := len(left) - len(later):
+                words = (
+                    "1 finding of the base run hangs"
+                    if hang == 1
+                    else f"{hang} findings of the base run hang"
+                )
+                finding = replace(
+                    finding,
+                    what=f"{finding.what} ({words} on it and {'is' if hang == 1 else 'are'} left out)",
+                )
+            left = later
+        told.append(finding)
+    return [*told, *left]
+
+
+def units(places: Places, model: Model, drawn: Drawn, doubtful: Collection[str]) -> Iterator[Finding]:
+    """Hold declared against computed units, with the part of the equation that breaks.
+
+    What is expanded from an equation (a stock of SMOOTH) speaks for it, if nothing else does.
+    """
+    hidden = {v.spelling for v in model.variables.values() if v.hidden}
+    findings = unit_findings(model, doubtful=doubtful, sound=agreeing(places, drawn))
+    own = {fold(f.variable) for f in findings if f.variable not in hidden}
+    for found in sorted(findings, key=lambda f: f.variable in hidden):
         at = places.offset(found.where)
         assert at is not None
+        if found.variable in hidden and (owner := places.definition(at)) is not None:
+            if fold(owner.name) in own:
+                continue
+            own.add(fold(owner.name))
+            what = found.what.replace(f'"{found.variable}"', f'"{owner.name}"')
+            found = replace(found, variable=owner.name, what=what)
         declared = found.remedy.startswith(
             DECLARED
         )  # those that use the variable say which of the two is wrong
+        definition = places.definition(at)
+        whole = not declared
+        if declared:
+            at = places.units_at(at)
+        elif definition is not None and at == definition.at:
+            at, whole = places.expression_at(places.source.span(at)), False
         yield places.at(
             "warning",
             "units",
             found.variable,
             found.what,
-            places.units_at(at) if declared else at,
-            whole=not declared,
+            at,
+            whole=whole,
             found=found.found,
             expected=found.expected,
             remedy=found.remedy,
@@ -92,7 +217,7 @@ def uneven_units(places: Places, model: Model) -> Iterator[Finding]:
                 "units",
                 definition.name,
                 f'two equations of "{definition.name}" declare different units',
-                definition.at,
+                places.units_at(definition.at),
                 found=definition.units,
                 expected=f"{earlier.units} as on line {places.source.span(earlier.at).line}",
                 remedy="Correct one of them",
@@ -116,7 +241,7 @@ def stocks(model: Model) -> list[Variable]:
     return [v for v in model.variables.values() if v.kind == "stock" and not v.hidden]
 
 
-def control(places: Places, model: Model) -> Iterator[Finding]:
+def control(places: Places, model: Model, doubtful: Collection[str]) -> Iterator[Finding]:
     """Report outflows that don't know how much is left: the stock can fall below zero.
 
     An outflow that repeats an inflow of the same stock later (a delay) is taken to be controlled.
@@ -139,7 +264,7 @@ def control(places: Places, model: Model) -> Iterator[Finding]:
             if stock.name in reached or inflows & reached or _unknown(variables, reached):
                 continue
             name = variables[term.name].spelling if isinstance(term, Ref) and term.name in variables else ""
-            if name in seen:
+            if name in seen or {fold(name), stock.name} & {*doubtful}:
                 continue
             seen.add(name)
             at = places.offset(f"{places.source.path}:{stock.span.line}:{stock.span.column}")
@@ -191,7 +316,7 @@ def _names(expr: Expr) -> list[str]:
 # ---------------------------------------------------------------------------------------------------- flows
 
 
-def conservation(places: Places, model: Model) -> Iterator[Finding]:
+def conservation(places: Places, model: Model, drawn: Drawn, doubtful: Collection[str]) -> Iterator[Finding]:
     """Report flows that come from nowhere: from no stock and no cloud.
 
     Clouds are named in ``clouds.toml`` beside the file; without one, and for units that it doesn't concern, the sketch
@@ -199,6 +324,7 @@ def conservation(places: Places, model: Model) -> Iterator[Finding]:
     """
     enters, leaves = _ends(model)
     covered: set[str] = set()
+    loose: list[Finding] = []
     boundary = _boundary(places, model)
     if any(boundary.values()):
         read = Units(model.synonyms)
@@ -220,7 +346,7 @@ def conservation(places: Places, model: Model) -> Iterator[Finding]:
             own = {k: [n for n in names if n in inside] for k, names in boundary.items()}
             for found in conservation_findings(model, unit=text, boundary=own):
                 at = places.offset(found.where)
-                yield places.at(
+                finding = places.at(
                     "warning",
                     "conservation",
                     found.variable,
@@ -230,7 +356,10 @@ def conservation(places: Places, model: Model) -> Iterator[Finding]:
                     expected=found.expected,
                     remedy=found.remedy,
                 )
-    yield from _drawn(places, model, enters, leaves, covered)
+                loose.append(finding)
+    told: set[str] = set()
+    yield from _drawn(places, model, drawn, enters, leaves, covered, doubtful, told)
+    yield from (f for f in loose if fold(f.variable) not in told)
 
 
 def _ends(model: Model) -> tuple[dict[str, list[Variable]], dict[str, list[Variable]]]:
@@ -264,16 +393,17 @@ def _boundary(places: Places, model: Model) -> dict[str, list[str]]:
 def _drawn(
     places: Places,
     model: Model,
+    drawn: Drawn,
     enters: Mapping[str, list[Variable]],
     leaves: Mapping[str, list[Variable]],
     covered: set[str],
+    doubtful: Collection[str],
+    told: set[str],
 ) -> Iterator[Finding]:
-    try:
-        sketch = parse_sketch(places.source.text, places.source.path)
-    except ModelError as error:
-        yield places.of_error("warning", "sketch", error)
+    if drawn.error is not None:
+        yield places.of_error("warning", "sketch", drawn.error)
         return
-    pipes = _pipes(sketch)
+    pipes = drawn.pipes
     for flow in sorted(
         {*enters, *leaves, *pipes} & {*model.variables}, key=lambda n: model.variables[n].span.line
     ):
@@ -281,28 +411,43 @@ def _drawn(
         at = places.offset(f"{places.source.path}:{variable.span.line}:{variable.span.column}") or 0
         into, out_of = enters.get(flow, []), leaves.get(flow, [])
         touched = {s.name for s in (*into, *out_of)}
-        drawn = [e for ends in pipes.get(flow, ()) for e in ends]
-        missing = False
-        for end in dict.fromkeys(e.key for e in drawn if e.role != "cloud"):
+        ends = [e for some in pipes.get(flow, ()) for e in some]
+        for end, inward in dict.fromkeys((e.key, inward) for e, inward in ends if e.role != "cloud"):
             stock = model.variables.get(end)
-            if stock is None or stock.kind != "stock" or stock.name in touched:
+            if stock is None or stock.kind != "stock":
+                continue
+            here, there = (into, out_of) if inward else (out_of, into)
+            if stock.name in touched:
+                both = (end, not inward) in {(e.key, i) for e, i in ends}
+                if stock in there and stock not in here and not both:
+                    told.add(flow)
+                    found = _reference(places, model, flow, stock.name)
+                    yield places.at(
+                        "note",
+                        "conservation",
+                        stock.spelling,
+                        f'the flow "{variable.spelling}" is drawn {"into" if inward else "out of"} '
+                        f'"{stock.spelling}" but {"subtracted from" if inward else "added to"} it',
+                        places.expression_at(stock.span) if found is None else found,
+                        remedy="Correct the sign in the stock's net flow, or turn the pipe round",
+                    )
                 continue
             net = [eq.expr for eq in stock.equations if eq.expr is not None]
             if not any(flow in _summed(model.variables, expr) for expr in net):
-                stock_at = places.offset(f"{places.source.path}:{stock.span.line}:{stock.span.column}") or 0
                 indirect = any(flow in _reached(model.variables, expr) for expr in net)
-                missing |= not indirect
+                told.add(flow)
                 yield places.at(
                     "note" if indirect else "warning",
                     "conservation",
                     stock.spelling,
                     f'the flow "{variable.spelling}" is drawn at "{stock.spelling}" but does not stand in its equation',
-                    stock_at,
+                    places.expression_at(stock.span),
                     remedy="Add it to the stock's net flow, or end its pipe in a cloud",
                 )
-        if missing or flow in covered or not into or out_of or any(e.role == "cloud" for e in drawn):
+        cloud = any(e.role == "cloud" for e, _ in ends)
+        if flow in told or flow in covered or not into or out_of or cloud:
             continue  # told at the stock, or in order
-        if all(_adjusts(variable, s) for s in into):
+        if all(_adjusts(variable, s) for s in into) or {s.name for s in into} & {*doubtful}:
             continue
         names = ", ".join(f'"{n}"' for n in dict.fromkeys(s.spelling for s in into))
         yield places.at(
@@ -341,26 +486,3 @@ def _adjusts(flow: Variable, stock: Variable) -> bool:
         if eq.expr is not None
         for n in walk(eq.expr)
     )
-
-
-def _pipes(sketch: Sketch) -> dict[str, list[list[Word]]]:
-    """What the pipes of each flow end at, by folded name of the flow: a list for each valve."""
-    found: dict[str, list[list[Word]]] = {}
-    for view in sketch.views:
-        words = view.by_id
-        for word in view.words:
-            if word.role == "valve" and (name := _name_of(view, word)) is not None:
-                ends = [words[a.end] for a in view.arrows if a.pipe and a.start == word.id and a.end in words]
-                found.setdefault(name, []).append(ends)
-    return found
-
-
-def _name_of(view: View, valve: Word) -> str | None:
-    """Folded name of the flow at a valve: the attached word that follows it."""
-    words: Iterable[Word] = view.words
-    after = False
-    for word in words:
-        if after:
-            return word.key if word.role == "flow" else None
-        after = word is valve
-    return None

@@ -36,6 +36,13 @@ _LONGEST_CHAIN = 12  # names of a circle that are all spelt out
 TIME_FUNCTIONS = frozenset({"step", "pulse", "pulse train", "ramp"})
 
 
+class CircularError(ModelError):
+    """Equations depend on each other in a circle; `links` are its pairs of cause and user, by name."""
+
+    links: tuple[tuple[str, str], ...] = ()
+    at_start: bool = False
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """One equation in the order: the variable, the equation and the expression to evaluate for it."""
@@ -265,7 +272,7 @@ def _circle(needs: list[set[int]], left: set[int]) -> list[int]:
     return list(path)[path[at] :]
 
 
-def _circular(model: Model, circle: list[Node]) -> ModelError:
+def _circular(model: Model, circle: list[Node]) -> CircularError:
     names = [n.variable.spelling for n in reversed(circle)]
     start = names.index(min(names))
     names = names[start:] + names[:start]
@@ -273,11 +280,15 @@ def _circular(model: Model, circle: list[Node]) -> ModelError:
     shown = names if len(names) <= _LONGEST_CHAIN else [*names[:8], f"({len(names) - 11} more)", *names[-3:]]
     chain = " -> ".join([*shown, names[0]])
     at_start = any(n.expr is n.equation.initial for n in circle)
-    return ModelError(
+    error = CircularError(
         f"these {'initial values' if at_start else 'equations'} depend on each other in a circle: {chain}",
         where=f"{model.path}:{first.equation.span.line}:{first.equation.span.column}",
         remedy="Use ACTIVE INITIAL in the circle" if at_start else "Put a stock or a delay into the circle",
     )
+    users = [n.variable.name for n in circle]
+    error.links = tuple(dict.fromkeys(zip([*users[1:], users[0]], users, strict=True)))
+    error.at_start = at_start
+    return error
 
 
 def _split(node: Node) -> list[Node]:

@@ -331,6 +331,9 @@ class Calls(Series, Vectors, Macros):
     def _arity(self, node: Apply) -> None:
         function = FUNCTIONS[fold(node.name)]
         if len(node.arguments) != len(function.arguments):
+            for argument in node.arguments:
+                if isinstance(argument, Name) and (error := self._glued(argument.name, argument.at)):
+                    raise error
             raise self._error(
                 f"{function.name.upper()} takes {len(function.arguments)} argument"
                 + ("s" if len(function.arguments) != 1 else "")

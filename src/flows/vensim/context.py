@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from flows.errors import FlowsError, ModelError, UnsupportedError
+from flows.errors import DataError, FlowsError, ModelError, UnsupportedError
 from flows.model.ir import (
     Equation,
     Expr,
@@ -93,7 +95,7 @@ class Context(ABC):
         try:
             return read(*arguments, **options)
         except FlowsError as error:
-            raise ModelError(
+            raise DataError(
                 f"the external file can't be used: {error}", where=self.source.where(at)
             ) from None
 
@@ -102,6 +104,24 @@ class Context(ABC):
 
     def _error(self, what: str, at: int, **details: str) -> ModelError:
         return ModelError(what, where=self.source.where(at), **details)
+
+    def _glued(self, name: str, at: int) -> ModelError | None:
+        """What to say of an unknown name that is two known ones with nothing between them."""
+        known = {fold(d.name) for d in self.source.definitions}
+        words = [m.span() for m in re.finditer(r"\S+", name)]
+        if fold(name) in known:
+            return None
+        for (_, end), (start, _) in itertools.pairwise(words):
+            first, second = name[:end], name[start:]
+            if fold(first) in known and fold(second) in known:
+                pattern = r"[\s\\]+".join(map(re.escape, first.split())) + r"[\s\\]+"
+                match = re.compile(pattern).match(self.source.text, at)
+                return self._error(
+                    f'"{first}" and "{second}" follow each other with nothing between them',
+                    match.end() if match else at,
+                    expected='an operator or ","',
+                )
+        return None
 
     def _unsupported(self, what: str, at: int) -> UnsupportedError:
         return UnsupportedError(f"{what} isn't supported yet", where=self.source.where(at))

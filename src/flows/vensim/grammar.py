@@ -46,6 +46,7 @@ QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
 _QUOTED_OR_BRACE = re.compile(QUOTED.pattern + r"|\{", re.DOTALL)
 _BRACE = re.compile(r"[{}]")
 _NESTED_COMMENTS = 3
+_OPENS = frozenset({*"+-*/^(,=<>", "<>", "<=", ">=", "AND", "OR", "NOT"})  # something must follow
 BLANKS = re.compile(r"\s+")
 
 
@@ -90,6 +91,7 @@ class Reader:
     def __init__(self, source: Source, text: str, offset: int) -> None:
         self.source, self.text, self.offset = source, text, offset
         self.tokens: list[Token] = []  # as far as they have been looked at
+        self.ends: list[int] = []  # offset behind each of them
         self.position = 0
         self.depth = 0
         self.at = 0
@@ -111,6 +113,7 @@ class Reader:
                 value = BLANKS.sub(" ", value)
             if kind != "space":
                 self.tokens.append(Token(kind, value, self.offset + match.start()))
+                self.ends.append(self.offset + match.end())
             self.at = match.end()
         return self.tokens[position] if position < len(self.tokens) else self.end
 
@@ -159,9 +162,13 @@ class Reader:
         """The error that something else was expected here."""
         token = self.token
         found = f'"{token.text}"' if token.kind != "end" else "the end of the equation"
+        at = token.at
+        if 0 < self.position <= len(self.ends) and self.tokens[self.position - 1].text in _OPENS:
+            end = self.ends[self.position - 1]  # what is missing belongs to this line, not to the next
+            at = end if self.source.span(end).line < self.source.span(at).line else at
         return self.source.error(
             f"can't read the equation of {self.source.subject}",
-            token.at,
+            at,
             found=found,
             expected=expected,
             remedy=remedy,
@@ -375,6 +382,29 @@ class Reader:
                 self.take()
         self.expect(")", "after the points of the lookup")
         return Points(tuple(x), tuple(y), at)
+
+    def point_places(self) -> list[int]:
+        """Offset of the x of each point of a lookup, after the opening parenthesis of a list that was read before."""
+        found: list[int] = []
+        if self.at_symbol("["):
+            depth = 0
+            while True:
+                symbol = self.take()
+                depth += (symbol.text == "[") - (symbol.text == "]")
+                if depth == 0:
+                    break
+        pairs = self.at_symbol("(") or (self.at_symbol(",") and self.peek().text == "(")
+        while not self.at_symbol(")"):
+            if pairs and not self.at_symbol("("):
+                self.take()
+                continue
+            if pairs:
+                self.take()
+            found.append(self.token.at)
+            while not self.at_symbol(")" if pairs else ",") and not self.at_symbol(")"):
+                self.take()
+            self.position += pairs or self.at_symbol(",")
+        return found if pairs else found[: len(found) // 2]
 
     def array(self) -> Array | None:
         """Read ``1,2,3`` or ``1,2; 3,4;`` if the rest of the block is such a list; else leave the cursor."""

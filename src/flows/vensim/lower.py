@@ -491,6 +491,8 @@ class Lowering(Calls):
                 self.errors.append(error)
 
     def _undefined(self, name: str, at: int, scope: Scope) -> FlowsError:
+        if error := self._glued(name, at):
+            return error
         names = [d.name for d in self.source.definitions]
         return self._error(
             f'"{name}" is used in the equation of "{scope.definition.name}" but defined nowhere',

@@ -43,6 +43,9 @@ _BLOCK_STOP = re.compile(r'["{~|]')
 _GROUP = re.compile(
     r"\*{4}[^\n\r]*[\r\n]\s*(?P<name>[^\s*][^\n\r]*)[\r\n]\s*\*{4}\**\s*~(?P<comment>[^|]*)\|"
 )
+_NEXT = re.compile(
+    r"""[\r\n][ \t]*(?:"[^"\r\n]*"|[^\W\d][\w$' \t]*?)[ \t]*(?:\[[^\]\r\n]*\][ \t]*)?(?:=|\(\s*[\[(])"""
+)
 _SETTINGS = re.compile(r"[\r\n]:L\x7f?<%\^E!@")
 
 # ---------------------------------------------------------------------------------------------------- blocks
@@ -348,7 +351,7 @@ def _read_block(
     if len(parts) > 3 or (flags and not flags.startswith(":")):
         raise source.error(
             'a "|" is missing: more than units, comment and flags stand before the end of this block',
-            start,
+            start + _end_of_comment(whole, expression_end),
             remedy="End each block with |",
         )
     text = without_comments(whole[:expression_end])
@@ -373,6 +376,13 @@ def _read_block(
     if reader.token.kind != "end":
         raise reader.wrong('an operator, or "~" at the end of the equation', _missing_operator(reader))
     return item
+
+
+def _end_of_comment(whole: str, expression_end: int) -> int:
+    """Where a block whose end is missing seems to end: before the next equation; its own beginning if none is seen."""
+    comment = whole.find("~", expression_end + 1) + 1
+    following = _NEXT.search(whole, comment) if comment else None
+    return len(whole[: following.start()].rstrip()) - 1 if following else 0
 
 
 def _missing_operator(reader: Reader) -> str:

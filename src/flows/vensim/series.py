@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from flows.errors import DataError
 from flows.model.ir import (
     STEP_START,
     Equation,
@@ -78,9 +79,9 @@ class Series(Ranges):
                     f"[{','.join(self.element_spelling[e] for e in picked)}]" if picked else ""
                 )
                 files = ", ".join(str(p) for p in self.data_files) or "none"
-                raise self._error(
+                raise DataError(
                     f'"{label}" has no equation and no data set holds it',
-                    definition.at,
+                    where=self.source.where(definition.at),
                     found=f"data sets read: {files}",
                     remedy="Add = and an expression after the name, or a data set with data=",
                 )
