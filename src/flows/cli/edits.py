@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.check import print_finding
 from flows.cli.options import InPlace, own_or_shipped
 from flows.cli.terminal import say, short_path
-from flows.cli.versions import print_difference
+from flows.cli.versions import print_difference, print_left
+
+if TYPE_CHECKING:
+    from flows.versions.equations import Change
 
 
 def set_(
@@ -29,27 +32,43 @@ def set_(
             "--comment", metavar="'NAME=TEXT'", help="A new comment; repeatable.", show_default=False
         ),
     ] = None,
+    flat: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FLAT", help="Take over what was edited in its flat form.", show_default=False
+        ),
+    ] = None,
     out: InPlace = None,
 ) -> None:
     """Change equations of a model file: only their bytes change, and units, layout and diagrams stay.
 
     A number for a stock is its initial value. The result is read back and checked before it takes the file's place;
-    one with an error that the file didn't have is refused.
+    one with an error that the file didn't have is refused. With --from, what was edited in a file of flows flatten
+    comes back; what can't is listed.
     """
     from flows.errors import InputError
-    from flows.versions.change import change, write
+    from flows.versions.change import carry_over, change, write
 
-    if not settings and not comment:
+    if flat is not None and (settings or comment):
+        raise InputError(
+            "--from takes no settings beside it", where="flows set", remedy="Set them in a second run"
+        )
+    if flat is None and not settings and not comment:
         raise InputError("nothing is to be set", where="flows set", expected="name=value after the file")
     if out is not None:
         file = own_or_shipped(file)
-    changed = change(file, settings or (), comments=comment or ())
+    left: tuple[Change, ...] = ()
+    if flat is None:
+        changed = change(file, settings or (), comments=comment or ())
+    else:
+        changed, left = carry_over(file, flat)
     if changed.difference.changes:
         print_difference(changed.difference)
     for finding in changed.findings:
         print_finding(finding)
+    print_left(left)
     if changed.after == changed.before:
-        say("The file says so already.")
+        say("The file says so already." if not left else "Nothing else differs.")
         if out is None:
             return
     print(short_path(write(changed, out)))

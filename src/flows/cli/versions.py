@@ -53,6 +53,7 @@ _HEADS = {
 _ROWS = 15  # of the table of what moved
 _LINES = 40  # of each kind of change
 _WIDE = 160  # letters of an equation
+_LEFT = 12  # names of what can't be taken over
 
 
 def diff(
@@ -88,6 +89,7 @@ def diff(
         if any(both.flat):
             print("Compared element by element: one version has no subscripts.")
         print_difference(found, full=full)
+        _say_way_back(both, old, new, found.changes)
         files = before.data(), after.data()
         moved_files = sorted(n for n in {*files[0], *files[1]} if files[0].get(n) != files[1].get(n))
         if moved_files:
@@ -97,6 +99,7 @@ def diff(
             "data": moved_files,
             "renamed": dict(found.renamed),
             "changes": [asdict(c) for c in found.changes],
+            "left": [asdict(c) for c in both.left],
         }
         try:
             if run and (found.acts or moved_files):
@@ -119,6 +122,26 @@ def diff(
         finally:  # what differs is known even if a version can't be run
             if as_json is not None:
                 write_json(as_json, _finite(told))
+
+
+def _say_way_back(both: Matched, old: str, new: str, changes: Sequence[Change]) -> None:
+    """Say how edits of a flat file come back into the model with subscripts."""
+    origin = Path(old).with_name(Path(old).name.replace("-flat.", "."))
+    if both.flat == (False, True) and len(changes) > len(both.left):
+        print_left(both.left)
+        say(f"To take {'the rest' if both.left else 'all'} over: flows set {old} --from {new}")
+    elif both.flat == (False, True):
+        print_left(both.left)
+    elif changes and origin.name != Path(old).name and origin.is_file():
+        say(f"By element, and to take it over: flows diff {origin.as_posix()} {new}")
+
+
+def print_left(left: Sequence[Change]) -> None:
+    """Say what of a flat file can't be taken over by program."""
+    if left:
+        names = list(dict.fromkeys(c.name for c in left))
+        more = f" and {len(names) - _LEFT} more" if len(names) > _LEFT else ""
+        say(f"To be written by hand ({len(left)}): {', '.join(names[:_LEFT])}{more}")
 
 
 def _stem(name: str) -> str:

@@ -25,12 +25,14 @@ from flows.vensim.sides import Side
 from flows.vensim.spell import expression_text, quoted, wrapped
 from flows.vensim.tree import Apply, Array, Definition, ModelText, Name, Node, Num, Op, Sub, bare
 
-__all__ = ["Flat", "flatten"]
+__all__ = ["REDUCED", "Flat", "Flattening", "flatten"]
 
 MOST = 200_000
 """Elements of all variables."""
 
-_REDUCED = {"sum": "+", "prod": "*", "vmin": "MIN", "vmax": "MAX"}
+REDUCED = {"sum": "+", "prod": "*", "vmin": "MIN", "vmax": "MAX"}
+"""Functions that are written out, and the operator or function between their terms."""
+
 _COMMENT = re.compile(r"(~[^~|]*~[ \t]*)([^~|]*?)(\s*(?:~[^|]*)?\|)", re.DOTALL)  # behind units; flags follow
 _SENTENCE = re.compile(r"\.\s+(?=[A-Z])")
 _SELECTED = re.compile(r"^6:[^\r\n]*(?:\r\n|\n|\r)", re.MULTILINE)
@@ -83,10 +85,10 @@ def flatten(source: ModelText) -> Flat:
     ModelError
         If the model has errors.
     """
-    return _Flattening(source).flat()
+    return Flattening(source).flat()
 
 
-class _Flattening(Lowering):
+class Flattening(Lowering):
     """Reads the model as lowering does, for its ranges and mappings, and writes each equation by element."""
 
     def __init__(self, source: ModelText) -> None:
@@ -98,6 +100,7 @@ class _Flattening(Lowering):
         self.tokens = Source(source.path, source.text)
 
     def flat(self) -> Flat:
+        """The whole file without subscripts."""
         self.model()
         self._name_all()
         text, source = self.source.text, self.source
@@ -286,7 +289,7 @@ class _Flattening(Lowering):
                 argument = node.arguments[0]
                 assert isinstance(argument, Name)
                 return Num(float(len(self.ranges[fold(argument.name)].elements)), node.at)
-            if key in _REDUCED:
+            if key in REDUCED:
                 return self._reduced(node, key)
         outputs = tuple(n for n in map(self._flat_name, node.outputs) if isinstance(n, Name))
         return Apply(node.name, (), tuple(map(self._walk, node.arguments)), node.at, outputs, node.picked)
@@ -299,7 +302,7 @@ class _Flattening(Lowering):
             self.summed.append(dict(zip(ranges, place, strict=True)))
             terms.append(self._walk(node.arguments[0]))
             self.summed.pop()
-        sign = _REDUCED[key]
+        sign = REDUCED[key]
         if sign in "+*":
             total = terms[0]
             for term in terms[1:]:
@@ -371,6 +374,6 @@ def _bangs(node: Node) -> Iterator[Sub]:
                 yield from _bangs(operand)
         case Apply():
             yield from (s for s in node.subscripts if s.bang)
-            if fold(node.name) not in _REDUCED:
+            if fold(node.name) not in REDUCED:
                 for argument in node.arguments:
                     yield from _bangs(argument)

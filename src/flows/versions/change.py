@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +12,13 @@ from flows.inspection import Finding, inspect
 from flows.provenance import atomic_write
 from flows.references import comma_remedy, fold
 from flows.vensim.edit import ONE_NUMBER, Value, edit, value_of
-from flows.vensim.parse import decoded, parse
-from flows.vensim.source import XMILE
-from flows.versions.equations import Difference, differences
+from flows.vensim.parse import decoded, parse, refuse_utf16
+from flows.vensim.source import XMILE, read_source
+from flows.versions.carry import carry
+from flows.versions.equations import Change, Difference, differences
+from flows.versions.flat import flatten_as, matched
 
-__all__ = ["Changed", "change", "parse_change", "write"]
+__all__ = ["Changed", "carry_over", "change", "parse_change", "write"]
 
 _LEFT = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*"|[^="\[])+(?:\[[^\]]*\])?\s*')
 
@@ -119,6 +121,51 @@ def change(path: str | Path, settings: Iterable[str], *, comments: Iterable[str]
             expected=error.expected,
             remedy=comma_remedy(typed),
         ) from None
+    return _checked(path, old, new, lambda variable: _setting_of(changes, variable))
+
+
+def carry_over(path: str | Path, flat: str | Path) -> tuple[Changed, tuple[Change, ...]]:
+    """Work out a model file with what was edited in its flat form.
+
+    Parameters
+    ----------
+    path : str or path
+        The model with subscripts. It isn't written to.
+    flat : str or path
+        What `flows flatten` made of it, after edits.
+
+    Returns
+    -------
+    tuple of Changed and tuple of Change
+        The file with what can be carried over, and what can't be: units, names, what is gone, equations that changed in
+        some of the elements that share one.
+
+    Raises
+    ------
+    InputError
+        If the flat file is none of this model.
+    ModelError
+        If the file would get an error that it didn't have before.
+    """
+    path = Path(path)
+    if path.suffix.lower() in XMILE:
+        raise InputError(
+            "an XMILE file can't be changed here", where=str(path), expected="a Vensim .mdl file"
+        )
+    data = _bytes(path)
+    refuse_utf16(data, str(path))
+    old, new = parse(decoded(data)[0], str(path)), read_source(Path(flat))
+    if not any(d.subscripts for d in old.definitions):
+        raise InputError(
+            "the model has no subscripts", where=str(path), remedy="Name the model that was flattened"
+        )
+    carried = carry(data, old, flatten_as(old, new), new)
+    left = matched(carried.text, new).difference.changes
+    return _checked(path, data, carried.data, lambda variable: f"{flat}, {variable}"), left
+
+
+def _checked(path: Path, old: bytes, new: bytes, place: Callable[[str], str]) -> Changed:
+    """Say what differs in a changed file, and refuse one with new errors."""
     before, after = decoded(old)[0], decoded(new)[0]
     difference = differences(parse(before, str(path)), parse(after, str(path)))
     findings: list[Finding] = []
@@ -130,7 +177,7 @@ def change(path: str | Path, settings: Iterable[str], *, comments: Iterable[str]
         first = errors[0]
         raise ModelError(
             f"{first.what}, so nothing was written",
-            where=_setting_of(changes, first.variable) or first.where,
+            where=place(first.variable) or first.where,
             found=first.found,
             expected=first.expected,
             remedy=first.remedy,

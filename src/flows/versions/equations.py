@@ -28,7 +28,7 @@ from flows.vensim.tree import (
 from flows.versions.maths import canon, narrowed, renamed_tree
 from flows.versions.renames import by_name, find_renames
 
-__all__ = ["KINDS", "Change", "Difference", "Kind", "differences"]
+__all__ = ["KINDS", "Change", "Difference", "Kind", "differences", "limits_text"]
 
 Kind = Literal[
     "added", "removed", "renamed", "equation", "number", "range", "setting", "units", "limits", "comment", "group",
@@ -196,7 +196,7 @@ class _Comparison:
         values: list[str]
         said: tuple[tuple[Kind, list[str]], ...] = (
             ("units", [_first(d.units for d in s) for s in (old, new)]),
-            ("limits", [_first(_limits(d) for d in s) for s in (old, new)]),
+            ("limits", [_first(limits_text(d) for d in s) for s in (old, new)]),
             (
                 "comment",
                 [" ".join(dict.fromkeys(_plain(d.comment) for d in s if d.comment)) for s in (old, new)],
@@ -329,7 +329,8 @@ def _plain(comment: str) -> str:
     return " ".join(comment.split())
 
 
-def _limits(definition: Definition) -> str:
+def limits_text(definition: Definition) -> str:
+    """Write the range beside the units; nothing for none."""
     if definition.limits is None:
         return ""
     return "[" + ", ".join("?" if v is None else number_text(v) for v in definition.limits) + "]"

@@ -10,7 +10,7 @@ from flows.references import fold
 from flows.vensim.spell import expression_text
 from flows.vensim.tree import Apply, Name, Node, Num, Op, Sub, bare
 
-__all__ = ["canon", "narrowed", "renamed_tree", "unify"]
+__all__ = ["Tree", "canon", "chain", "chained", "narrowed", "renamed_tree", "unify"]
 
 Tree = tuple[Any, ...]
 _COMMUTE = frozenset({"min", "max"})
@@ -144,7 +144,7 @@ def _operands(node: Node) -> tuple[Node, ...]:
 def _only(old: Node, new: Node) -> tuple[str, str] | None:
     """Terms or factors that one of two nodes has alone; None if they share none."""
     for signs in _CHAINS:
-        parts = [list(_parts(n, signs, False)) for n in (old, new)]
+        parts = [list(chain(n, signs, False)) for n in (old, new)]
         if min(map(len, parts)) < 2:
             continue
         here = [Counter((inverse, canon(n)) for inverse, n in own) for own in parts]
@@ -183,16 +183,27 @@ def _sign(signs: set[str], inverse: bool) -> str:
     return ("- " if inverse else "+ ") if "+" in signs else ("/ " if inverse else "* ")
 
 
-def _parts(node: Node, signs: set[str], inverse: bool) -> Iterator[tuple[bool, Node]]:
-    """Terms or factors, each with whether it is subtracted, or divided by."""
+def chain(node: Node, signs: set[str], inverse: bool) -> Iterator[tuple[bool, Node]]:
+    """Terms or factors of a sum (signs + and -) or product (* and /), each with whether it counts against it."""
     match node:
         case Op(operator=operator, operands=(left, right)) if operator in signs:
-            yield from _parts(left, signs, inverse)
-            yield from _parts(right, signs, inverse != (operator in "-/"))
+            yield from chain(left, signs, inverse)
+            yield from chain(right, signs, inverse != (operator in "-/"))
         case Op(operator="-", operands=(only,)) if "-" in signs:
-            yield from _parts(only, signs, not inverse)
+            yield from chain(only, signs, not inverse)
         case _:
             yield inverse, node
+
+
+def chained(parts: Sequence[tuple[bool, Node]], signs: set[str], at: int) -> Node:
+    """Put a sum or product together again, from what `chain` gives."""
+    plus, minus = ("+", "-") if "+" in signs else ("*", "/")
+    (inverse, whole), *rest = parts
+    if inverse:
+        whole = Op("-", (whole,), at) if plus == "+" else Op("/", (Num(1.0, at), whole), at)
+    for inverse, node in rest:
+        whole = Op(minus if inverse else plus, (whole, node), at)
+    return whole
 
 
 def renamed_tree(node: Node | None, names: Mapping[str, str]) -> Node | None:
