@@ -89,7 +89,7 @@ def flatten(
     """Write an equal model without subscripts, for Vensim's free edition.
 
     Migrants in transit[Haiti] becomes Migrants in transit Haiti, with its units, comment and group; sums are written
-    out, and each sector has a view with its pages once for each element. Edits made there come back with flows diff.
+    out, and each sector has a view with its pages once for each element. flows set --from takes edits made there back.
     """
     from flows.cli.terminal import working_on
     from flows.diagrams.flat import flat_text
