@@ -247,11 +247,14 @@ def read_output(path: str | Path) -> tuple[NDArray[np.float64], Columns, Columns
         text = raw.decode("cp1252", errors="replace")
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     tabs = path.suffix.lower() == ".tab" or "," not in text.split("\n", 1)[0]
-    table = [
-        [cell.strip() for cell in row]
-        for row in csv.reader(io.StringIO(text), delimiter="\t" if tabs else ",")
-        if any(cell.strip() for cell in row)
-    ]
+    try:
+        table = [
+            [cell.strip() for cell in row]
+            for row in csv.reader(io.StringIO(text), delimiter="\t" if tabs else ",")
+            if any(cell.strip() for cell in row)
+        ]
+    except csv.Error as error:
+        raise InputError("this is no table of a run", where=str(path), found=str(error)) from None
     if len(table) < 2 or len(table[0]) < 2:
         raise InputError("this is no table of a run", where=str(path), expected="a header row and values")
     if _is_number(table[0][1]) or (len(table[0]) > 2 and _is_number(table[0][2])):
@@ -260,6 +263,14 @@ def read_output(path: str | Path) -> tuple[NDArray[np.float64], Columns, Columns
             list(column) for column in zip(*[row + [""] * (width - len(row)) for row in table], strict=True)
         ]
     head, rows = table[0], table[1:]
+    long = next((number for number, row in enumerate(rows, 2) if len(row) > len(head)), None)
+    if long is not None:
+        raise InputError(
+            "a row is longer than the header",
+            where=f"{path}, row {long}",
+            found=f"{len(rows[long - 2])} cells",
+            expected=str(len(head)),
+        )
     values = np.array(
         [[_number(cell) for cell in row] + [np.nan] * (len(head) - len(row)) for row in rows], dtype=float
     )
@@ -290,7 +301,9 @@ def _half_a_digit(text: str) -> float:
     """Half a unit of the last digit of a number that is printed with a decimal point."""
     number, _, exponent = text.lower().partition("e")
     decimals = len(number.partition(".")[2])
-    return 0.5 * 10.0 ** (int(exponent or 0) - decimals) if decimals and _is_number(text) else 0.0
+    if not decimals or not np.isfinite(_number(text)):
+        return 0.0
+    return 0.5 * 10.0 ** min(int(exponent or 0) - decimals, 300)
 
 
 def _is_number(text: str) -> bool:

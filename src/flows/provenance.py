@@ -351,9 +351,10 @@ def kept(under: str | os.PathLike[str]) -> tuple[Kept, ...]:
         Empty where there is no such folder.
     """
     found = []
-    for path in Path(under).rglob(FILE):
-        parts = path.relative_to(under).parts
-        entry = None if any(part.startswith(".") for part in parts) else read_record(path.parent)
+    for folder, inside, files in os.walk(under):  # what vanishes meanwhile is passed over
+        inside[:] = [name for name in inside if not name.startswith(".")]
+        path = Path(folder) / FILE
+        entry = read_record(path.parent) if FILE in files else None
         if entry is None:
             continue
         command = str(entry.get("command", ""))

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.conftest import small_model
+from tests.fuzz import spoil
 
 from flows import resources, simulate
 from flows.engine import emit_python, kernel
@@ -133,42 +134,6 @@ def test_points_of_a_lookup_in_any_order() -> None:
 
 # ---------------------------------------------------------------------------------------------- by chance
 
-PIECES = (
-    "(", ")", "((((((((", "))))", "[", "]", "!", ":EXCEPT:", ":NA:", ":NOT:", ":AND:", "->", "<->", ":", "=", "==",
-    "{", "}", '"', "'", "|", "~", "~~|\n", ",", ";", "1e308", "-", "^", "\\\n", "\u00a0", "\u017f", "\u0130",
-    "__import__('os')", "lambda", "SUM(", "VECTOR SELECT(", "DELAY N(", "SMOOTH3(", "SAMPLE IF TRUE(", "INTEG(",
-    "INITIAL(", "DELAY FIXED(", "WITH LOOKUP(", "TABBED ARRAY(", "RANDOM LOOKUP(", "RANDOM PINK NOISE(",
-    "VECTOR ELM MAP(", "ALLOCATE AVAILABLE(", "GET DATA MEAN(", "LOOKUP AREA(", "GET XLS DATA('a','b','c','d')",
-    "TIME SHIFT(", "DELAY MATERIAL(", ":MACRO:", ":END OF MACRO:", "Time", "TIME STEP", "****\n.g\n****~|", ":IS: 'x'",
-    ":RAW:", "(a1-a99)", "0", "\\\\\\---///", "\r", "\n:L\x7f<%^E!@\n15:0,0,0,1\n",
-)  # fmt: skip
-WORDS = re.compile(r"\w+|\s+|.", re.DOTALL)
-
-
-def mutated(text: str, chance: random.Random, others: list[str]) -> str:
-    """A text with words taken out, doubled, exchanged, or put in from elsewhere."""
-    words = WORDS.findall(text)
-    for _ in range(chance.choice((1, 1, 2, 4, 8))):
-        if not words:
-            break
-        at = chance.randrange(len(words))
-        until = at + chance.choice((1, 1, 2, 5, 20))
-        match chance.randrange(6):
-            case 0:
-                del words[at:until]
-            case 1:
-                words.insert(at, chance.choice(PIECES))
-            case 2:
-                words[at:until] = words[at:until] * chance.choice((2, 3, 50))
-            case 3:
-                other = chance.randrange(len(words))
-                words[at], words[other] = words[other], words[at]
-            case 4:
-                words.insert(0, chance.choice(others) + "|\n")
-            case _:
-                words[at] = chance.choice(words)
-    return "".join(words)
-
 
 @pytest.fixture(scope="module")
 def seeds() -> tuple[list[str], list[str]]:
@@ -184,7 +149,7 @@ def seeds() -> tuple[list[str], list[str]]:
 def try_one(number: int, seeds: tuple[list[str], list[str]]) -> None:
     """One changed model: whatever is wrong with it, the error is ours, and it comes soon."""
     chance = random.Random(number)
-    text = mutated(chance.choice(seeds[0]), chance, seeds[1])
+    text = spoil.spoilt_words(chance.choice(seeds[0]), chance, seeds[1], spoil.OF_MODELS)
     control = "\nINITIAL TIME=0~~|\nFINAL TIME=1~~|\nTIME STEP=1~~|\nSAVEPER=1~~|\n"
     start = time.process_time()
     with contextlib.suppress(FlowsError):

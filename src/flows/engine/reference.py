@@ -15,6 +15,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from flows.engine.reference_text import equations_alone, xmile_equations_alone
 from flows.errors import ModelError
 from flows.model.ir import Variable
 from flows.model.model import Model
@@ -110,6 +111,8 @@ def opened(model: Model) -> Iterator[Reference]:
     ------
     ModelError
         If PySD can't read the file, with what it says.
+    UnsupportedError
+        If a name in it can't be put into PySD's program without danger.
     """
     with _copy(model) as path:
         with warnings.catch_warnings():
@@ -127,11 +130,13 @@ def opened(model: Model) -> Iterator[Reference]:
 
 @contextlib.contextmanager
 def _copy(model: Model) -> Iterator[Path]:
-    """A copy of a model with its data files, in a folder of its own: PySD writes code beside what it reads."""
+    """The equations of a model and its data files, in a folder of their own: PySD writes code beside what it reads."""
     with tempfile.TemporaryDirectory(prefix="flows-pysd-") as folder:
         ending = model.path.suffix.lower()
-        path = Path(folder) / ("model" + (ending if ending in (".xmile", ".stmx") else ".mdl"))
-        path.write_text(model.text, encoding="utf-8", newline="")
+        xmile = ending in (".xmile", ".stmx")
+        path = Path(folder) / ("model" + (ending if xmile else ".mdl"))
+        leave = xmile_equations_alone if xmile else equations_alone
+        path.write_text(leave(model.text, str(model.path)), encoding="utf-8", newline="")
         for beside in model.path.parent.iterdir() if model.path.parent.is_dir() else ():
             if beside.suffix.lower() in (".xls", ".xlsx", ".csv", ".tab", ".dat"):
                 shutil.copy(beside, folder)
