@@ -210,7 +210,8 @@ def _difference(
 def columns(dataset: xr.Dataset) -> Columns:
     """A dataset as columns over time, by folded name and elements."""
     result: Columns = {}
-    for name, array in dataset.data_vars.items():
+    for name in dataset.data_vars:
+        array = dataset.variables[name]
         dims = [d for d in array.dims if d != "time"]
         stacked = array.transpose(*dims, ...).values.reshape(
             -1, *([dataset.sizes["time"]] if "time" in array.dims else [])

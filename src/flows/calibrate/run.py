@@ -25,6 +25,7 @@ from flows.errors import ResultError
 from flows.inputs.calibration import Calibration, Effort
 from flows.pace import Pace, Progress
 from flows.posterior import FILE, Posterior, write_posterior
+from flows.tables import without_formulas
 
 Array = NDArray[np.float64]
 Report = Callable[[str], None]
@@ -374,7 +375,9 @@ def write_results(result: Result, folder: Path) -> None:
 
 def _write_csv(frame: pd.DataFrame, path: Path) -> None:
     with provenance.atomic_path(path) as temporary:
-        frame.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n", float_format="%.6g")
+        without_formulas(frame).to_csv(
+            temporary, index=False, encoding="utf-8", lineterminator="\n", float_format="%.6g"
+        )
 
 
 def summary(result: Result) -> dict[str, Any]:

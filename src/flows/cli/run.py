@@ -318,13 +318,18 @@ _SUM = " (sum)"
 
 def _stock_rows(dataset: xr.Dataset, model: Model) -> pd.DataFrame:
     """Tabulate the stocks, the elements of each added up."""
+    import xarray as xr
+
     from flows.report.results import stocks_table
 
-    many = {str(n): f"{n}{_SUM}" for n, a in dataset.data_vars.items() if any(d != "time" for d in a.dims)}
-    whole = dataset.map(
-        lambda array: array.sum([dim for dim in array.dims if dim != "time"]), keep_attrs=True
-    )
-    rows = stocks_table(whole, model)
+    # the bare variables: each look into a dataset goes through all that it holds
+    found = {str(name): dataset.variables[name] for name in dataset.data_vars}
+    others = {name: [dim for dim in one.dims if dim != "time"] for name, one in found.items()}
+    many = {name: f"{name}{_SUM}" for name, dims in others.items() if dims}
+    whole = {
+        name: one.sum(others[name], keep_attrs=True) if others[name] else one for name, one in found.items()
+    }
+    rows = stocks_table(xr.Dataset(whole, coords={"time": dataset["time"]}), model)
     return rows.assign(name=[many.get(str(name), str(name)) for name in rows["name"]])
 
 
@@ -355,7 +360,7 @@ def _refuse_absurd(dataset: xr.Dataset, model: Model) -> None:
     for item in model.stocks:
         if item.name not in dataset or item.units not in ("Person", "People", "Case"):
             continue
-        values = dataset[item.name].transpose(..., "time").values.reshape(-1, dataset.sizes["time"])
+        values = dataset.variables[item.name].transpose(..., "time").values.reshape(-1, dataset.sizes["time"])
         values = np.where(np.isfinite(values), values, 0.0)
         low, largest = values.min(axis=0), np.abs(values).max(axis=0)
         absurd = bool((largest > MOST).any())

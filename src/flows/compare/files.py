@@ -16,6 +16,7 @@ from flows import paths, provenance
 from flows.compare.comparison import Comparison
 from flows.compare.measures import HUMAN_COST
 from flows.compare.table import CAVEAT, Spread
+from flows.tables import without_formulas
 
 DRAWS = "draws.nc"
 """Levels on every draw, for comparing saved comparisons."""
@@ -101,7 +102,7 @@ def write_table(table: pd.DataFrame, path: Path) -> Path:
         The place can't be written to.
     """
     with provenance.atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+        without_formulas(table).to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
     return path
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from flows.compare import CAVEAT
 from flows.report.speech import Speech
+from flows.tables import without_formulas
 
 __all__ = ["Download", "csv_bytes", "download"]
 
@@ -55,5 +56,7 @@ def download(table: pd.DataFrame, name: str, say: Speech) -> Download:
 
 def csv_bytes(table: pd.DataFrame) -> bytes:
     """Write a table as CSV with a byte order mark and the line ends that spreadsheets expect."""
-    text = table.to_csv(index=False, lineterminator="\r\n", float_format="%.6g", date_format="%Y-%m-%d")
+    text = without_formulas(table).to_csv(
+        index=False, lineterminator="\r\n", float_format="%.6g", date_format="%Y-%m-%d"
+    )
     return _MARK + text.encode("utf-8")

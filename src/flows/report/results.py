@@ -16,6 +16,7 @@ from flows import compare, provenance
 from flows.calendar import month_of, time_at_end
 from flows.compare import CAVEAT, HUMAN_COST, Comparison
 from flows.inputs import Outcome
+from flows.tables import as_text, without_formulas
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -440,7 +441,9 @@ def _wide(dataset: xr.Dataset, model: Any) -> tuple[pd.DataFrame, pd.DataFrame]:
 def save_csv(table: pd.DataFrame, path: Path) -> None:
     """Write a table whole or not at all, as UTF-8 with plain line ends."""
     with provenance.atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n", date_format="%Y-%m-%d")
+        without_formulas(table).to_csv(
+            temporary, index=False, encoding="utf-8", lineterminator="\n", date_format="%Y-%m-%d"
+        )
 
 
 def save_numbers(table: pd.DataFrame, path: Path) -> None:
@@ -455,7 +458,8 @@ def save_numbers(table: pd.DataFrame, path: Path) -> None:
 
 
 def _quoted(text: str) -> str:
-    """Quote a field where it needs it."""
+    """Quote a field where it needs it, and keep it from being a formula."""
+    text = as_text(text)
     return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\r\n') else text
 
 

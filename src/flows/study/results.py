@@ -18,6 +18,7 @@ from flows.inputs import Study
 from flows.study import conclude, judge, methods
 from flows.study.methods import Collector, RunsCollector, ShapleyCollector, SobolCollector
 from flows.study.plan import Array, Plan
+from flows.tables import without_formulas
 
 _WORST_EVERY = 12  # saved times between those at which the worst runs are looked at
 
@@ -422,7 +423,7 @@ def _write_netcdf(dataset: xr.Dataset, path: Path) -> None:
 def _write_csv(table: pd.DataFrame, path: Path, *, digits: int | None = 9) -> None:
     """Write a table with so many significant digits; all of them with None."""
     with provenance.atomic_path(path) as temporary:
-        table.to_csv(
+        without_formulas(table).to_csv(
             temporary,
             index=False,
             encoding="utf-8",

@@ -82,7 +82,8 @@ def dataset_lines(dataset: xr.Dataset, ending: str, *, across: bool = False) -> 
 
 def _columns(dataset: xr.Dataset) -> Iterator[tuple[str, NDArray[np.float64]]]:
     """Name and values of every element: all times, or one value of a constant."""
-    for name, array in dataset.data_vars.items():
+    for name in dataset.data_vars:
+        array = dataset.variables[name]
         dims = [d for d in array.dims if d != "time"]
         timed = "time" in array.dims
         rows = np.asarray(array.transpose(*dims, ...).values, dtype=float).reshape(

@@ -190,12 +190,12 @@ def behaviour(old: xr.Dataset, new: xr.Dataset, *, renamed: Mapping[str, str] | 
 def _courses(dataset: xr.Dataset) -> Iterator[tuple[str, tuple[str, ...], NDArray[np.float64], str]]:
     """Name, elements, values and unit of each course; a constant is a course of one value."""
     for name in dataset:
-        array = dataset[name]
+        array = dataset.variables[name]
         if "x" in array.dims or array.dtype.kind not in "fiub" or fold(str(name)) in CONTROLS:
             continue
         dims = [d for d in array.dims if d not in ("time", "scenario", "draw")]
         values = array.transpose(*dims, ...).values.astype(float)
-        labels = [[str(v) for v in array[d].values] for d in dims]
+        labels = [[str(v) for v in dataset.coords[d].values] for d in dims]
         unit = str(array.attrs.get("units", ""))
         stem, own = _parts(str(name))
         for place in np.ndindex(*(len(label) for label in labels)):
