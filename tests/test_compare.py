@@ -14,6 +14,7 @@ import flows
 from flows import compare
 from flows.calendar import time_at_end
 from flows.cli import main
+from flows.cli.comparison import _ends_of
 from flows.errors import InputError, ResultError
 from flows.futures import futures_of
 from flows.inputs import (
@@ -21,6 +22,7 @@ from flows.inputs import (
     Outcome,
     find,
     inline_scenario,
+    read_outcomes,
     read_scenario,
     scenario_doubts,
     scenario_inputs,
@@ -498,3 +500,28 @@ def test_a_model_in_years_is_compared_country_by_country() -> None:
     row = found.at("population[Mexico]", "2050")["planned-immigration"]
     assert row["difference"] > 1e6
     assert found.halving_table().empty
+
+
+def test_of_very_many_scenarios_each_stands_beside_the_baseline(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(3)
+    values = rng.integers(0, 9, (12, 7, 2)).astype(float)  # with ties
+    coords = {"scenario": [f"s{k}" for k in range(12)], "date": ["2030-12", "2035-12"]}
+    levels = xr.Dataset({"x": (("scenario", "draw", "date"), values, {"better": "lower"})}, coords=coords)
+    whole, ranked = compare.odds(levels), compare.ranks(levels)
+    monkeypatch.setattr("flows.compare.judge.MOST_PAIRED", 11)
+    many, ranked_many = compare.odds(levels), compare.ranks(levels)
+    xr.testing.assert_equal(many, whole.isel(other=[0]))
+    assert "share" not in ranked_many and np.isnan(ranked_many["stability"].values).all()
+    for name in ("median", "low", "high"):
+        xr.testing.assert_equal(ranked_many[name], ranked[name].drop_vars("rank", errors="ignore"))
+
+
+def test_of_very_many_scenarios_both_ends_are_printed() -> None:
+    outcome = next(o for o in read_outcomes() if o.better == "lower")
+    rows: dict[str, dict[str, object]] = {"base": {"value": 50.0}}
+    rows |= {f"s{k}": {"value": float(k)} for k in range(100)}
+    kept, left_out = _ends_of(rows, "base", outcome)
+    assert list(kept) == ["base", "s0", "s1", "s2", "s3", "s4", "s95", "s96", "s97", "s98", "s99"]
+    assert left_out == 90
+    few = dict(list(rows.items())[:30])
+    assert _ends_of(few, "base", outcome) == (few, 0)

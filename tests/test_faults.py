@@ -161,3 +161,23 @@ def test_a_clock_set_back_changes_nothing(folder: Path) -> None:
     _, said = process.communicate(timeout=120)
     assert process.returncode == 0, said
     assert (folder / "out" / "provenance.json").is_file()
+
+
+@POSIX
+@pytest.mark.parametrize("closed", ["1", "2", "0 1 2"])
+def test_closed_streams_are_no_mistake(folder: Path, closed: str) -> None:
+    code = (
+        f"import os, sys; [os.close(int(k)) for k in {closed!r}.split()]; "
+        "os.execv(sys.executable, [sys.executable, '-m', 'flows', 'list', 'scenarios'])"
+    )
+    process = start(folder, "-c", code)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 0, said
+    assert "Traceback" not in said
+
+
+def test_a_path_too_long_for_the_system_is_said_in_one_sentence(folder: Path) -> None:
+    process = start(folder, "-m", "flows", "run", "--model", "drain.mdl", "--no-figures", "--out", "a" * 300)
+    _, said = process.communicate(timeout=120)
+    assert process.returncode == 1 and "File name too long" in said and "not yours" not in said, said
+    assert [path.name for path in folder.iterdir() if path.name.startswith("a")] == []

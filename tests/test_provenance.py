@@ -163,3 +163,14 @@ def test_the_old_results_come_back_if_the_rename_fails(
         write(out, "2")
     assert (out / "table.csv").read_text(encoding="utf-8") == "1"
     assert list(tmp_path.iterdir()) == [out]
+
+
+def test_what_the_netcdf_library_says_of_a_full_disk_is_a_refusal_too(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ResultError, match=r"written, found NetCDF: HDF error\. See whether the disk"),
+        provenance.atomic_path(tmp_path / "x.nc"),
+    ):
+        raise RuntimeError("NetCDF: HDF error")
+    with pytest.raises(RuntimeError, match="ours"), provenance.atomic_path(tmp_path / "x.nc"):
+        raise RuntimeError("ours")
+    assert list(tmp_path.iterdir()) == []

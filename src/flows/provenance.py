@@ -443,3 +443,13 @@ def _as_result_error(target: Path) -> Iterator[None]:
             found=error.strerror or str(error),
             remedy=remedy,
         ) from error
+    except RuntimeError as error:
+        if not str(error).startswith("NetCDF: "):
+            raise
+        # the library's only word for a disk that takes no more
+        raise ResultError(
+            "the results can't be written",
+            where=str(target),
+            found=str(error),
+            remedy="See whether the disk is full, or choose another folder with --out",
+        ) from error

@@ -419,7 +419,9 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
     """Note programs, connections, Python objects and writing; an audit hook, which can't be taken away again."""
     if _seen is None:
         return
-    if event in _WATCHED:
+    if event in _WATCHED and "ldconfig" not in str(
+        arguments[0]
+    ):  # which finds the library of mathematics, once
         _seen.append(f"{event} {arguments!r:.200}")
     elif event in _CHANGES or (event == "open" and isinstance(arguments[2], int) and arguments[2] & _WRITING):
         place = os.path.abspath(os.fsdecode(arguments[0])) if isinstance(arguments[0], str | bytes) else ""

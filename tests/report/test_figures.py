@@ -226,6 +226,15 @@ def test_many_pale_lines_are_counted(scenarios: xr.Dataset) -> None:
     assert "course-2024" in [text.get_text() for text in one.legends[0].get_texts()]
 
 
+def test_very_many_pale_lines_become_an_area(scenarios: xr.Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(figures, "_MOST_PALE", 3)
+    figure = figures.comparison(scenarios, OUTCOMES, baseline="current-course", highlight=3)
+    words = "4 other scenarios, from the least to the most"
+    assert words in [text.get_text() for text in figure.legends[0].get_texts()]
+    assert len(figure.axes[0].collections) == 1
+    assert not any(line.get_color() == figures._FAINT for line in figure.axes[0].get_lines())
+
+
 def test_yearly_totals_are_drawn_per_month(drawn: dict[str, Drawn]) -> None:
     axis = drawn["trajectories"]().axes[1]
     (spans,) = [c for c in axis.collections if c.get_label() is not None and hasattr(c, "get_segments")]

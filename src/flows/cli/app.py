@@ -46,11 +46,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     int
         The exit code.
     """
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(AttributeError, ValueError):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
     with patient_streams(), _ended_like_interrupted():
         return _main(arguments)
+
+
+def _open_closed_streams() -> None:
+    """Put nothing in the place of streams that whoever started the process has closed (``>&-``)."""
+    for name in ("stdin", "stdout", "stderr"):  # in the order of their numbers, which an open file would take
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w", encoding="utf-8"))  # noqa: SIM115
 
 
 @contextlib.contextmanager

@@ -136,6 +136,11 @@ def _fresh(
     baseline = comparing.baseline_of(chosen)
     if model is None and not settings and all(s.name == baseline.name for s in chosen):
         raise comparing.nothing_to_compare(baseline.name)
+    if xlsx and len(chosen) >= comparing.MOST_PAIRED:
+        raise InputError(
+            "a workbook holds no more than that many scenarios", where="--xlsx", found=f"{len(chosen):,}",
+            expected=f"fewer than {comparing.MOST_PAIRED}", remedy="Leave it out: the CSV files hold everything",
+        )  # fmt: skip
     changed = settings_inputs(settings, built if edited is None else edited)
     if is_set(changed, "saveper"):
         raise InputError("a comparison is saved month by month", where="--set", remedy="Leave SAVEPER out")

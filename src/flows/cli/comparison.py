@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 _EVENTS = ("interceptions by INM", "encounters at US border")
 _PAIRS = 10  # pairs of scenarios shown
 _LINES = 8  # side effects shown for a scenario
+_MOST = 40  # scenarios of which each is shown; of more, so many at both ends:
+_ENDS = 5
 
 
 def print_comparison(comparison: Comparison, at: str, *, every: bool = False) -> None:
@@ -75,6 +77,7 @@ def _print_outcome(comparison: Comparison, outcome: Outcome, date: str) -> None:
     if judged:
         title += f"; better {outcome.better}"
     narrow = screen_width() < NARROW
+    rows, left_out = _ends_of(rows, comparison.baseline, outcome)
     way = outcome.better if judged else "lower"
     heads = ["scenario", ">level", ">change"]
     if drawn:
@@ -103,6 +106,31 @@ def _print_outcome(comparison: Comparison, outcome: Outcome, date: str) -> None:
             cells += [_share(row["share_best"]), number_text(_three(row["regret"]), size)]
         table.add_row(name, *cells)
     make_console().print(table)
+    if left_out:
+        ends = f"{_ENDS} best and {_ENDS} worst" if judged else f"{_ENDS} lowest and {_ENDS} highest"
+        note(f"Shown: {comparison.baseline}, the {ends}; {left_out:,} more scenarios in comparison.csv.")
+
+
+def _ends_of(
+    rows: dict[str, dict[str, Any]], baseline: str, outcome: Outcome
+) -> tuple[dict[str, dict[str, Any]], int]:
+    """Rows at both ends where there are very many scenarios, and how many are left out."""
+    if len(rows) <= _MOST:
+        return rows, 0
+    order = sorted((name for name in rows if name != baseline), key=lambda name: rows[name]["value"])
+    if outcome.better == "higher":
+        order.reverse()
+    kept = [baseline, *order[:_ENDS], *order[-_ENDS:]]
+    return {name: rows[name] for name in kept if name in rows}, len(rows) - len(kept)
+
+
+def _few(names: list[str]) -> str:
+    """Names in a row; of very many the first ones and how many more."""
+    return (
+        ", ".join(names)
+        if len(names) <= _MOST
+        else f"{', '.join(names[:_ENDS])} and {len(names) - _ENDS:,} more"
+    )
 
 
 def _widen(table: Any, names: Iterable[str]) -> None:
@@ -126,7 +154,12 @@ def _print_pairs(comparison: Comparison, date: str) -> None:
     held = [str(n) for n in comparison.odds["outcome"].values]
     chosen = [n for n in (*HUMAN_COST, *BACKLOGS) if n in held] or held
     room = max(2, (screen_width() - 26) // 12)
-    if len(names) >= 2 and chosen:
+    if comparison.odds.sizes["other"] < len(comparison.scenarios):
+        note(
+            f"{len(comparison.scenarios):,} scenarios: odds stand for each beside {comparison.baseline}, not for all "
+            "pairs, and how firm their order is isn't told."
+        )
+    elif len(names) >= 2 and chosen:
         odds = comparison.odds.sel(date=date)
         pairs = list(combinations(names, 2))
         heads = [">" + SHORT.get(n, n) for n in chosen[:room]]
@@ -168,6 +201,9 @@ def _print_halving(comparison: Comparison) -> None:
         ]
         words = f"{part[0]['title']}: half of what {comparison.baseline} has in {_month(comparison.start)}"
         table = make_table(*heads, title=words)
+        many = len(part) > _MOST
+        if many:  # those that get there first
+            part = sorted(part, key=lambda row: (row["month"] == "", row["month"]))[: 2 * _ENDS]
         _widen(table, [str(row["scenario"]) for row in part])
         for row in part:
             cells = [_month(row["month"]) or f"never by {last}"]
@@ -176,13 +212,15 @@ def _print_halving(comparison: Comparison) -> None:
                 cells += [ends if row["share"] else "", f"{row['share']:.2f}"]
             table.add_row(row["scenario"], *cells)
         make_console().print(table)
+        if many:
+            note(f"Shown: the {2 * _ENDS} that get there first; the others in halving.csv.")
     back = rows[(rows["share"] > 0) & (rows["lasts"] < 0.5)]
     if not back.empty:
         said = []
         for name in dict.fromkeys(back["outcome"]):
             under = back[back["outcome"] == name]["scenario"]
             everywhere = len(under) == len(comparison.scenarios)
-            said.append(f"{name}" + ("" if everywhere else " under " + ", ".join(under)))
+            said.append(f"{name}" + ("" if everywhere else " under " + _few(list(under))))
         note(
             "Halved for a time only, above half again later in most of those draws: " + "; ".join(said) + "."
         )
@@ -200,7 +238,9 @@ def _print_side_effects(comparison: Comparison, date: str) -> None:
         )
         return
     note(f"Side effects: worse by more than 1 % {draws}, while a human cost or a backlog gets better")
-    for name in dict.fromkeys(worse["scenario"]):
+    named = list(dict.fromkeys(worse["scenario"]))
+    shown = named if len(named) <= _MOST else named[:_ENDS]
+    for name in shown:
         rows = worse[worse["scenario"] == name].to_dict("records")
         note(f"  {name}:")
         for row in rows[:_LINES]:
@@ -213,6 +253,8 @@ def _print_side_effects(comparison: Comparison, date: str) -> None:
             note(f"    {row['title']}: {size}")
         if len(rows) > _LINES:
             note(f"    and {len(rows) - _LINES} more: side-effects.csv")
+    if len(shown) < len(named):
+        note(f"  and under {len(named) - len(shown):,} more scenarios: side-effects.csv")
     note("")
 
 

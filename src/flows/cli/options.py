@@ -27,6 +27,13 @@ USAGE: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ =
 """Base of typer's usage errors, whichever copy of click it brings."""
 OUTPUTS = Path("outputs")
 _LONGEST = 80  # letters of a folder's name
+_DEVICES = {
+    "CON",
+    "PRN",
+    "AUX",
+    "NUL",
+    *(f"{kind}{k}" for kind in ("COM", "LPT") for k in range(1, 10)),
+}  # on Windows
 
 
 class Engine(StrEnum):
@@ -207,4 +214,6 @@ def folder_name(name: str) -> str:
             + "-"
             + hashlib.sha256(plain(name).encode("utf-8")).hexdigest()[:8]
         )
+    if safe.partition(".")[0].upper() in _DEVICES:
+        safe = f"run-{safe}"
     return safe or "run"

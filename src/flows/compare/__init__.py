@@ -18,7 +18,7 @@ from flows.compare.files import (
     write_table,
 )
 from flows.compare.interaction import Interaction, interact, parts_of
-from flows.compare.judge import SIDE_EFFECT, SURE, odds, ranks, regret, side_effects
+from flows.compare.judge import MOST_PAIRED, SIDE_EFFECT, SURE, odds, ranks, regret, side_effects
 from flows.compare.measures import (
     AT_END,
     BACKLOGS,
@@ -60,6 +60,7 @@ __all__ = [
     "LEVEL",
     "MEAN",
     "MOST",
+    "MOST_PAIRED",
     "SIDE_EFFECT",
     "SURE",
     "TOTAL",

@@ -18,6 +18,9 @@ SIDE_EFFECT = 0.01
 SURE = 0.9
 """Share of draws in which it must do so."""
 
+MOST_PAIRED = 60
+"""Scenarios, the baseline among them, of which every pair is told; of more, each beside the baseline alone."""
+
 _ENDS = ((1 - LEVEL) / 2, (1 + LEVEL) / 2)
 
 
@@ -34,21 +37,28 @@ def odds(levels: xr.Dataset) -> xr.DataArray:
     -------
     xarray.DataArray
         ``probability`` over (outcome, date, scenario, other): the share of draws in which ``scenario`` is better than
-        ``other``. Equal numbers count for neither, so that the two shares of a pair may add up to less than one.
+        ``other``. Equal numbers count for neither, so that the two shares of a pair may add up to less than one. Of
+        more scenarios than `MOST_PAIRED` the baseline is the only ``other``.
     """
     found = []
-    for _, gain in _gains(levels):
-        tiny = _tiny(gain)
-        apart = gain[:, None] - gain[None, :]  # scenario, other, draw, date
-        found.append((apart > tiny).mean(axis=2).transpose(2, 0, 1))
     names, coords = _coords(levels)
     scenario = coords["scenario"]
+    other = scenario if all_paired(levels) else scenario[:1]
+    for _, gain in _gains(levels):
+        tiny = _tiny(gain)
+        apart = gain[:, None] - gain[None, : len(other)]  # scenario, other, draw, date
+        found.append((apart > tiny).mean(axis=2).transpose(2, 0, 1))
     return xr.DataArray(
-        _stacked(found, (len(coords["date"]), len(scenario), len(scenario))),
+        _stacked(found, (len(coords["date"]), len(scenario), len(other))),
         dims=("outcome", "date", "scenario", "other"),
-        coords={"outcome": names, "date": coords["date"], "scenario": scenario, "other": scenario},
+        coords={"outcome": names, "date": coords["date"], "scenario": scenario, "other": other},
         name="probability",
     )
+
+
+def all_paired(levels: xr.Dataset) -> bool:
+    """Whether so few scenarios stand in the levels that every pair of them is told."""
+    return levels.sizes.get("scenario", 0) <= MOST_PAIRED
 
 
 def ranks(levels: xr.Dataset) -> xr.Dataset:
@@ -66,28 +76,31 @@ def ranks(levels: xr.Dataset) -> xr.Dataset:
         best, equal ones sharing the better rank; ``median``, ``low``, ``high`` (5th and 95th percentile) of the rank
         over (outcome, date, scenario); ``stability`` over (outcome, date): of all pairs of scenarios that differ in
         their medians, the share ordered on a draw as by the medians, mean over the draws (1: the order never changes;
-        a half: as good as chance).
+        a half: as good as chance). Of more scenarios than `MOST_PAIRED` there is no ``share``, and ``stability`` is
+        NaN.
     """
     names, coords = _coords(levels)
     count = len(coords["scenario"])
+    paired = all_paired(levels)
     share, middle, low, high, stability = [], [], [], [], []
     for _, gain in _gains(levels):
         tiny = _tiny(gain)
-        ahead = (gain[None, :] - gain[:, None] > tiny).sum(axis=1)  # of each scenario: how many are better
-        rank = 1 + ahead  # scenario, draw, date
-        share.append(
-            np.stack([(rank == r).mean(axis=1) for r in range(1, count + 1)], axis=-1).swapaxes(0, 1)
-        )
+        rank = 1 + (_ahead if paired else _ahead_of_many)(gain, tiny)  # scenario, draw, date
+        if paired:
+            share.append(
+                np.stack([(rank == r).mean(axis=1) for r in range(1, count + 1)], axis=-1).swapaxes(0, 1)
+            )
         middle.append(np.median(rank, axis=1).T)
         ends = np.quantile(rank, _ENDS, axis=1)
         low.append(ends[0].T)
         high.append(ends[1].T)
-        stability.append(_stability(gain, tiny))
+        stability.append(_stability(gain, tiny) if paired else np.full(gain.shape[2], np.nan))
     dates, scenario = coords["date"], coords["scenario"]
     lead, flat = ("outcome", "date", "scenario"), (len(dates), count)
+    shares = {"share": ((*lead, "rank"), _stacked(share, (*flat, count)))} if paired else {}
     return xr.Dataset(
         {
-            "share": ((*lead, "rank"), _stacked(share, (*flat, count))),
+            **shares,
             "median": (lead, _stacked(middle, flat)),
             "low": (lead, _stacked(low, flat)),
             "high": (lead, _stacked(high, flat)),
@@ -95,6 +108,20 @@ def ranks(levels: xr.Dataset) -> xr.Dataset:
         },
         coords={"outcome": names, "date": dates, "scenario": scenario, "rank": np.arange(1, count + 1)},
     )
+
+
+def _ahead(gain: NDArray[np.float64], tiny: float) -> NDArray[np.intp]:
+    """How many scenarios are better than each, by draw and date."""
+    return np.asarray((gain[None, :] - gain[:, None] > tiny).sum(axis=1))
+
+
+def _ahead_of_many(gain: NDArray[np.float64], tiny: float) -> NDArray[np.intp]:
+    """The same by sorting, in memory that grows with the scenarios and not with their pairs."""
+    found = np.empty(gain.shape, dtype=np.intp)
+    for draw, date in np.ndindex(gain.shape[1:]):
+        one = gain[:, draw, date]
+        found[:, draw, date] = len(one) - np.searchsorted(np.sort(one), one + tiny, side="right")
+    return found
 
 
 def regret(levels: xr.Dataset) -> xr.Dataset:

@@ -111,6 +111,7 @@ def shown_path(path: Path) -> str:
     return path.as_posix()
 
 
+_DOTTED = re.compile(r"""(?<![\w"'.-])(?:["']?[\w-]++["']?\s*+\.\s*+){60}""")
 _LINE = re.compile(r"(.*?)\s*\(at line (\d+), column (\d+)\)")
 _T = TypeVar("_T", bound=Table)
 _INTERNAL = frozenset({"where", "file", "path", "paths", "levers", "constants", "entries", "uncertainties"})
@@ -119,7 +120,10 @@ _INTERNAL = frozenset({"where", "file", "path", "paths", "levers", "constants", 
 def read_toml(path: Path, shown: str) -> dict[str, Any]:
     """Read a TOML file; an error of syntax names its line and column."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if _DOTTED.search(text):  # the reader's time grows with the square of their number
+            raise InputError("not valid TOML: a key of too many parts", where=shown)
+        return tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise InputError("not a text file in UTF-8", where=shown, found=f"byte {error.start}") from None
     except OSError as error:
@@ -132,6 +136,16 @@ def read_toml(path: Path, shown: str) -> dict[str, Any]:
         raise InputError(
             f"not valid TOML: {what[:1].lower()}{what[1:]}", where=where, remedy=remedy
         ) from None
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # numbers of thousands of digits, lists within lists within lists
+        what = (
+            "brackets nest too deep"
+            if isinstance(error, RecursionError)
+            else str(error).partition(":")[0].lower()
+        )
+        raise InputError(f"not valid TOML: {what}", where=shown) from None
 
 
 def read_rows(table: type[_T], data: Mapping[str, Any], key: str, shown: str) -> tuple[_T, ...]:

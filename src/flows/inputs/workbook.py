@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,12 @@ ABOUT = ("title", "kind", "source", "model", "claims")
 COLUMNS = ("name", "value", "unit", "start", "phase_in", "end", "what", "why")
 """Head of the table below them. A row without a value changes nothing; ``what`` is ``lever`` (or empty) or
 ``constant``."""
+
+LARGEST_FILE = 64 * 2**20
+"""Bytes, unpacked."""
+
+LARGEST_SHEET = 1_000_000
+"""Cells, empty ones before the last of a row included."""
 
 _NEEDED = ("name", "value")
 
@@ -51,15 +58,45 @@ def read_workbook(path: Path, sheet: str = "") -> Scenario:
 
     shown = shown_path(path)
     try:
+        _refuse_large(path, shown)
         book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        sheets = {s.title: [list(row) for row in s.iter_rows(values_only=True)] for s in book.worksheets}
+        sheets = {s.title: _cells(s, shown) for s in book.worksheets}
         book.close()
+    except InputError:
+        raise
     except Exception as error:  # a damaged file ends in whatever the reader stumbles over
         raise InputError(
             "can't be read as a workbook", where=shown, found=str(error).split("\n")[0]
         ) from None
     title = _choose(list(sheets), sheet, shown)
     return _scenario(sheets[title], path, f'{shown}, sheet "{title}"', title)
+
+
+def _refuse_large(path: Path, shown: str) -> None:
+    """Refuse an archive before it is unpacked; a member never unpacks to more than its entry says."""
+    with zipfile.ZipFile(path) as archive:
+        size = sum(member.file_size for member in archive.infolist())
+    if size > LARGEST_FILE:
+        raise InputError(
+            "the workbook is too large", where=shown, found=f"{size // 2**20:,} MiB, unpacked",
+            expected=f"{LARGEST_FILE // 2**20} MiB at most",
+        )  # fmt: skip
+
+
+def _cells(sheet: Any, shown: str) -> list[list[Any]]:
+    """Cells of a sheet, row by row; what it says of its own size may be wrong."""
+    sheet.reset_dimensions()
+    rows: list[list[Any]] = []
+    cells = 0
+    for row in sheet.iter_rows(values_only=True):
+        cells += len(row) + 1
+        if cells > LARGEST_SHEET:
+            raise InputError(
+                "the sheet is too large", where=f'{shown}, sheet "{sheet.title}"',
+                expected=f"{LARGEST_SHEET:,} cells at most", remedy="Delete cells far away from the table",
+            )  # fmt: skip
+        rows.append(list(row))
+    return rows
 
 
 def _choose(names: list[str], wanted: str, shown: str) -> str:

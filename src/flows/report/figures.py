@@ -45,6 +45,7 @@ _DASHES: tuple[Any, ...] = (
     *("-", (0, (5, 2)), (0, (1, 1.2)), (0, (5, 1.5, 1, 1.5))),
     (0, (9, 2, 1, 1.5, 1, 2)),
 )
+_MOST_PALE = 60  # pale lines; more become an area
 _MOST_TOLD = len(_DASHES)  # lines that a reader can follow in one panel
 _FAINT = "#C4C4C4"
 
@@ -160,14 +161,20 @@ def comparison(
                 zorder=3,
             )
             handles[f"{letters[name]}: {_word(labels, name)}" if letters else _word(labels, name)] = line
-        for name in pale:
+        if len(pale) > _MOST_PALE:
+            spread = values.sel(scenario=pale)
+            ends = (spread.min("scenario").values, spread.max("scenario").values)
+            area = axis.fill_between(dates, *ends, color=_FAINT, alpha=0.6, linewidth=0, zorder=1)
+            handles[f"{_pale_words(pale)}, from the least to the most"] = area
+        for name in pale if len(pale) <= _MOST_PALE else ():
             (line,) = axis.plot(
                 dates, values.sel(scenario=name).values, color=_FAINT, linewidth=0.8, zorder=1
             )
             handles[_pale_words([_word(labels, one) for one in pale])] = line
         finish(axis, heading, unit, dates, mark=mark, word=position == 0)
-        ends = [float(values.sel(scenario=name).values[-1]) for name in letters]
-        _letter(axis, list(letters.values()), ends)
+        _letter(
+            axis, list(letters.values()), [float(values.sel(scenario=name).values[-1]) for name in letters]
+        )
     return headed(figure, title or "Scenarios against the baseline", source, legend=handles)
 
 

@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 PARTS = ("runs", "analysis", "files")
 """What a study spends its time on: the model, the estimators, and keeping finished work on the disk."""
 
+SECONDS_BETWEEN_NOTES = 2.0
+"""Of what they were spent on: a file that is flushed after each chunk takes longer than many a chunk."""
+
 __all__ = ["LEVEL", "PARTS", "QUANTILES", "StudyResult", "read", "run", "single_run"]
 
 
@@ -227,6 +230,7 @@ def _run_chunks(
     if progress:
         progress(there * width, plan.sample.runs)
     began = clock.monotonic()
+    noted = float("-inf")
     for start, stop, future in _under_way(plan, kept.taken, work, pool):
         looks, looking = kept.looked, kept.seconds_looking
         with _timed(spent, "files"):
@@ -258,7 +262,9 @@ def _run_chunks(
                 state = kept.state() if work.due else None
                 if state is not None:
                     work.snapshot(state)
-                work.note_spent(spent)
+                if clock.monotonic() - noted > SECONDS_BETWEEN_NOTES:
+                    work.note_spent(spent)
+                    noted = clock.monotonic()
         now = clock.monotonic()
         looking = kept.seconds_looking - looking
         pace.note("looks", kept.looked - looks, looking)

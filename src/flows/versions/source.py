@@ -181,12 +181,21 @@ def _listed(commit: str, root: Path, under: str) -> dict[str, tuple[str, int]]:
     for line in _git(["ls-tree", "-r", "-l", "-z", commit, *([under] if under else [])], root).split(b"\0"):
         head, tab, name = line.partition(b"\t")
         fields = head.split()
-        if tab and fields[1] == b"blob" and fields[0] != b"120000":
-            found[name.decode(sys.getfilesystemencoding(), "surrogateescape")] = (
-                fields[2].decode(),
-                int(fields[3]),
-            )
+        path = name.decode(sys.getfilesystemencoding(), "surrogateescape")
+        if tab and fields[1] == b"blob" and fields[0] != b"120000" and _inside(path):
+            found[path] = (fields[2].decode(), int(fields[3]))
     return found
+
+
+def _inside(path: str) -> bool:
+    """Whether a path stays in the folder that it is put into: what somebody's tree holds needn't."""
+    plain = PurePosixPath(path.replace("\\", "/"))
+    return (
+        bool(plain.parts)
+        and not plain.is_absolute()
+        and not {"..", ".git"} & set(plain.parts)
+        and ":" not in path
+    )
 
 
 def _names_in(text: str) -> set[str]:
