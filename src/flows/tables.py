@@ -47,6 +47,6 @@ def without_formulas(table: pd.DataFrame) -> pd.DataFrame:
         marked = column.map(lambda cell: as_text(cell) if isinstance(cell, str) else cell)
         if not marked.equals(column):
             made = made.copy() if made is table else made
-            made.isetitem(place, marked)
-    head = [as_text(name) if isinstance(name, str) else name for name in table.columns]
-    return made if head == list(table.columns) else made.set_axis(head, axis="columns")
+            made.isetitem(place, marked.to_numpy())
+    head = [as_text(str(name)) for name in table.columns]
+    return made if head == [str(name) for name in table.columns] else made.set_axis(head, axis="columns")

@@ -107,8 +107,8 @@ def _print_outcome(comparison: Comparison, outcome: Outcome, date: str) -> None:
         table.add_row(name, *cells)
     make_console().print(table)
     if left_out:
-        ends = f"{_ENDS} best and {_ENDS} worst" if judged else f"{_ENDS} lowest and {_ENDS} highest"
-        note(f"Shown: {comparison.baseline}, the {ends}; {left_out:,} more scenarios in comparison.csv.")
+        both = f"{_ENDS} best and {_ENDS} worst" if judged else f"{_ENDS} lowest and {_ENDS} highest"
+        note(f"Shown: {comparison.baseline}, the {both}; {left_out:,} more scenarios in comparison.csv.")
 
 
 def _ends_of(
