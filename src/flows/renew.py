@@ -41,7 +41,7 @@ from flows.provenance import atomic_write
 from flows.references import fold
 from flows.vensim.edit import edit
 
-__all__ = ["Change", "Renewed", "renew", "write"]
+__all__ = ["Change", "Renewed", "asked_of", "renew", "write"]
 
 CHANGES = "lever-changes.toml"
 TOLERANCE = 0.1
@@ -110,10 +110,9 @@ def renew(model: Any, *, threads: int | None = None) -> Renewed | None:
     ResultError
         If references don't settle.
     """
-    path = Path(model.path)
-    if not path.with_name(FILE).is_file():
+    asked = asked_of(model)
+    if asked is None:
         return None
-    asked = read_renewals(path.with_name(FILE))
     work = _Work()
     pages = [_Page.of(rule, asked, model) for rule in asked.fits if _beside(asked, rule.page).is_file()]
     run = _references(model, asked, work, [name for page in pages for name in page.targets.outcomes], threads)
@@ -131,6 +130,40 @@ def renew(model: Any, *, threads: int | None = None) -> Renewed | None:
     for page in pages:
         _fit(page, run, work)
     return Renewed(tuple(work.changes), work.contents)
+
+
+def asked_of(model: Any) -> Renewals | None:
+    """Read what is to be renewed, and see that everything named is there: before a long fit, not after it.
+
+    Returns
+    -------
+    Renewals or None
+        None where no ``renewals.toml`` lies beside the model.
+
+    Raises
+    ------
+    InputError
+        If a constant, a row or a file isn't there.
+    """
+    path = Path(model.path).with_name(FILE)
+    if not path.is_file():
+        return None
+    asked = read_renewals(path)
+    work = _Work()
+    for rule in asked.references:
+        if rule.constant not in model.constants:
+            raise InputError(
+                f'no constant "{rule.constant}" in the model', where=rule.where,
+                remedy=near(rule.constant, model.constants.names),
+            )  # fmt: skip
+    for lever in asked.levers:
+        changes = path.with_name(CHANGES)
+        _row(work.text(changes), "change", "lever", lever.lever, changes, lever.where)
+    for ranges in asked.ranges:
+        study = _beside(asked, ranges.study)
+        for name in ranges.names:
+            _row(work.text(study), "uncertainty", "name", name, study, ranges.where)
+    return asked
 
 
 def write(renewed: Renewed) -> tuple[Path, ...]:
@@ -174,12 +207,6 @@ def _references(
     model: Any, asked: Renewals, work: _Work, others: list[str], threads: int | None
 ) -> xr.Dataset | None:
     """Compute references until they stay; the base run with them, other variables too."""
-    for rule in asked.references:
-        if rule.constant not in model.constants:
-            raise InputError(
-                f'no constant "{rule.constant}" in the model', where=rule.where,
-                remedy=near(rule.constant, model.constants.names),
-            )  # fmt: skip
     outcomes = sorted({fold(name) for name in [*others, *(rule.variable for rule in asked.references)]})
     if not outcomes:
         return None

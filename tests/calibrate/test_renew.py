@@ -251,6 +251,24 @@ def test_refused(tmp_path: Path, renewals: str, message: str) -> None:
     assert message in str(refused.value)
 
 
+def test_what_cannot_be_renewed_is_told_before_the_fit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = "{UTF-8}\nrate = 1 ~ Dmnl ~ |\n" + MODEL[MODEL.index("INITIAL TIME") :]
+    folder(tmp_path, RANGE.replace("study.toml", "studies.toml"), plain)
+    asked = [
+        "calibrate",
+        str(tmp_path / "calibration.toml"),
+        "--quick",
+        "--write",
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    assert main(asked) == 1
+    assert "studies.toml: can't be read" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
 def test_ranges_refused(tmp_path: Path) -> None:
     model = folder(tmp_path, RANGE)
     sampled(tmp_path, (3.4, 5.5), (80, 125))
@@ -260,8 +278,12 @@ def test_ranges_refused(tmp_path: Path) -> None:
     (tmp_path / "study.toml").write_text(STUDY.replace("max = 3", "'max' = 3"), encoding="utf-8")
     with pytest.raises(InputError, match=r'"max" of "pause" is no number on a line of its own'):
         renew(model)
+    (tmp_path / "study.toml").write_text(STUDY.replace('"level[Haiti]"', '"level[Cuba]"'), encoding="utf-8")
+    (tmp_path / "renewals.toml").write_text(RANGE.replace("Haiti", "Cuba"), encoding="utf-8")
+    with pytest.raises(InputError, match=r'the posterior sample has no "level\[Cuba\]"'):
+        renew(model)
     (tmp_path / "renewals.toml").write_text(RANGE.replace("pause", "paus"), encoding="utf-8")
-    with pytest.raises(InputError, match=r'has no "paus"\. Did you mean "pause"'):
+    with pytest.raises(InputError, match=r'no \[\[uncertainty\]\] of "paus" in .*Did you mean "pause"'):
         renew(model)
 
 

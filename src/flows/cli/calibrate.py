@@ -42,11 +42,13 @@ def calibrate(
     from flows.calibrate.run import calibrate as run
     from flows.calibrate.write import write_back
     from flows.inputs.calibration import read_calibration
-    from flows.renew import renew
+    from flows.renew import asked_of, renew
     from flows.report.calibration import calibration_figures
 
     calibration = read_calibration(file)
     model = flows.read_vensim(calibration.model_path, units="error")
+    if write:
+        asked_of(model)  # what can't be renewed is told before the fit
     folder = out or OUTPUTS / "calibration" / ("quick" if quick else "full")
     older = has_older(folder)
     pace = Pace()
