@@ -306,6 +306,7 @@ def test_what_hangs_on_an_equation_that_the_sketch_contradicts_is_counted(tmp_pa
     found = check(tmp_path, edit, ("(10,3)", "(1.5,3)"), clouds="", more=SKETCH)
     assert [f.rule for f in found] == ["conservation"], found
     assert found[0].what.endswith("added to it (1 finding of the base run hangs on it and is left out)")
+    assert found[0].level == "warning"  # as the one that is left out; a note without it
 
 
 def test_an_undefined_name_is_told_once_with_its_lines(tmp_path: Path) -> None:

@@ -135,6 +135,48 @@ def test_a_stock_that_is_not_to_fall_below_zero(tmp_path: Path) -> None:
     assert values.min() == 0 and values[0] == 1
 
 
+MACROS = """<macro name="Half Way"><parm>from_here</parm><parm>To There</parm>
+<eqn>from_here + share * (To_There - from_here)</eqn>
+<variables><aux name="share"><eqn>0.5</eqn></aux></variables></macro>
+<macro name="FOLLOW"><parm>goal</parm><parm>lag</parm><eqn>level</eqn><variables>
+<stock name="level"><eqn>0</eqn><inflow>adjusting</inflow></stock>
+<flow name="adjusting"><eqn>(goal - level) / lag</eqn></flow></variables></macro>"""
+
+
+def with_macros(folder: Path, variables: str, macros: str = MACROS) -> Path:
+    path = write(folder, variables)
+    text = path.read_text(encoding="utf-8").replace("</xmile>", macros + "</xmile>")
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_macros(tmp_path: Path) -> None:
+    variables = aux("x", "HALF_WAY(2, 4) + 10 * Half_Way(10, 20)") + aux("y", "follow(8, 2) - FOLLOW(8, 4)")
+    path = with_macros(tmp_path, variables + aux("level", "99"))
+    values = simulate(read_vensim(path, units="off"), engine="compiled")
+    assert np.all(values["x"].values == 153)
+    steps = np.arange(33)
+    expected = 8 * (1 - (1 - 0.25 / 2) ** steps) - 8 * (1 - (1 - 0.25 / 4) ** steps)
+    np.testing.assert_allclose(values["y"].values, expected, rtol=1e-12)
+    assert np.all(values["level"].values == 99)
+    assert [f.sentence for f in inspect(path) if f.level == "error"] == []
+
+
+@pytest.mark.parametrize(
+    ("macro", "call", "words"),
+    [
+        ("<parm>a</parm><eqn>a</eqn><variables><gf name='g'/></variables>", "M(1)", "<gf> in a macro in the equation"),
+        ("<parm>a</parm><eqn>a</eqn>", "M(1, 2)", r'the macro "M" takes 1 arguments \(a\), found 2'),
+        ("<parm>a</parm><eqn>a +</eqn>", "M(1)", 'the equation of "M" can\'t be read'),
+        ("<parm>a</parm>", "M(1)", 'the macro "M" has no equation'),
+    ],
+)  # fmt: skip
+def test_macros_that_are_refused(tmp_path: Path, macro: str, call: str, words: str) -> None:
+    path = with_macros(tmp_path, aux("x", call), f'<macro name="M">{macro}</macro>')
+    with pytest.raises(ModelError, match=words):
+        read_vensim(path, units="off")
+
+
 @pytest.mark.parametrize(
     ("variables", "words"),
     [

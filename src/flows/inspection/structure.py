@@ -9,7 +9,7 @@ from pathlib import Path
 
 from flows.inputs.tables import read_toml
 from flows.inspection.drawn import Drawn, agreeing
-from flows.inspection.finding import Finding, Places
+from flows.inspection.finding import LEVELS, Finding, Places
 from flows.model.check import DECLARED, conservation_findings, unit_findings
 from flows.model.ir import (
     STEP_START,
@@ -128,7 +128,10 @@ def _reference(places: Places, model: Model, cause: str, user: str) -> int | Non
 
 
 def held_back(model: Model, found: list[Finding], ran: list[Finding]) -> list[Finding]:
-    """Findings with those of a base run, but what hangs on an equation that the sketch contradicts is only counted."""
+    """Findings with those of a base run, but what hangs on an equation that the sketch contradicts is only counted.
+
+    The finding at that equation is then as grave as the gravest of them.
+    """
     users: dict[str, set[str]] = {}
     for variable in model.variables.values():
         for eq in variable.equations:
@@ -145,15 +148,16 @@ def held_back(model: Model, found: list[Finding], ran: list[Finding]) -> list[Fi
                 reached |= more
                 queue.extend(more)
             later = [f for f in left if f.rule == "time step" or fold(f.variable) not in reached]
-            if hang := len(left) - len(later):
+            hang = [f for f in left if f not in later]
+            if hang:
+                one = len(hang) == 1
                 words = (
-                    "1 finding of the base run hangs"
-                    if hang == 1
-                    else f"{hang} findings of the base run hang"
+                    f"{len(hang)} finding{'' if one else 's'} of the base run hang{'s' if one else ''} on it"
                 )
                 finding = replace(
                     finding,
-                    what=f"{finding.what} ({words} on it and {'is' if hang == 1 else 'are'} left out)",
+                    level=min((finding.level, *(f.level for f in hang)), key=LEVELS.index),
+                    what=f"{finding.what} ({words} and {'is' if one else 'are'} left out)",
                 )
             left = later
         told.append(finding)

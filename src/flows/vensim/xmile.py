@@ -29,6 +29,7 @@ from flows.vensim.tree import (
     Array,
     Definition,
     Item,
+    MacroDefinition,
     ModelText,
     Name,
     Node,
@@ -41,7 +42,7 @@ from flows.vensim.tree import (
 
 __all__ = ["read"]
 
-_TAG = re.compile(r"<(?P<tag>stock|flow|aux|gf|dim)\b(?P<rest>[^>]*)>", re.IGNORECASE)
+_TAG = re.compile(r"<(?P<tag>stock|flow|aux|gf|dim|macro)\b(?P<rest>[^>]*)>", re.IGNORECASE)
 _NAME = re.compile(r"""\bname\s*=\s*(?:"([^"]*)"|'([^']*)')""")
 _ENTITIES = re.compile(r"<!\s*(?:DOCTYPE|ENTITY)", re.IGNORECASE)
 _SIGNED_BASE = re.compile(r"\(\s*-\s*[\d.]+(?:[eE][-+]?\d+)?\s*\)\s*\^")
@@ -126,7 +127,7 @@ class _Reader:
                 self.places.setdefault(fold(spelling), (start, end))
                 self.spelt.setdefault(fold(spelling), unescape(spelling))
         self.extra: list[Definition] = []
-        self.at = 0
+        self.at, self.calls = 0, -1
         self.subject = ""
 
     def model(self) -> ModelText:
@@ -136,6 +137,7 @@ class _Reader:
         self.dims = {fold(r.name): r for r in ranges}
         self.axes = {fold(_clean(c.name)): _dimensions(c) for c in section.components}
         self.here: dict[str, str] = {}
+        macros = tuple(self._macros(root, section))
         definitions: list[Definition] = []
         for component in section.components:
             try:
@@ -148,7 +150,7 @@ class _Reader:
             definitions=tuple(d for d in (*definitions, *self.extra)),
             ranges=ranges,
             groups=(),
-            macros=(),
+            macros=macros,
             sketch="",
             settings=_settings(root),
             lines=self.source.lines,
@@ -178,7 +180,7 @@ class _Reader:
             raise ModelError("this is no XMILE file", where=str(self.path), found=f"<{_tag(root)}>")
         for node in root.iter("*"):
             tag = _tag(node)
-            if tag not in _FOREIGN and not (tag == "macro" and len(node)):
+            if tag not in _FOREIGN:
                 continue
             if any(_tag(above) in ("view", "style", "options", "header") for above in node.iterancestors()):
                 continue  # how it looks
@@ -232,6 +234,38 @@ class _Reader:
             section.components = kept
         return section
 
+    def _macros(self, root: Any, section: Any) -> Iterator[MacroDefinition]:
+        """Macros of the file: an equation of parameters, and perhaps variables of its own."""
+        from pysd.translators.xmile.xmile_element import Aux, Flow, Stock
+
+        kinds = {"aux": Aux, "flow": Flow, "stock": Stock}
+        for macro in (n for n in root if isinstance(n.tag, str) and _tag(n) == "macro" and len(n)):
+            name = _clean(macro.get("name") or "")
+            self.at, self.subject = self._place(name)[0], name
+            own = [v for part in macro if _tag(part) == "variables" for v in part if isinstance(v.tag, str)]
+            if odd := [_tag(v) for v in macro.iter("*") if _tag(v) in ("gf", "dimensions", "non_negative")]:
+                raise self._unsupported(f"<{odd[0]}> in a macro")
+            if odd := [_tag(v) for v in own if _tag(v) not in kinds]:
+                raise self._unsupported(f"<{odd[0]}> in a macro")
+            if not any(_tag(part) == "eqn" and (part.text or "").strip() for part in macro):
+                raise ModelError(f'the macro "{name}" has no equation', where=self.source_where(self.at))
+            components = [Aux(macro, section.ns, {}), *(kinds[_tag(v)](v, section.ns, {}) for v in own)]
+            definitions: list[Definition] = []
+            for component in components:
+                try:
+                    component.parse(section.behaviors)
+                    definitions += self._definitions(component)
+                except ModelError:
+                    raise
+                except Exception as error:  # of any kind, from its grammar
+                    raise ModelError(
+                        f'the equation of "{_clean(component.name)}" can\'t be read',
+                        where=self.source_where(self._place(component.name)[0]),
+                        found=_found(error),
+                    ) from error
+            inputs = tuple(_clean(p.text or "") for p in macro if _tag(p) == "parm")
+            yield MacroDefinition(name, inputs, (), tuple(definitions), self._place(name)[0])
+
     def source_where(self, at: int) -> str:
         """``file:line:column`` of an offset."""
         span = self.source.span(at)
@@ -264,7 +298,7 @@ class _Reader:
         element = component.get_abstract_element()
         name = _clean(element.name)
         start, end = self._place(element.name)
-        self.at, self.subject = start, name
+        self.at, self.subject, self.calls = start, name, -1
         low, high = element.limits
         for part in element.components:
             subs = tuple(Sub(_clean(s), False, start) for s in part.subscripts[0])
@@ -420,7 +454,9 @@ class _Reader:
         if fold(name) in self.places:
             subs = reference.subscripts.subscripts if reference.subscripts is not None else ()
             arguments = self._nodes(ast.arguments)
-            return Apply(name, tuple(Sub(_clean(s), False, self.at) for s in subs), arguments, self.at)
+            self.calls += 1  # each call of a macro has stocks of its own, and is known by its place
+            at = self.at + self.calls
+            return Apply(name, tuple(Sub(_clean(s), False, self.at) for s in subs), arguments, at)
         return self._function(str(reference.reference).lower(), ast.arguments)
 
     def _of_game(self, ast: Any) -> Node:
