@@ -198,7 +198,8 @@ class Group:
             for key, value in self.settings.items()
             if parse_reference(key).name in self.model.constants
         }
-        own = [{k: v for k, v in c.changes.items() if k not in c.apart()} | here for c in self.cases]
+        apart = self.cases[0].apart()  # the same for all
+        own = [{k: v for k, v in c.changes.items() if k not in apart} | here for c in self.cases]
         stacked = stacked_inputs(own, self.names, self.model)
         return {**stacked, **{key: value for key, value in self.settings.items() if key not in here}}
 
