@@ -228,6 +228,14 @@ def test_units_that_break_are_shown_at_the_variable_without_xml(tmp_path: Path) 
     assert (found.variable, found.line, found.expression) == ("heat loss", 10, "")
 
 
+def test_a_wrong_unit_is_told_at_the_units_of_its_variable(tmp_path: Path) -> None:
+    wrong = TEACUP.replace("70</eqn><units>degree", '70</eqn><doc>5" deep</doc><units>Month')
+    more = aux("warm", "Teacup_Temperature - room", "<units>degree</units>")
+    (found,) = (f for f in inspect(write(tmp_path, wrong + more), run=False) if f.rule == "units")
+    assert (found.variable, found.expected) == ("room", "degree")
+    assert found.text[found.column - 1 :].startswith("Month</units>")
+
+
 def test_a_variable_without_equation_is_told_once(tmp_path: Path) -> None:
     path = write(tmp_path, '<aux name="a"/>\n' + aux("b", "a * 2"))
     (found,) = [f for f in inspect(path) if f.level == "error"]

@@ -176,6 +176,9 @@ class Places:
         if definition is None or not definition.units:
             return at
         text = self.source.text
+        if self.source.path.lower().endswith(XMILE):
+            tag = text.find("<units>", definition.start, definition.end)
+            return at if tag < 0 else tag + len("<units>")
         end = part_end(Source(self.source.path, text), text, definition.start)
         found = text.find(definition.units.split()[0], end, definition.end)
         return at if found < 0 else found

@@ -13,6 +13,7 @@ from flows.model.model import CONTROLS
 from flows.references import fold
 from flows.vensim.functions import FUNCTIONS
 from flows.vensim.parse import Unreadable
+from flows.vensim.source import XMILE
 from flows.vensim.tree import Apply, Array, Definition, ModelText, Num, Points
 
 _HEAD = re.compile(
@@ -170,6 +171,7 @@ def unused(places: Places, others: Iterable[Finding]) -> Iterator[Finding]:
 
 def undocumented(places: Places, unread: frozenset[str]) -> Iterator[Finding]:
     """Report missing units and comments; not of what has an equation that can't be read and may give them."""
+    xml = places.source.path.lower().endswith(XMILE)
     units: dict[str, bool] = {}
     comments: dict[str, bool] = {}
     for definition in places.source.definitions:
@@ -187,7 +189,9 @@ def undocumented(places: Places, unread: frozenset[str]) -> Iterator[Finding]:
                 definition.name,
                 f'"{definition.name}" has no units',
                 definition.at,
-                remedy="Write them between the first and the second ~ (Dmnl for a pure number)",
+                remedy="Write them in <units> (Dmnl for a pure number)"
+                if xml
+                else "Write them between the first and the second ~ (Dmnl for a pure number)",
             )
         if not comments[name] and name not in CONTROLS:
             yield places.at(
@@ -196,7 +200,7 @@ def undocumented(places: Places, unread: frozenset[str]) -> Iterator[Finding]:
                 definition.name,
                 f'"{definition.name}" has no comment',
                 definition.at,
-                remedy="Write what it is, and a number's source, behind the second ~",
+                remedy=f"Write what it is, and a number's source, {'in <doc>' if xml else 'behind the second ~'}",
             )
 
 
