@@ -301,6 +301,16 @@ def test_a_mistake_is_told_once_and_where_the_sketch_shows_it(
     assert words in f"{found.sentence} {found.advice}"
 
 
+def test_views_that_are_not_kept_with_the_equations_are_told_once(tmp_path: Path) -> None:
+    more = "".join(f"a{k} = {k} ~ Month ~ A. |\n" for k in range(24)) + "b = a0 ~ Month ~ B. |\n"
+    words = [f"10,{k + 1},{'b' if k == 24 else f'a{k}'},{9 * k},9,9,9,8,3,0,0,0,0,0,0\n" for k in range(25)]
+    arrows = [f"1,{k + 30},{k + 1},25,0,0,0,0,0,64,0,-1--1--1,,1|(0,0)|\n" for k in range(24)]
+    view = SKETCH[: SKETCH.index("10,1,Population")] + "".join((*words, *arrows)) + "///---\\\\\\\n"
+    (found,) = (f for f in check(tmp_path, more=more + view) if f.rule == "drawn")
+    assert (found.level, found.variable, found.line) == ("note", "b", 40)
+    assert found.what.startswith("23 of 24 arrows lead from a cause that isn't used")
+
+
 def test_what_hangs_on_an_equation_that_the_sketch_contradicts_is_counted(tmp_path: Path) -> None:
     edit = ("births - deaths, ", "births + deaths, ")
     found = check(tmp_path, edit, ("(10,3)", "(1.5,3)"), clouds="", more=SKETCH)

@@ -69,7 +69,7 @@ def inspect(path: str | Path, *, run: bool = True, text: str | None = None) -> t
         circles = list(structure.circles(places, model, drawn))
         found += circles
         told |= {fold(f.variable) for f in circles}
-        arrowed = [] if drawn.error else list(arrows(places, drawn, told))
+        arrowed = [] if drawn.error else arrows(places, drawn, told)
         told |= {fold(f.variable) for f in arrowed if f.level == "warning"}
         unfit = [*structure.units(places, model, drawn, told), *structure.uneven_units(places, model)]
         told |= {fold(f.variable) for f in unfit}

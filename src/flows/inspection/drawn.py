@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from flows.errors import ModelError
@@ -14,6 +14,11 @@ from flows.vensim.source import XMILE
 from flows.vensim.tree import Apply, Definition, Name
 
 __all__ = ["Drawn", "agreeing", "arrows"]
+
+_MANY, _OFTEN = (
+    20,
+    0.02,
+)  # arrows without a use, and their share, beyond which the views as a whole are in doubt
 
 
 @dataclass(frozen=True)
@@ -95,11 +100,25 @@ class Drawn:
         return found
 
 
-def arrows(places: Places, drawn: Drawn, leave_out: Collection[str]) -> Iterator[Finding]:
+def arrows(places: Places, drawn: Drawn, leave_out: Collection[str]) -> list[Finding]:
     """Hold equations against the arrows: causes that are drawn and not used, or used and not drawn.
 
-    Variables of some folded names are left out, and those without any arrow: the views don't speak of them.
+    Variables of some folded names are left out, and those without any arrow: the views don't speak of them. Where many
+    arrows have no use, the views aren't kept with the equations, and that is all that is said.
     """
+    found = list(_one_by_one(places, drawn, leave_out))
+    idle = [f for f in found if f.level == "warning"]
+    every = sum(len(causes) for causes in drawn.causes.values())
+    if len(idle) <= _MANY or len(idle) <= _OFTEN * every:
+        return found
+    first = min(idle, key=lambda f: f.line)
+    what = f"{len(idle)} of {every} arrows lead from a cause that isn't used to its variable, the first here"
+    remedy = "Remove the arrows, or draw the views anew; they aren't held against the equations"
+    return [replace(first, level="note", what=what, remedy=remedy)]
+
+
+def _one_by_one(places: Places, drawn: Drawn, leave_out: Collection[str]) -> Iterator[Finding]:
+    """A finding for each cause."""
     own: dict[str, list[Definition]] = {}
     for definition in places.source.definitions:
         own.setdefault(fold(definition.name), []).append(definition)
