@@ -1,19 +1,30 @@
 """Sphinx settings: Markdown pages, docstrings in NumPy style, no remote assets."""
 
 import re
+import sys
 from importlib.metadata import version as _version
 from pathlib import Path
 
+import typer
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.addnodes import desc, pending_xref
 from sphinx.application import Sphinx
+from sphinx.environment import BuildEnvironment
 from sphinx.errors import SphinxError
+from sphinx.util import logging
 from sphinx.writers.html5 import HTML5Translator
 
 import flows
+import flows.cli
 from flows.differences import DIFFERENCES
 from flows.report import book
 from flows.vensim.functions import FUNCTIONS, REFUSED
+
+sys.path.insert(0, str(Path(__file__).parent))
+from remote import remote_assets
+
+_LOG = logging.getLogger(__name__)
 
 
 def _function_table() -> str:
@@ -39,6 +50,41 @@ def _difference_table() -> str:
     return "\n".join(rows)
 
 
+def _command_reference() -> str:
+    """Write every command with its arguments and options as Markdown."""
+
+    def cell(text: str) -> str:
+        return " ".join(text.split()).replace("|", "\\|").replace("<", "\\<")
+
+    parts = []
+    group = typer.main.get_command(flows.cli.app)
+    for name, command in group.commands.items():  # type: ignore[attr-defined]
+        context = typer.Context(command, info_name=name)
+        rows = ["| argument or option | meaning |", "|---|---|"]
+        for one in command.params:
+            if "--help" not in one.opts and (told := one.get_help_record(context)):
+                rows.append(f"| `{told[0].replace('|', ' or ')}` | {cell(told[1])} |")
+        about = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
+        table = "\n".join(rows) if len(rows) > 2 else ""
+        parts.append(f"## flows {name}\n\n{about}\n\n{table}\n")
+    return "\n".join(parts)
+
+
+def _contributing() -> str:
+    """Take CONTRIBUTING.md, its links seen from here; files outside the site are named, not linked."""
+    text = (Path(__file__).parents[1] / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    text = re.sub(r"\]\(docs/", "](", text)
+    return re.sub(r"\[(`?[^\]\n]+`?)\]\((?!https?:)(?![\w/-]+\.md)[^)\n]+\)", r"\1", text)
+
+
+def _filled_in(app: Sphinx, name: str, source: list[str]) -> None:
+    """Fill pages that are made from other files."""
+    if name == "contributing":
+        source[0] = _contributing()
+    elif name == "commands":
+        source[0] = source[0].replace("{{ command_reference }}", _command_reference())
+
+
 project = "Flows"
 author = "The Flows authors"
 copyright = "2026, The Flows authors"
@@ -62,6 +108,10 @@ suppress_warnings = ["ref.python"]
 html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = "Flows"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+# What stands in the source is shown: two hyphens begin an option, straight quotes belong to a command.
+smartquotes = False
 html_show_copyright = False
 
 # A docstring's single backticks name code, as in the source.
@@ -73,17 +123,25 @@ autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
 autodoc_default_options = {"members": True, "show-inheritance": True}
 
-_REMOTE = re.compile(
-    r"""<(?:script|img|iframe|link\b[^>]*\bstylesheet)[^>]*\b(?:src|href)=["'](?:https?:)?//[^"']+"""
-)
-
 
 def _refuse_remote_assets(app: Sphinx, exception: Exception | None) -> None:
     """Stop the build when a page would load something from elsewhere."""
     if exception is None and app.builder.format == "html":
-        for page in Path(app.outdir).rglob("*.html"):
-            if found := _REMOTE.search(page.read_text(encoding="utf-8")):
-                raise SphinxError(f"{page.name} loads a remote asset: {found.group()}")
+        for kind in ("*.html", "*.css", "*.svg"):
+            for page in Path(app.outdir).rglob(kind):
+                if found := remote_assets(page):
+                    raise SphinxError(f"{page.name} loads a remote asset: {found[0]}")
+
+
+def _warn_of_missing_name(
+    app: Sphinx, env: BuildEnvironment, node: pending_xref, content: nodes.TextElement
+) -> None:
+    """Warn of a name of the API that a page links to and the reference lacks; types in docstrings are prose."""
+    place: nodes.Node | None = node
+    while place is not None and not isinstance(place, desc):
+        place = place.parent
+    if node.get("refdomain") == "py" and place is None:
+        _LOG.warning("the API reference has no %s", node["reftarget"], location=node)
 
 
 def _inline_formula(writer: HTML5Translator, node: nodes.math) -> None:
@@ -94,7 +152,7 @@ def _inline_formula(writer: HTML5Translator, node: nodes.math) -> None:
 def _block_formula(writer: HTML5Translator, node: nodes.math_block) -> None:
     text = node.astext()
     writer.body.append(
-        tex2mathml(rf"\begin{{align}}{text}\end{{align}}" if "\\\\" in text else text, as_block=True)
+        tex2mathml(rf"\begin{{aligned}}{text}\end{{aligned}}" if "\\\\" in text else text, as_block=True)
     )
     raise nodes.SkipNode
 
@@ -109,6 +167,8 @@ def _model_books(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> None:
     app.connect("builder-inited", _model_books)
+    app.connect("source-read", _filled_in)
     # Formulas as MathML, which browsers draw themselves: no script from elsewhere.
     app.add_html_math_renderer("mathml", (_inline_formula, None), (_block_formula, None))
+    app.connect("missing-reference", _warn_of_missing_name)
     app.connect("build-finished", _refuse_remote_assets)

@@ -411,6 +411,12 @@ def test_the_share_of_draws(small_root: Path) -> None:
         judge("arrivals in 2014: current-course > 1", draws={"labor demand": np.ones(2)})
 
 
+def test_a_constant_counts_the_same_in_every_draw(small_root: Path) -> None:
+    draws = {"labour demand": np.array([0.5, 1.0, 1.4])}
+    verdict = judge("under current-course: arrivals @2014-12 > base arrivals[Haiti] @2014-12", draws=draws)
+    assert verdict.share == pytest.approx(2 / 3)
+
+
 def test_no_draw_changes_what_a_run_sets_itself(small_root: Path) -> None:
     """Draws of one element and of a whole constant, in runs that set one, the other or neither."""
     draws = {"base arrivals[Cuba]": np.array([0.0, 10.0, 20.0]), "labour demand": np.array([1.0, 1.0, 2.0])}

@@ -175,12 +175,12 @@ class Plan:
         wanted = list(dict.fromkeys(v for column in self.columns.values() for v in column.variables))
         options: dict[str, Any] = {"save_every": self.clock.save_every, "threads": threads}
         free = {key: array for key, array in draws.items() if self.model.name == MODEL}
-        parts: list[Mapping[str, xr.DataArray]] = [inputs]
+        parts: list[tuple[Mapping[str, xr.DataArray], int]] = [(inputs, 1)]
         for first in range(0, count if free else 0, _DRAWS):
             some = {k: np.asarray(v[first : first + _DRAWS], dtype=float) for k, v in free.items()}
-            parts.append(self.drawn(inputs, some))
+            parts.append((self.drawn(inputs, some), len(next(iter(some.values())))))
         found: dict[tuple[Run, Timed], list[NDArray[np.float64]]] = {}
-        for part in parts:
+        for part, size in parts:
             dataset = simulate(self.model, part, outcomes=wanted, **options)
             for reference, column in self.columns.items():
                 series = column.values(dataset)
@@ -188,7 +188,10 @@ class Plan:
                     one = series.isel(scenario=place) if "scenario" in series.dims else series
                     for timed, where in self.wanted[run].items():
                         if timed.reference == reference:
-                            number = np.atleast_1d(self.clock.reduce(one, column.unit, timed, where))
+                            number = self.clock.reduce(one, column.unit, timed, where)
+                            number = np.broadcast_to(
+                                np.atleast_1d(number), size
+                            )  # the same if no draw acts on it
                             found.setdefault((run, timed), []).append(number)
             tell(len(runs) * (dataset.sizes.get("draw", 1)))
         values.update({key: np.concatenate(numbers) for key, numbers in found.items()})
