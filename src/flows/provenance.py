@@ -364,6 +364,27 @@ def kept(under: str | os.PathLike[str]) -> tuple[Kept, ...]:
     return tuple(sorted(found, key=lambda k: (k.finished, k.folder.as_posix()), reverse=True))
 
 
+def load_arrays(path: str | os.PathLike[str]) -> dict[str, Any] | None:
+    """Read arrays that unfinished work left (``.npz``), none of them a Python object.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    dict of str to array, or None
+        None if the file is missing or damaged in whatever way: the work is done again then.
+    """
+    import numpy as np
+
+    try:
+        with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as stored:
+            return {name: stored[name] for name in stored.files}
+    except Exception:  # a damaged file ends in whatever the readers of archives and arrays stumble over
+        return None
+
+
 def _take_place(temporary: Path, target: Path) -> None:
     """Rename a finished folder to its place; an older one steps aside first and comes back if that fails."""
     if not target.exists():

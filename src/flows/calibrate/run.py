@@ -454,10 +454,10 @@ def _keep_optimum(path: Path, optimum: Optimum) -> None:
 def _kept_optimum(path: Path, problem: Problem) -> Optimum | None:
     from flows.calibrate.fit import Start
 
-    try:
-        with np.load(path, allow_pickle=False) as kept:
-            arrays = {name: kept[name] for name in kept.files}
-    except (OSError, ValueError, KeyError, EOFError):
+    arrays = provenance.load_arrays(path)
+    if arrays is None or not {"x", "rho", "variances", "precision", "numbers", "names", "values"} <= set(
+        arrays
+    ):
         return None
     discrepancies = tuple(
         replace(one, rho=float(rho)) for one, rho in zip(problem.discrepancies, arrays["rho"], strict=True)

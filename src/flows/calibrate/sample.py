@@ -278,14 +278,14 @@ def _save(work: Path | None, number: int, digest: str, one: _Ensemble) -> None:
 def _load(work: Path | None, number: int, digest: str) -> _Ensemble | None:
     if work is None:
         return None
+    kept = provenance.load_arrays(_file(work, number))
     try:
-        with np.load(_file(work, number), allow_pickle=False) as kept:
-            if str(kept["digest"]) != digest:
-                return None
-            position, has_gauss = (int(n) for n in kept["position"])
-            random = (str(kept["kind"]), kept["keys"], position, has_gauss, float(kept["gauss"]))
-            states, densities = list(kept["states"]), list(kept["densities"])
-    except (OSError, ValueError, KeyError, EOFError):
+        if kept is None or str(kept["digest"]) != digest:
+            return None
+        position, has_gauss = (int(n) for n in kept["position"])
+        random = (str(kept["kind"]), kept["keys"], position, has_gauss, float(kept["gauss"]))
+        states, densities = list(kept["states"]), list(kept["densities"])
+    except (ValueError, KeyError, TypeError):
         return None
     return _Ensemble(states[-1], densities[-1], random, states, densities)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,11 +32,7 @@ def write_state(path: Path, state: Mapping[str, NDArray[Any]]) -> None:
 
 def read_state(path: Path) -> dict[str, NDArray[Any]] | None:
     """Read arrays by name; None if the file is missing or damaged."""
-    try:
-        with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):
-        return None
+    return provenance.load_arrays(path)
 
 
 @dataclass(eq=False)
