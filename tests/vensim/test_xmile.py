@@ -269,3 +269,11 @@ def test_conform_takes_xmile_files_too(tmp_path: Path) -> None:
     )
     assert [model.name for model, _ in cases(tmp_path)] == ["test_teacup.xmile"]
     assert {(v.engine, v.status) for v in conform(tmp_path)} == {("compiled", "agrees"), ("pysd", "agrees")}
+
+
+def test_a_dimension_without_elements_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, aux("x", "1", '<dimensions><dim name="Region"/></dimensions>'))
+    elements = '<elem name="North"/><elem name="South"/>'
+    path.write_text(path.read_text(encoding="utf-8").replace(elements, ""), encoding="utf-8")
+    with pytest.raises(ModelError, match='dimension 1 of "x" has no elements'):
+        read_vensim(path, units="off")

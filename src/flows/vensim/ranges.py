@@ -198,6 +198,8 @@ class Ranges(Context):
         for d in range(len(all_axes[0])):
             needed = {e for axes in all_axes for e in axes[d][1]}
             used = [axes[d][0] for axes in all_axes if axes[d][0] is not None]
+            if not needed:
+                raise self._error(f'dimension {d + 1} of "{first.name}" has no elements', first.at)
             candidates = [self.ranges[r] for r in self.holders[next(iter(needed))] if needed <= self.sets[r]]
             if not candidates:
                 raise self._error(
