@@ -7,8 +7,10 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import io
 import re
+import time
 import zipfile
 from pathlib import Path
 
@@ -16,16 +18,20 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from tests.conftest import small_model
 
 import flows
 from flows import cli, compare, conform
 from flows.cli.options import folder_name
 from flows.engine.reference_text import equations_alone, xmile_equations_alone
 from flows.errors import InputError, UnsupportedError
-from flows.inputs import workbook
+from flows.inputs import cin, workbook
 from flows.inputs.tables import read_toml
 from flows.provenance import kept
+from flows.references import Expression
 from flows.tables import as_text, without_formulas
+from flows.vensim.companions import read_savelist
+from flows.vensim.external.cells import NUMBER
 from flows.versions.source import _inside
 
 SOURCE = Path(flows.__file__).parent
@@ -185,6 +191,42 @@ def test_toml_without_end_is_refused(tmp_path: Path, text: str, message: str) ->
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         read_toml(path, "s.toml")
+
+
+@pytest.mark.parametrize("sign", ["-", "(", "1+", "a*("])
+def test_expressions_without_end_are_refused(sign: str) -> None:
+    with pytest.raises(InputError, match="too long"):
+        Expression.parse(sign * 30_000 + "1")
+    with pytest.raises(InputError, match="parenthesis"):
+        Expression.parse("(" * 150 + "1")
+
+
+@pytest.mark.parametrize("text", ["1" * 200_000 + "x", "1." * 100_000, "1e" + "9" * 200_000 + "x"])
+def test_numbers_without_end_are_told_from_texts_at_once(text: str) -> None:
+    start = time.process_time()
+    assert NUMBER.fullmatch(text) is None
+    assert time.process_time() - start < 2
+
+
+@pytest.mark.parametrize("fill", [" ", "{", "\t", "a ", "9"])
+def test_long_lines_of_changes_files_are_read_at_once(tmp_path: Path, fill: str) -> None:
+    path = tmp_path / "s.cin"
+    path.write_text("x {remark} = 2\nx" + fill * 60_000 + "\n", encoding="utf-8")
+    start = time.process_time()
+    with pytest.raises(InputError, match=r"s\.cin:2: not a line of a changes file"):
+        cin.read_changes_file(path)
+    path.write_text("x {remark\n} = " + fill.strip("a{") * 60_000 + " 2 {unclosed\n", encoding="utf-8")
+    with contextlib.suppress(InputError):
+        assert cin.read_changes_file(path)[0].values == (2.0,)
+    assert time.process_time() - start < 4
+
+
+@pytest.mark.parametrize("fill", [" ", "{", "\t", "a "])
+def test_lines_without_end_are_refused(tmp_path: Path, fill: str) -> None:
+    path = tmp_path / "s.lst"
+    path.write_text("x\nx" + fill * 30_000 + "y\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"s\.lst:2: the line is too long"):
+        read_savelist(path, model=small_model("x = 1 ~~|\n"))
 
 
 @pytest.mark.parametrize(

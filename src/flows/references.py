@@ -359,6 +359,9 @@ def _evaluate(node: tuple[Any, ...], lookup: Callable[[Reference], Any]) -> Any:
     raise AssertionError(node)
 
 
+_MOST_TOKENS = 200  # so that none nests too deep to be walked
+
+
 class _Reader:
     """Recursive descent: sum → product → signed → number, reference or parenthesis."""
 
@@ -391,6 +394,13 @@ class _Reader:
         return self.tokens[self.place] if self.place < len(self.tokens) else ""
 
     def whole(self) -> tuple[Any, ...]:
+        if len(self.tokens) > _MOST_TOKENS:
+            raise InputError(
+                "an expression is too long",
+                where=self.where,
+                found=f"{len(self.tokens):,} names, numbers and signs",
+                expected=f"{_MOST_TOKENS} at most",
+            )
         node = self.sum()
         if self._next():
             raise self._error(f'a sign is missing before "{self._next()}"')

@@ -25,8 +25,10 @@ __all__ = ["Entry", "RangeWarning", "entries_inputs", "read_changes_file"]
 
 CONTROLS = ("initial time", "final time", "time step", "saveper")
 
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?"
-_REMARK = re.compile(r"\{[^}]*\}|:C(?:OMMENT)?\b[^\r\n]*|:COMSYS\b[^\r\n]*", re.IGNORECASE)
+_NUMBER = r"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][-+]?\d++)?"  # without ways back: digits may be many
+_REMARK_OF_LINE = re.compile(r":C(?:OMMENT)?\b[^\r\n]*|:COMSYS\b[^\r\n]*", re.IGNORECASE)
+_REMARK = re.compile(rf"\{{[^}}]*\}}|{_REMARK_OF_LINE.pattern}", re.IGNORECASE)
+_BLANKS = re.compile(r"[ \t]+")
 _OPTION = re.compile(r"\s*:[A-Z_]+\s*=", re.IGNORECASE)  # of an optimiser
 _BEGINS = re.compile(rf'\s*(?:{_NUMBER}\s*<=\s*)?(?:"|[^\W\d])')
 _ENTRY = re.compile(
@@ -98,7 +100,10 @@ def read_changes_file(path: str | Path) -> tuple[Entry, ...]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("cp1252", errors="replace")  # older files of Vensim
-    text = _REMARK.sub(lambda m: re.sub(r"[^\r\n]", " ", m[0]), text)
+    closed = text.rfind("}")
+    end = text.find("\n", closed)
+    last = 0 if closed < 0 else len(text) if end < 0 else end  # beyond, no brace closes: none is looked for
+    text = _blanked(_REMARK, text[:last]) + _blanked(_REMARK_OF_LINE, text[last:])
     entries: list[list[Any]] = []
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip() or _OPTION.match(line):
@@ -113,8 +118,13 @@ def read_changes_file(path: str | Path) -> tuple[Entry, ...]:
     return tuple(_entry(text, f"{shown}:{number}") for number, text in entries)
 
 
+def _blanked(remark: re.Pattern[str], text: str) -> str:
+    """The text with blanks in the place of remarks, line by line as it was."""
+    return remark.sub(lambda m: re.sub(r"[^\r\n]", " ", m[0]), text)
+
+
 def _entry(text: str, where: str) -> Entry:
-    match = _ENTRY.fullmatch(text.strip())
+    match = _ENTRY.fullmatch(_BLANKS.sub(" ", text.strip()))
     if match is None:
         raise InputError(
             "not a line of a changes file",

@@ -45,6 +45,7 @@ _RUNS, _SEED = 200, 1234  # what Vensim takes where a control file says nothing
 _FAR = 10.0  # standard deviations that stand for no bound: beyond lie fewer than one draw in 10**22
 _PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_ ]*")
 _LINE = re.compile(r"(?P<name>.+?)\s*=\s*(?P<kind>[A-Za-z][A-Za-z_ ]*?)\s*\((?P<arguments>[^()]*)\)\s*,?\s*")
+_LONGEST = 5_000  # letters of a line
 _REMARK = re.compile(r"\{[^}]*\}|:C(OMMENT)?\b.*", re.IGNORECASE)
 
 Shape = Callable[..., dict[str, Any] | str]
@@ -206,6 +207,13 @@ def _lines(path: Path) -> list[tuple[int, str]]:
         text = raw.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = raw.decode("cp1252", errors="replace")  # older files of Vensim
+    long = next((n for n, line in enumerate(text.splitlines(), 1) if len(line) > _LONGEST), None)
+    if long is not None:
+        raise InputError(
+            "the line is too long",
+            where=f"{shown_path(path)}:{long}",
+            expected=f"{_LONGEST:,} letters at most",
+        )
     blanked = (_REMARK.sub(lambda m: " " * len(m[0]), line).rstrip() for line in text.splitlines())
     return [(number, line) for number, line in enumerate(blanked, 1) if line.strip()]
 

@@ -586,5 +586,5 @@ def _found(error: Exception) -> str:
     text = getattr(error, "text", None)
     pos = getattr(error, "pos", None)
     if isinstance(text, str) and isinstance(pos, int):
-        return f'"{text[pos : pos + 30]}"' if pos < len(text) else "the end of the equation"
+        return f'"{" ".join(text[pos : pos + 30].split())}"' if pos < len(text) else "the end of the equation"
     return f"what PySD's reader stumbles over ({type(error).__name__})"

@@ -23,7 +23,9 @@ from flows.vensim.external.sheets import (
     read_book,
 )
 
-NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?")
+NUMBER = re.compile(
+    r"[-+]?(?:\d++(?:\.\d*+)?|\.\d++)(?:[eEdD][-+]?\d++)?"
+)  # without ways back: digits may be many
 _NEARLY_NUMBER = re.compile(r"[-+]?[$€£]?\d[\d\s.,'’%:/eE+-]*")
 FORMULA = "A formula counts once a spreadsheet program has saved its value"
 
