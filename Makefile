@@ -47,8 +47,11 @@ floors: $(VENV)/dev.stamp ## import-linter: imports go down only
 docs: $(VENV)/dev.stamp ## the documentation site, to docs/_build/html
 	$(PY) -m sphinx --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
 
-unit: $(VENV)/dev.stamp ## tests, examples in docstrings, the report in a browser
-	$(PY) -m pytest -m "not slow"
+unit: $(VENV)/dev.stamp ## tests, examples in docstrings, the report in a browser; the share of branches they take
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest -m "not slow" $(WORKERS)
+	$(PY) -m coverage combine --quiet
+	$(PY) -m tests.branches
 
 test-slow: $(VENV)/dev.stamp ## the tests that take long (whole-run equality with PySD and the like)
 	$(PY) -m pytest -m slow
