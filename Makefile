@@ -12,6 +12,9 @@ PIP := $(PY) -m pip --disable-pip-version-check --no-input
 PIN := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-annotate --no-emit-index-url --no-emit-find-links --fork-strategy fewest pyproject.toml requirements-build.in
 
+# Tests run in as many processes as there are cores, up to four: more gain little, and each takes half a gigabyte.
+WORKERS ?= --numprocesses logical --maxprocesses 4 --dist loadfile
+
 # The first interpreter that the pinned requirements have wheels for and that can make virtual environments;
 # `make PYTHON=... report` overrides it.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.14 python3.11 python; do \

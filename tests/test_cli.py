@@ -20,6 +20,7 @@ import flows
 from flows import cli
 from flows.cli import numbers, options, run, terminal
 from flows.compare import CAVEAT
+from flows.engine import emit
 from flows.errors import ResultError
 from flows.report import results
 
@@ -65,16 +66,19 @@ def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 # Runs of any model ----------------------------------------------------------------------------------
 
 
-def test_another_engine_than_usual_is_announced(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_another_engine_than_usual_is_announced(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(emit, "_MOST_TERMS", 100)
     path = teacup(here, "TIME STEP = 0.125", "TIME STEP = 15")
-    many = "r : (e1-e10001) ~~|\nx[r] = r * 0.5 ~~|\ntotal = SUM(x[r!]) + Time ~~|\n"
+    many = "r : (e1-e101) ~~|\nx[r] = r * 0.5 ~~|\ntotal = SUM(x[r!]) + Time ~~|\n"
     path.write_text(
         path.read_text(encoding="utf-8").replace("SAVEPER = 1", many + "SAVEPER = 15"), encoding="utf-8"
     )
     assert cli.main(["run", "--model", "teacup.mdl"]) == 0
     out, error = capsys.readouterr()
     assert "Temperature" in out
-    assert "Warning: SUM over 10001 elements isn't supported: the model ran through PySD" in error
+    assert "Warning: SUM over 101 elements isn't supported: the model ran through PySD" in error
 
 
 def test_any_model_runs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

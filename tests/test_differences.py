@@ -11,10 +11,11 @@ from tests.conftest import small_model
 import flows
 from flows import simulate
 from flows.differences import DIFFERENCES, known_differences
+from flows.engine import emit
 from flows.ensemble import EngineNotice
 from flows.errors import UnsupportedError
 
-MANY = "r : (e1-e10001) ~~|\nx[r] = r * 0.5 + Time * 0 ~~|\ntotal = SUM(x[r!]) ~~|\nhalf = x[e1] ~~|\n"
+MANY = "r : (e1-e101) ~~|\nx[r] = r * 0.5 + Time * 0 ~~|\ntotal = SUM(x[r!]) ~~|\nhalf = x[e1] ~~|\n"
 
 
 def found(text: str, *, method: str = "euler", given: tuple[str, ...] = (), step: float = 1) -> list[str]:
@@ -95,27 +96,41 @@ def test_every_difference_says_how_it_is_known() -> None:
         assert not difference.meaning.endswith(".")
 
 
-def test_auto_lets_pysd_stand_in_and_says_so() -> None:
-    model = small_model(MANY, final=2)
-    with pytest.warns(
-        EngineNotice, match=r"SUM over 10001 elements isn't supported: the model ran through PySD"
-    ):
-        ds = simulate(model, outcomes=["total"])
-    np.testing.assert_allclose(ds["total"], [0.5 * 10001 * 10002 / 2] * 3)
-    np.testing.assert_allclose(simulate(model, outcomes=["half"])["half"], 0.5)  # nothing of it is needed
+@pytest.fixture
+def few_terms(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sum of 101 elements has too many for the compiled engine; PySD takes long over 10,001."""
+    monkeypatch.setattr(emit, "_MOST_TERMS", 100)
+
+
+def test_a_sum_over_ten_thousand_elements_and_one_is_refused() -> None:
+    model = small_model(MANY.replace("e101", "e10001"), final=2)
     with pytest.raises(UnsupportedError, match="SUM over 10001 elements isn't supported"):
         simulate(model, outcomes=["total"], engine="compiled")
 
 
+@pytest.mark.usefixtures("few_terms")
+def test_auto_lets_pysd_stand_in_and_says_so() -> None:
+    model = small_model(MANY, final=2)
+    with pytest.warns(
+        EngineNotice, match=r"SUM over 101 elements isn't supported: the model ran through PySD"
+    ):
+        ds = simulate(model, outcomes=["total"])
+    np.testing.assert_allclose(ds["total"], [0.5 * 101 * 102 / 2] * 3)
+    np.testing.assert_allclose(simulate(model, outcomes=["half"])["half"], 0.5)  # nothing of it is needed
+    with pytest.raises(UnsupportedError, match="SUM over 101 elements isn't supported"):
+        simulate(model, outcomes=["total"], engine="compiled")
+
+
+@pytest.mark.usefixtures("few_terms")
 def test_both_reasons_are_named_where_pysd_is_known_to_differ() -> None:
     model = small_model(MANY + "y = PULSE(1, 0) ~~|\n", final=2)
     message = (
-        r"SUM over 10001 elements isn't supported, and PySD can't stand in: it gives no pulse of width 0, and .*"
+        r"SUM over 101 elements isn't supported, and PySD can't stand in: it gives no pulse of width 0, and .*"
         r"found PULSE of width 0.* \(m.mdl:5:5\)\. Choose engine=\"pysd\" to run it so nevertheless\."
     )
     with pytest.raises(UnsupportedError, match=message):
         simulate(model, outcomes=["total"])
-    assert float(simulate(model, outcomes=["total"], engine="pysd")["total"][0]) == 0.5 * 10001 * 10002 / 2
+    assert float(simulate(model, outcomes=["total"], engine="pysd")["total"][0]) == 0.5 * 101 * 102 / 2
 
 
 def test_what_neither_engine_runs_is_refused_with_both_reasons() -> None:
