@@ -13,7 +13,7 @@ PIN := $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --gener
 	--no-annotate --no-emit-index-url --no-emit-find-links --fork-strategy fewest pyproject.toml requirements-build.in
 
 # Tests run in as many processes as there are cores, up to four: more gain little, and each takes half a gigabyte.
-WORKERS ?= --numprocesses logical --maxprocesses 4 --dist loadfile
+WORKERS ?= --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 # The first interpreter that the pinned requirements have wheels for and that can make virtual environments;
 # `make PYTHON=... report` overrides it.

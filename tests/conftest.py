@@ -24,6 +24,11 @@ settings.register_profile("same", derandomize=True)
 if os.environ.get("CI"):
     settings.load_profile("same")
 
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.pop(
+        "COLUMNS", None
+    )  # workers are given 80; output here is as wide as where there is no terminal
+
 CONTROL = """
 INITIAL TIME = {initial} ~ {unit} ~ In months, 0 = 1 January 2013. |
 FINAL TIME = {final} ~ {unit} ~ |
@@ -66,6 +71,17 @@ def run_flows(*arguments: str, cwd: Path, timeout: float = 900) -> str:
     )
     assert done.returncode == 0, f"flows {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
     return done.stdout
+
+
+def pytest_sessionfinish() -> None:
+    """Keep what coverage measured while there is time: workers are ended a few seconds after their last test."""
+    if "coverage" in sys.modules and (measured := sys.modules["coverage"].Coverage.current()) is not None:
+        measured.save()
+
+
+def unmeasured() -> dict[str, str]:
+    """The environment for a process in which coverage would be in the way."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
 
 
 def heed_ctrl_c() -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import xarray as xr
-from tests.conftest import small_model
+from tests.conftest import small_model, unmeasured
 
 import flows
 from flows import cli
@@ -126,7 +126,9 @@ def test_a_run_without_figures_imports_what_it_needs(here: Path) -> None:
         heavy = {"matplotlib", "openpyxl", "pysd", "SALib", "scipy.stats", "scipy.interpolate", "xlrd"}
         sys.exit(", ".join(heavy & set(sys.modules)) or 0)
     """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=unmeasured(), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
@@ -833,7 +835,9 @@ def test_help_imports_nothing_heavy() -> None:
         "import sys; from flows import cli; cli.main(['--help']); "
         "print([m for m in ('numpy', 'pandas', 'xarray', 'numba', 'matplotlib', 'pydantic') if m in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=unmeasured(), capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip().endswith("[]")
 
 

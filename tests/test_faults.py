@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xarray as xr
+from tests.conftest import unmeasured
 
 import flows
 
@@ -73,7 +74,7 @@ def start(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen
     return subprocess.Popen(
         [sys.executable, *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONUTF8": "1", "COLUMNS": "200", **environment},
+        env={**unmeasured(), "PYTHONUTF8": "1", "COLUMNS": "200", **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
