@@ -37,6 +37,11 @@ def found(text: str, *, method: str = "euler", given: tuple[str, ...] = (), step
         ("x = DELAY3(Time, 2) ~~|\n", "DELAY1 or DELAY3"),
         ("d = 2 + Time ~~|\nx = DELAY1(Time, d) ~~|\n", "DELAY1 or DELAY3"),
         ("d = 4 + Time ~~|\nx = DELAY N(Time, d, 0, 2) ~~|\n", "DELAY N or SMOOTH N"),
+        (
+            "s = SAMPLE IF TRUE(Time >= 0, Time, 5) ~~|\na = s * 2 ~~|\nx = INTEG(1, a) ~~|\n",
+            "an initial value that depends on SAMPLE",
+        ),
+        ("x = INITIAL(SAMPLE IF TRUE(Time >= 0, 2, 5)) ~~|\n", "an initial value that depends on SAMPLE"),
         ("x = IF THEN ELSE(Time = :NA:, 1, 2) ~~|\n", ":NA: or :RAW: data"),
         ("r: a, b ~~|\nk[r] = 1, 1 ~~|\nx[r] = VECTOR SORT ORDER(k[r], 1) ~~|\n", "VECTOR SORT ORDER"),
         ("x = RANDOM EXPONENTIAL(0, 9, 0, 1, 5) ~~|\n", "random functions"),

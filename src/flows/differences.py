@@ -219,6 +219,41 @@ def _any_order(text: _Text) -> Iterator[int]:
             yield call.at
 
 
+_STARTING = {"integ": 1, "active initial": 1, "delay fixed": 2, "initial": 0} | {
+    name: -1
+    for name in (
+        *("smooth", "smoothi", "smooth3", "smooth3i", "smooth n", "delay1", "delay1i", "delay3", "delay3i"),
+        *("delay n", "trend", "forecast"),
+    )
+}
+"""Which argument of a function its first value is worked out from; -1: possibly each."""
+
+
+def _sampled_at_the_start(text: _Text) -> Iterator[int]:
+    seen: set[str] = set()
+    queue = [a for node in text.calls(*_STARTING) for a in _starting_arguments(node)]
+    while queue:
+        node = queue.pop()
+        match node:
+            case Apply() if fold(node.name) == "sample if true":
+                yield node.at
+            case Apply() if fold(node.name) in _STARTING:
+                queue.extend(_starting_arguments(node))
+            case Name() | Apply() if fold(node.name) not in seen:
+                seen.add(fold(node.name))
+                for definition in text.by_name.get(fold(node.name), []):
+                    if definition.expression is not None:
+                        queue.append(definition.expression)
+                queue.extend(_children(node))
+            case _:
+                queue.extend(_children(node))
+
+
+def _starting_arguments(node: Apply) -> tuple[Node, ...]:
+    place = _STARTING[fold(node.name)]
+    return node.arguments if place < 0 else node.arguments[place : place + 1]
+
+
 def _missing(text: _Text) -> Iterator[int]:
     for node in text.nodes():
         if isinstance(node, Num) and node.value == -(2.0**109):
@@ -287,6 +322,13 @@ DIFFERENCES: tuple[Difference, ...] = (
         "sets the order once and lets the time walk down the stages",
         "its source; Vensim's help: the time of earlier steps, constant within a step",
         _any_order,
+    ),
+    Difference(
+        "an initial value that depends on SAMPLE IF TRUE",
+        "takes what is sampled at the start for it, not the function's own initial value",
+        "INITIAL(SAMPLE IF TRUE(Time >= 0, 2, 5)) is 2; the converter xmutil lists the last argument alone as the "
+        "initial one, as for ACTIVE INITIAL",
+        _sampled_at_the_start,
     ),
     Difference(
         ":NA: or :RAW: data",

@@ -186,3 +186,9 @@ def test_small_powers_are_exact_where_they_can_be(build: Build, engine: Any) -> 
     ds = simulate(build("k = 4 ~~|\n" + text + "q = POWER(k * Time, 1.5) ~~|\n"), {"k": 9}, engine=engine)
     assert [float(ds[f"p{k}"][0]) for k in range(7)] == [3, 9, 27, 81, 243, 729, 6561]
     np.testing.assert_allclose(ds["q"], (9 * np.arange(5.0)) ** 1.5, rtol=1e-15)
+
+
+def test_a_delay_of_very_many_stages_runs_in_plain_python_too(build: Any) -> None:
+    model = build("y = DELAY N(Time, 90, 1, 300) ~~|", final=3, step=0.25)
+    own, plain = (simulate(model, outcomes=["y"], engine=e)["y"] for e in ("compiled", "python"))
+    np.testing.assert_allclose(plain, own, rtol=1e-12)

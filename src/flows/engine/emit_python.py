@@ -6,7 +6,7 @@ import inspect
 
 from flows.engine import integrate
 from flows.engine.emit import Address
-from flows.engine.emit_text import TextBody
+from flows.engine.emit_text import DEEPEST, TextBody
 from flows.engine.layout import LEVELS, TOLERANCE, TOLERANCES, Layout, Method, tolerance
 from flows.engine.runtime import LOOKUP_NAMES
 from flows.engine.schedule import STATEMENTS, Group, groups
@@ -158,7 +158,13 @@ class PythonBody(TextBody):
 
     def choose(self, condition: str, yes: str, no: str) -> str:
         """One of two values."""
-        return f"({yes} if {condition} else {no})"
+        return f"({self.later(yes)} if {condition} else {self.later(no)})"
+
+    def later(self, value: str) -> str:
+        """A call for a value with many parentheses, so that the side which isn't chosen stays unevaluated."""
+        if value.count("(") <= DEEPEST:
+            return value
+        return self.named(f"lambda: {value}") + "()"
 
     def function(self, name: str, *arguments: str) -> str:
         """A function of the mathematical library."""
