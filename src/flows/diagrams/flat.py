@@ -26,6 +26,7 @@ from flows.vensim.lower import lower
 from flows.vensim.parse import parse
 from flows.vensim.sketch import Arrow, Other, Record, View, Word, parse_sketch
 from flows.vensim.spell import quoted
+from flows.vensim.tree import Apply, ModelText, Name, Op
 
 __all__ = ["flat_text"]
 
@@ -65,7 +66,7 @@ def flat_text(text: str, flat: Flat, model: Model, *, path: str = "<text>") -> s
     bare = parse_sketch(flat.body + flat.settings, path)
     if not sketch.views:
         return arrange(bare, lower(parse(bare.text, path)), anew=True).text
-    views = _Drawn(flat, model).sectors(sketch.views)
+    views = _Drawn(flat, model, _causes(parse(bare.text, path))).sectors(sketch.views)
     return replace(bare.replace(tuple(views)), newline=sketch.newline).text
 
 
@@ -79,12 +80,31 @@ class _Tile:
     view: View
 
 
+def _causes(source: ModelText) -> dict[str, set[str]]:
+    """What stands in the equations of each variable, by folded names."""
+    found: dict[str, set[str]] = {}
+    for definition in source.definitions:
+        own = found.setdefault(fold(definition.name), set())
+        queue = [definition.expression] if definition.expression is not None else []
+        while queue:
+            match queue.pop():
+                case Name(name=name):
+                    own.add(fold(name))
+                case Op(operands=operands):
+                    queue.extend(operands)
+                case Apply(name=name, arguments=arguments):
+                    own.add(fold(name))
+                    queue.extend(arguments)
+    return found
+
+
 @dataclass
 class _Drawn:
     """What stands on views so far."""
 
     flat: Flat
     model: Model
+    causes: Mapping[str, set[str]]
     defined: set[str] = field(default_factory=set)
     titles: set[str] = field(default_factory=set)
 
@@ -228,8 +248,7 @@ class _Drawn:
             else:
                 del kept[number]
 
-    @staticmethod
-    def _records(view: View, kept: Mapping[int, Word]) -> Iterator[Record]:
+    def _records(self, view: View, kept: Mapping[int, Word]) -> Iterator[Record]:
         """Words that are kept, and arrows between them; but for what only stood at arrows that are gone."""
         arrows = {
             a.id: a
@@ -237,6 +256,7 @@ class _Drawn:
             if a.start in kept
             and a.end in kept
             and (a.pipe or not (kept[a.end].kind == 10 and kept[a.end].shadow))
+            and self._acts(a, kept)
         }
 
         def whole(number: int) -> tuple[int, ...]:
@@ -259,6 +279,16 @@ class _Drawn:
                     yield record
             elif record.id in kept and record.id not in was - now - defining:
                 yield kept[record.id]
+
+    def _acts(self, arrow: Arrow, kept: Mapping[int, Word]) -> bool:
+        """Whether an arrow's or pipe's cause stands in the equation at its end, for the element of the view."""
+        start, end = (
+            kept.get(number + 1, kept[number]) if kept[number].kind == 11 else kept[number]
+            for number in (arrow.start, arrow.end)
+        )
+        if start.kind != 10 or end.kind != 10 or end.key not in self.causes:
+            return True
+        return start.key in self.causes[end.key]
 
     # -- lists
 

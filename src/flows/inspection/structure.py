@@ -329,7 +329,7 @@ def conservation(places: Places, model: Model, drawn: Drawn, doubtful: Collectio
     enters, leaves = _ends(model)
     covered: set[str] = set()
     loose: list[Finding] = []
-    boundary = _boundary(places, model)
+    boundary = _boundary(places, model, {*enters, *leaves})
     if any(boundary.values()):
         read = Units(model.synonyms)
         named = {*boundary["in"], *boundary["out"]}
@@ -379,8 +379,17 @@ def _ends(model: Model) -> tuple[dict[str, list[Variable]], dict[str, list[Varia
     return enters, leaves
 
 
-def _boundary(places: Places, model: Model) -> dict[str, list[str]]:
-    """Flows from and to clouds by ``clouds.toml``: the table of the model's own name, else ``clouds``."""
+def _boundary(places: Places, model: Model, flows: Collection[str]) -> dict[str, list[str]]:
+    """Flows from and to clouds by ``clouds.toml``: the table of the model's own name, else ``clouds``.
+
+    In a flattened model, ``departures`` are all flows such as ``departures Mexico``.
+    """
+
+    def meant(name: str) -> list[str]:
+        if name in model.variables:
+            return [name]
+        return [f for f in flows if f.startswith(f"{name} ")]
+
     path = Path(places.source.path).with_name("clouds.toml")
     boundary: dict[str, list[str]] = {"in": [], "out": []}
     if not path.is_file():
@@ -389,8 +398,8 @@ def _boundary(places: Places, model: Model) -> dict[str, list[str]]:
     clouds = tables.get(model.path.stem, tables.get("clouds", {}))
     for cloud in clouds.values() if isinstance(clouds, dict) else ():
         for end, key in (("in", "out"), ("out", "in")):
-            flows = cloud.get(key, ()) if isinstance(cloud, dict) else ()
-            boundary[end].extend(fold(f) for f in flows if isinstance(f, str) and fold(f) in model.variables)
+            named = cloud.get(key, ()) if isinstance(cloud, dict) else ()
+            boundary[end].extend(n for f in named if isinstance(f, str) for n in meant(fold(f)))
     return boundary
 
 
