@@ -18,6 +18,7 @@ BINARY = {".parquet", ".png", ".jpg", ".ico", ".nc", ".npz", ".gz", ".woff2", ".
 # Names and versions with hashes are enough to install from any index: no option names one, and no line of a
 # requirements file or a build file holds a web address.
 INDEX = re.compile(r"--(?:extra-)?index-" + r"url|--find-" + "links|--trusted-" + "host", re.IGNORECASE)
+HOST = re.compile(r"\bpypi\.org|pythonhosted|npmjs|\bdeb\.debian", re.IGNORECASE)
 ADDRESS = re.compile(r"[a-z][a-z+]*://", re.IGNORECASE)
 INSTALLING = ("requirements", "Makefile", ".ci/", "pyproject.toml", ".github/")
 MACHINE = re.compile(r"(?<![\w.:/])/(?:work|farm|root|home/\w+|Users/\w+|tmp/\w+)/")
@@ -59,6 +60,7 @@ def findings(pattern: re.Pattern[str], names: list[str]) -> list[str]:
 
 def test_no_address_of_a_package_index() -> None:
     assert findings(INDEX, committed()) == []
+    assert findings(HOST, committed()) == []
     installing = [name for name in committed() if name.startswith(INSTALLING)]
     assert installing
     assert findings(ADDRESS, installing) == []
