@@ -24,11 +24,11 @@ import flows
 from flows import cli, compare, conform
 from flows.cli.options import folder_name
 from flows.engine.reference_text import equations_alone, xmile_equations_alone
-from flows.errors import InputError, UnsupportedError
+from flows.errors import InputError, ModelError, UnsupportedError
 from flows.inputs import cin, workbook
 from flows.inputs.tables import read_toml
 from flows.provenance import kept
-from flows.references import Expression
+from flows.references import Expression, fold
 from flows.tables import as_text, without_formulas
 from flows.vensim.companions import read_savelist
 from flows.vensim.external.cells import NUMBER
@@ -227,6 +227,20 @@ def test_lines_without_end_are_refused(tmp_path: Path, fill: str) -> None:
     path.write_text("x\nx" + fill * 30_000 + "y\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"s\.lst:2: the line is too long"):
         read_savelist(path, model=small_model("x = 1 ~~|\n"))
+
+
+def test_names_without_end_are_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    folded = 0
+
+    def count(name: str) -> str:
+        nonlocal folded
+        folded += 1
+        return fold(name)
+
+    monkeypatch.setattr("flows.vensim.context.fold", count)
+    with pytest.raises(ModelError, match="is used in the equation of"):
+        small_model("x = 1 ~~|\ny = x " + "a " * 10_000 + "~~|\n")
+    assert folded < 200
 
 
 @pytest.mark.parametrize(

@@ -16,12 +16,13 @@ import xarray as xr
 from SALib.analyze import sobol as salib
 
 from flows import calendar, provenance, study
-from flows.errors import InputError, ResultError
+from flows.errors import InputError, ResultError, UnitError
+from flows.inputs import read_study
 from flows.pace import Pace
 from flows.study import methods
 from flows.study.conclude import conclusions
 from flows.study.plan import make_plan
-from flows.vensim.read import read_vensim
+from flows.vensim.read import UnitWarning, read_vensim
 
 TIMES = np.arange(0.0, 25.0)
 ORIGINS = ("Mexico", "Haiti")
@@ -339,21 +340,42 @@ def test_only_chunks_of_the_same_study_are_used(
         assert sum(tiny.calls) == found.runs + 1
 
 
-def test_a_damaged_chunk_is_run_again(tiny: SimpleNamespace) -> None:
+@pytest.mark.parametrize("spoilt", ["cut", "a bit"])
+def test_a_damaged_chunk_is_run_again(tiny: SimpleNamespace, spoilt: str) -> None:
     study.run(tiny.file, out=tiny.out, **tiny.keys)
     whole = bits(tiny.out)
 
     def damage(done: int, total: int) -> None:
         if done:
             (chunk,) = tiny.out.with_name(".tiny.work").glob("*.npy")
-            chunk.write_bytes(chunk.read_bytes()[:-9])
+            content = bytearray(chunk.read_bytes())
+            if spoilt == "cut":
+                del content[-9:]
+            else:
+                content[len(content) // 2] ^= 1
+            chunk.write_bytes(content)
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         study.run(tiny.file, out=tiny.out, progress=damage, **tiny.keys)
+    tiny.calls.clear()
     assert bits(tiny.out) == whole
-    study.run(tiny.file, out=tiny.out, **tiny.keys)
+    found = study.run(tiny.file, out=tiny.out, **tiny.keys)
+    assert sum(tiny.calls) == found.runs + 1
     assert bits(tiny.out) == whole
+
+
+def test_units_of_an_own_model_are_warned_of_and_of_a_shipped_one_refused(tiny: SimpleNamespace) -> None:
+    keys = {"n": None, "simulate": tiny.keys["simulate"], "model": None}
+    shipped = tiny.file.parent / "shipped" / "models" / "tiny.mdl"
+    for mdl in (tiny.file.with_name("own.mdl"), shipped):
+        mdl.write_text(MODEL, encoding="utf-8")
+    plan = read_study(tiny.file).model_copy(update={"model": str(shipped)})
+    with pytest.raises(UnitError, match="inflow"):
+        make_plan(plan, **keys)
+    plan = plan.model_copy(update={"model": str(tiny.file.with_name("own.mdl"))})
+    with pytest.warns(UnitWarning, match="inflow"):
+        make_plan(plan, **keys)
 
 
 def test_same_bits_whatever_the_chunks(tiny: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -42,6 +42,7 @@ DISTRIBUTION = "flows-migration"
 PACKAGES = ("numpy", "scipy", "xarray", "pandas", "llvmlite", "pysd", "SALib", "matplotlib")
 """Packages whose versions can move the numbers or the figures."""
 
+_FULL = "See whether the disk is full, or choose another folder with --out"
 _ELSEWHERE = "Choose another folder with --out"
 _ATTEMPTS = 5
 _PAUSE = (
@@ -456,6 +457,8 @@ def _as_result_error(target: Path) -> Iterator[None]:
         yield
     except OSError as error:
         remedy = _ELSEWHERE if error.errno == errno.EROFS else ""
+        if error.errno in (None, errno.ENOSPC, errno.EDQUOT):  # None: NumPy's words for a short write
+            remedy = _FULL
         if isinstance(error, PermissionError):
             remedy = "Close programs that have them open, or choose another folder with --out"
         raise ResultError(
@@ -472,5 +475,5 @@ def _as_result_error(target: Path) -> Iterator[None]:
             "the results can't be written",
             where=str(target),
             found=str(error),
-            remedy="See whether the disk is full, or choose another folder with --out",
+            remedy=_FULL,
         ) from error

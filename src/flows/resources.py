@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from flows.errors import InputError
 
@@ -36,3 +37,25 @@ def root() -> Path:
         expected="a folder models/ there, or beside src/ in a checkout",
         remedy="Install Flows again",
     )
+
+
+def units_policy(model: str | Path) -> Literal["error", "warn"]:
+    """Say what units that don't match are: an error in a shipped model, a warning in anybody else's.
+
+    Parameters
+    ----------
+    model : str or path
+        The model file.
+
+    Returns
+    -------
+    {"error", "warn"}
+        For ``units`` of `flows.read_vensim`.
+
+    Examples
+    --------
+    >>> units_policy(root() / "models" / "migration.mdl"), units_policy("mine.mdl")
+    ('error', 'warn')
+    """
+    inside = Path(model).resolve().is_relative_to(root().resolve() / "models")
+    return "error" if inside else "warn"

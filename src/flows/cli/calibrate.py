@@ -13,6 +13,7 @@ from flows.cli.options import OUTPUTS, Out
 from flows.cli.renew import print_and_write
 from flows.cli.terminal import has_older, make_console, make_table, say, say_stage, say_written, show_progress
 from flows.pace import Pace, spoken
+from flows.resources import units_policy
 
 
 def calibrate(
@@ -46,7 +47,7 @@ def calibrate(
     from flows.report.calibration import calibration_figures
 
     calibration = read_calibration(file)
-    model = flows.read_vensim(calibration.model_path, units="error")
+    model = flows.read_vensim(calibration.model_path, units=units_policy(calibration.model_path))
     if write:
         asked_of(model)  # what can't be renewed is told before the fit
     folder = out or OUTPUTS / "calibration" / ("quick" if quick else "full")
@@ -76,7 +77,7 @@ def calibrate(
     if write:
         for path in write_back(result, model):
             say(f"Written: {path}")
-        renewed = renew(flows.read_vensim(calibration.model_path, units="error"))
+        renewed = renew(flows.read_vensim(calibration.model_path, units="off"))  # told above
         if renewed is not None:
             print_and_write(renewed)
     say_written(folder, older)

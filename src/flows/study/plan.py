@@ -33,6 +33,7 @@ from flows.inputs import (
 )
 from flows.inputs.studies import Measure
 from flows.references import fold
+from flows.resources import units_policy
 from flows.study.targets import Rows, Target, correlation, targets
 
 Array = NDArray[np.float64]
@@ -365,7 +366,8 @@ def make_plan(
     if model is None:
         from flows.vensim.read import read_vensim
 
-        model = read_vensim(find("model", study.model), units="error")
+        path = find("model", study.model)
+        model = read_vensim(path, units=units_policy(path))
     run_model: Simulate = simulate or ensemble.simulate
     files += [Path(path) for path in _model_files(model)]
     files.append(find("outcomes"))

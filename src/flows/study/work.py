@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,11 @@ def write_state(path: Path, state: Mapping[str, NDArray[Any]]) -> None:
 def read_state(path: Path) -> dict[str, NDArray[Any]] | None:
     """Read arrays by name; None if the file is missing or damaged."""
     return provenance.load_arrays(path)
+
+
+def _check(values: Array) -> bytes:
+    """Checksum (CRC-32) that stands behind the array of a chunk."""
+    return zlib.crc32(np.ascontiguousarray(values).data).to_bytes(4, "little")
 
 
 @dataclass(eq=False)
@@ -72,17 +78,25 @@ class WorkFolder:
         return read_state(self.path / STATE)
 
     def has(self, start: int, stop: int) -> bool:
-        """Whether a finished chunk is there whole, by its head and size alone."""
-        return self.load(start, stop, mode="r") is not None
-
-    def load(self, start: int, stop: int, *, mode: Literal["r"] | None = None) -> Array | None:
-        """Read the outcomes of a finished chunk; None if it isn't there whole."""
+        """Whether a finished chunk is there, by its head and size alone."""
         try:
-            values: Array = np.load(self._file(start), mmap_mode=mode, allow_pickle=False)
-        except (OSError, ValueError, EOFError):
+            return self._fits(np.load(self._file(start), mmap_mode="r", allow_pickle=False), start, stop)
+        except Exception:  # as in `provenance.load_arrays`
+            return False
+
+    def load(self, start: int, stop: int) -> Array | None:
+        """Read the outcomes of a finished chunk; None if it isn't there whole, to the bit."""
+        try:
+            with open(self._file(start), "rb") as stream:
+                values: Array = np.load(stream, allow_pickle=False)
+                whole = stream.read() == _check(values)
+        except Exception:  # as in `provenance.load_arrays`
             return None
+        return values if whole and self._fits(values, start, stop) else None
+
+    def _fits(self, values: Array, start: int, stop: int) -> bool:
         expected = (stop - start, self.plan.sample.width, self.plan.layout.quantities)
-        return values if values.shape == expected and values.dtype == np.float64 else None
+        return values.shape == expected and values.dtype == np.float64
 
     def save(self, start: int, values: Array) -> None:
         """Keep the outcomes of a finished chunk."""
@@ -90,6 +104,7 @@ class WorkFolder:
             provenance.atomic_write(self.path / provenance.FILE, self.note)
         with provenance.atomic_path(self._file(start)) as temporary, open(temporary, "wb") as stream:
             np.save(stream, values, allow_pickle=False)
+            stream.write(_check(values))
         self.loose += values.nbytes
 
     def note_faults(self, faults: Sequence[Mapping[str, Any]]) -> None:

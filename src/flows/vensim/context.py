@@ -109,7 +109,8 @@ class Context(ABC):
         """What to say of an unknown name that is two known ones with nothing between them."""
         known = {fold(d.name) for d in self.source.definitions}
         words = [m.span() for m in re.finditer(r"\S+", name)]
-        if fold(name) in known:
+        longest = max((len(n.split()) for n in known), default=0)
+        if fold(name) in known or len(words) > 2 * longest:
             return None
         for (_, end), (start, _) in itertools.pairwise(words):
             first, second = name[:end], name[start:]
