@@ -91,3 +91,45 @@ def test_random_draws_are_told_apart_from_wrong_numbers(tmp_path: Path) -> None:
     _case(tmp_path / "a", RIGHT, model=MODEL.replace("rate = 2", "rate = RANDOM UNIFORM(0, 1, 5)"))
     (verdict,) = conform(tmp_path, engines=("compiled",))
     assert (verdict.status, verdict.reason) == ("random", "it draws random numbers")
+
+
+def test_a_helper_beside_a_test_is_no_case_of_its_own(tmp_path: Path) -> None:
+    folder = _case(tmp_path / "a", RIGHT)
+    (folder / "m.mdl").rename(folder / "test_it.mdl")
+    (folder / "macro.mdl").write_text(MODEL, encoding="utf-8")
+    assert [path.name for path, _ in cases(tmp_path)] == ["test_it.mdl"]
+
+
+def test_a_value_that_is_no_number_differs(tmp_path: Path) -> None:
+    _case(tmp_path / "a", RIGHT, model=MODEL.replace("rate = 2", "rate = 2 / (Time - Time)"))
+    (verdict,) = conform(tmp_path, engines=("compiled",))
+    assert verdict.status == "differs" and verdict.worst == float("inf")
+
+
+def test_times_that_no_run_saves_are_not_held_against_it(tmp_path: Path) -> None:
+    _case(tmp_path / "a", "Time\trate\n0.25\t99\n0.5\t99\n")
+    (verdict,) = conform(tmp_path, engines=("compiled",))
+    assert (verdict.status, verdict.compared) == ("agrees", 1)
+
+
+def test_a_table_in_an_old_encoding_with_a_nameless_column(tmp_path: Path) -> None:
+    path = tmp_path / "output.csv"
+    path.write_bytes("Time,población,\r0,1,9\r1,2,9\r".encode("cp1252"))
+    times, columns, _ = read_output(path)
+    assert times.tolist() == [0, 1]
+    assert {name: values.tolist() for name, values in columns.items()} == {("población", ()): [1, 2]}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Time,x\n", "no table of a run, expected a header row and values"),
+        ("Time\n0\n", "no table of a run"),
+        ("Time,x\n0,1,2\n", "output.csv, row 2: a row is longer than the header, found 3 cells, expected 2"),
+    ],
+)
+def test_what_is_no_table_of_a_run(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "output.csv"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        read_output(path)

@@ -257,3 +257,18 @@ def test_set_refuses_utf_16(model: Path, capsys: pytest.CaptureFixture[str]) -> 
     model.write_text(OLD, encoding="utf-16")
     assert cli.main(["set", "model.mdl", "stay=3"]) == 1
     assert "UTF-16" in capsys.readouterr().err
+
+
+def test_set_refuses_what_it_cannot_take(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = model.read_bytes()
+    Path("m.xmile").write_text("<xmile/>", encoding="utf-8")
+    for arguments, words in (
+        (["m.xmile", "a=1"], "an XMILE file can't be changed here"),
+        (["model.mdl", "stay=5", "stay=6"], '"stay" is set twice'),
+        (["model.mdl", "--comment", "stay"], "no equals sign"),
+        (["nothing.mdl", "stay=5"], "there is no such model file"),
+        ([".", "stay=5"], "can't be read"),
+    ):
+        assert cli.main(["set", *arguments]) == 1
+        assert words in capsys.readouterr().err
+    assert model.read_bytes() == before

@@ -210,3 +210,110 @@ def test_a_macro() -> None:
 
 def test_a_change_says_where() -> None:
     assert compared(("pull = 2", "pull = 3")).changes == (Change("number", "pull", "2", "3", 50.0, line=7),)
+
+
+def test_an_equation_for_one_element_more() -> None:
+    found = compared(
+        (
+            "leaving[place] = Waiting[place] / stay - pull * 0",
+            "leaving[place] :EXCEPT: [North] = Waiting[place] / stay ~~|\nleaving[North] = 0",
+        )
+    )
+    assert [(c.name, bool(c.old), bool(c.new)) for c in found.of("equation")] == [
+        ("leaving[place]", False, True),
+        ("leaving[North]", False, True),
+        ("leaving[place]", True, False),
+    ]
+
+
+def test_an_element_more_and_one_less() -> None:
+    old = OLD.replace("base rate[place] = 1, 2", "base rate[North] = 1 ~~|\nbase rate[South] = 2")
+    found = compared(("base rate[South] = 2", "base rate[East] = 3"), old=old)
+    assert [(c.name, c.old, c.new) for c in found.of("number")] == [
+        ("base rate[East]", "", "3"),
+        ("base rate[South]", "2", ""),
+    ]
+    assert all(c.percent is None for c in found.of("number"))
+
+
+def test_the_net_flow_and_the_start_are_no_number_alone() -> None:
+    (change,) = compared(("- leaving[place], 10)", "- leaving[place] * 2, 8)")).changes
+    assert (change.kind, change.name) == ("equation", "Waiting[place]")
+    (change,) = compared(("leaving[place], 10)", "leaving[place], stay)")).changes
+    assert (change.kind, change.part) == ("equation", ("10", "stay"))
+
+
+def test_points_of_a_lookup_within_an_equation() -> None:
+    old = OLD.replace("spare = 5", "spare = WITH LOOKUP(Time, ((0,1),(10,3)))")
+    found = compared(("(10,3)", "(10,4.5)"), old=old)
+    assert said(found) == [("number", "spare at 10", "3", "4.5")]
+    (change,) = compared(("(10,3)", "(11,3)"), old=old).changes
+    assert change.kind == "equation"
+    (change,) = compared(("LOOKUP(Time,", "LOOKUP(Time * 2,"), old=old).changes
+    assert (change.kind, change.part) == ("equation", ("Time", "Time * 2"))
+
+
+def test_macros_that_come_and_go() -> None:
+    macro = ":MACRO: twice(x)\ntwice = x * 2 ~~|\n:END OF MACRO:\n"
+    new = OLD.replace("{UTF-8}\n", "{UTF-8}\n" + macro)
+    for one, other, expected in (
+        (OLD, new, ("added", "macro twice", "", "twice = x * 2")),
+        (new, OLD, ("removed", "macro twice", "twice = x * 2", "")),
+    ):
+        assert said(differences(parse(one, "a.mdl"), parse(other, "b.mdl"))) == [expected]
+
+
+def test_ranges_with_mappings_and_equivalents() -> None:
+    old = OLD.replace(
+        "place: North, South ~~|",
+        "place: North, South -> (zone: Up, Down) ~~|\nzone: Up, Down ~~|\nspot <-> zone ~~|",
+    )
+    ((_, name, was, now),) = said(compared(("(zone: Up, Down)", "(zone: Down, Up)"), old=old))
+    assert name == "place" and was.endswith("-> (zone: Up, Down)") and now.endswith("-> (zone: Down, Up)")
+    ((kind, name, was, now),) = said(compared(("spot <-> zone", "spot <-> place"), old=old))
+    assert (kind, name, was, now) == ("range", "spot", "spot <-> zone", "spot <-> place")
+    ((_, name, was, now),) = said(compared(("spot <-> zone ~~|", ""), old=old))
+    assert (name, now) == ("spot", "") and was.startswith("spot <-> zone")
+
+
+def test_a_run_of_elements_is_shown_as_it_is_written() -> None:
+    old = OLD.replace("place: North, South ~~|", "place: North, South ~~|\nage: (a1-a9) ~~|")
+    ((kind, name, was, now),) = said(compared(("(a1-a9)", "(a1-a8)"), old=old))
+    assert (kind, name, was, now) == ("range", "age", "age: (a1-a9)", "age: (a1-a8)")
+
+
+def test_units_that_can_not_be_read_differ_as_text() -> None:
+    found = compared(("stay = 4 ~ Month", "stay = 4 ~ Month/("))
+    assert [(c.old, c.new) for c in found.of("units")] == [("Month", "Month/(")]
+
+
+def test_files_behind_settings() -> None:
+    old = OLD + "30:0,a.xlsx\n13:\n"
+    assert said(compared(("a.xlsx", "b.xlsx"), old=old))[0][0] == "setting"
+
+
+def test_a_renamed_list_of_numbers_and_a_renamed_lookup() -> None:
+    old = OLD.replace(
+        "= 1, 2 ~ Person/Month ~ Base. |", "= 1, 2 ~ Person/Month ~ Base. |\nweights[place] = 3, 4 ~~|"
+    )
+    found = compared(("curve(", "bent curve("), old=old)
+    assert said(found) == [("renamed", "bent curve", "curve", "bent curve")]
+
+
+def test_a_constant_never_stands_for_what_is_computed() -> None:
+    old = OLD.replace("spare = 5 ~ Dmnl", "spare = Time * pull ~ Dmnl")
+    found = compared(
+        ("spare = Time * pull ~ Dmnl ~ Nothing uses it.", "leftover = 5 ~ Dmnl ~ Nothing uses it."), old=old
+    )
+    assert not found.renamed
+    assert [(c.kind, c.name) for c in found.changes] == [("added", "leftover"), ("removed", "spare")]
+
+
+def test_a_name_that_moved_with_another_change_of_the_same_equation() -> None:
+    found = compared(
+        ("pull = 2", "draw = 2"),
+        ("base rate[place] * pull", "base rate[place] * draw + 1"),
+        ("- pull * 0", "- draw * 0"),
+    )
+    assert found.renamed == {"pull": "draw"}
+    assert [c.name for c in found.of("equation")] == ["arrivals[place]"]
