@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -164,6 +165,23 @@ def test_the_old_results_come_back_if_the_rename_fails(
         write(out, "2")
     assert (out / "table.csv").read_text(encoding="utf-8") == "1"
     assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError("problem writing element 512 to file"), OSError(errno.ENOSPC, "No space left on device")],
+)
+def test_a_full_disk_is_named_whatever_the_words(tmp_path: Path, error: OSError) -> None:
+    def fill(path: Path) -> None:
+        path.write_bytes(b"half")
+        raise error
+
+    with (
+        pytest.raises(ResultError, match="See whether the disk is full"),
+        provenance.atomic_path(tmp_path / "x.npy") as temporary,
+    ):
+        fill(temporary)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_what_the_netcdf_library_says_of_a_full_disk_is_a_refusal_too(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ import contextlib
 import io
 import re
 import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -32,6 +33,7 @@ from flows.references import Expression, fold
 from flows.tables import as_text, without_formulas
 from flows.vensim.companions import read_savelist
 from flows.vensim.external.cells import NUMBER
+from flows.vensim.external.dataset import _columns
 from flows.versions.source import _inside
 
 SOURCE = Path(flows.__file__).parent
@@ -255,6 +257,19 @@ def test_spoilt_outputs_of_runs_are_refused(tmp_path: Path, text: str, message: 
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         conform.read_output(path)
+
+
+@pytest.mark.parametrize("across", [False, True])
+def test_ragged_data_sets_take_no_more_memory_than_their_cells(across: bool) -> None:
+    numbers = range(2_000)
+    rows = [("Time", *(float(k) if across else f"x{k}" for k in numbers))]
+    rows += [(f"y{k}" if across else float(k), 2.0) for k in numbers]
+    tracemalloc.start()
+    found = _columns(tuple(rows), "d.tab")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert sum(len(xs) for _, xs, _ in found.values()) == 2_000
+    assert peak < 10e6  # filled up they would be four million cells
 
 
 def test_numbers_beyond_measure_in_an_output_are_read(tmp_path: Path) -> None:

@@ -108,30 +108,39 @@ def _columns(rows: Rows, where: str) -> _Points:
         raise InputError(
             "this is no data set", where=where, expected="a row or column of times, names and values"
         )
-    width = max(map(len, rows))
-    table = [[*row, *[None] * (width - len(row))] for row in rows]
-    head = [cell for cell in table[0][1:] if cell is not None]
+    head = [cell for cell in rows[0][1:] if cell is not None]
     numbers = sum(isinstance(cell, float) or NUMBER.fullmatch(cell) is not None for cell in head)
-    if head and numbers == len(head):
-        table = [list(column) for column in zip(*table, strict=True)]
-    elif numbers:
+    across = bool(head) and numbers == len(head)
+    if numbers and not across:
         raise InputError(
             "the first row of the data set mixes names and numbers",
             where=where,
             expected="names with times down the first column, or times with names down it",
         )
-    times = [_measured(row[0], f"{where}, times") for row in table[1:]]
+    cells = rows[0][1:] if across else tuple(row[0] for row in rows[1:])
+    times = [_measured(cell, f"{where}, times") for cell in cells]
+    names = tuple(row[0] for row in rows[1:]) if across else rows[0][1:]
+    spelt = [None if name is None else as_text(name) for name in names]
+    columns: list[tuple[list[float], list[float]]] = [([], []) for _ in names]
+    for r, row in enumerate(
+        rows[1:]
+    ):  # rows as long as they are: filled up they could be far larger than the file
+        for c, cell in enumerate(row[1:]):
+            at, column = (c, r) if across else (r, c)
+            if at >= len(times) or column >= len(names):
+                break
+            if spelt[column] is None:
+                continue
+            value = _measured(cell, f'{where}, series "{spelt[column]}"')
+            if not math.isnan(times[at]) and not math.isnan(value):
+                columns[column][0].append(times[at])
+                columns[column][1].append(value)
     result: _Points = {}
-    for c, name in enumerate(table[0]):
-        if c == 0 or name is None:
-            continue
-        spelling = as_text(name)
-        _, xs, ys = result.setdefault(_key(spelling), (spelling, [], []))
-        for time, row in zip(times, table[1:], strict=True):
-            value = _measured(row[c], f'{where}, series "{spelling}"')
-            if not math.isnan(time) and not math.isnan(value):
-                xs.append(time)
-                ys.append(value)
+    for spelling, (xs, ys) in zip(spelt, columns, strict=True):
+        if spelling is not None:
+            _, all_xs, all_ys = result.setdefault(_key(spelling), (spelling, [], []))
+            all_xs += xs
+            all_ys += ys
     return result
 
 
