@@ -19,6 +19,7 @@ from flows.model.ir import (
     Position,
     Reduce,
     Ref,
+    Refused,
     Span,
     Subscript,
     Variable,
@@ -162,9 +163,9 @@ class Calls(Series, Vectors, Macros):
 
     def _discrete_delay(self, node: Apply, scope: Scope, span: Span) -> Expr:
         """DELAY MATERIAL and DELAY INFORMATION: with a time that never changes, both are DELAY FIXED."""
+        arguments = tuple(self._expr(a, scope) for a in node.arguments[:3])
         if scope.bound:
             raise self._unsupported(f"{node.name} inside a SUM over ! ranges", node.at)
-        arguments = tuple(self._expr(a, scope) for a in node.arguments[:3])
         delayed = self._memory("delay fixed", arguments, scope, span, None)
         assert isinstance(delayed, Ref)
         self.discrete.append((arguments[1], node, delayed.name))
@@ -179,6 +180,9 @@ class Calls(Series, Vectors, Macros):
         scope.bound = outer
         scope.sums -= 1
         if not over:
+            refused = next((part for part in walk(body) if isinstance(part, Refused)), None)
+            if refused is not None:  # its own arguments, with their ranges, weren't read
+                return refused
             raise self._error(
                 f"{node.name} needs a range with ! in its argument",
                 node.at,
@@ -259,8 +263,6 @@ class Calls(Series, Vectors, Macros):
 
     def _pink_noise(self, node: Apply, scope: Scope, span: Span) -> Expr:
         """RANDOM PINK NOISE: white noise behind a filter that keeps its deviation whatever the time step is."""
-        if scope.bound:
-            raise self._unsupported(f"{node.name} inside a SUM over ! ranges", node.at)
         limits = (Num(-6.0, node.at), Num(6.0, node.at), Num(0.0, node.at), Num(1.0, node.at))
         draw = replace(node, name="RANDOM NORMAL", arguments=(*limits, node.arguments[3]))
         first, white = (self._random(draw, "random normal", scope, span) for _ in range(2))
