@@ -255,6 +255,21 @@ def test_a_model_without_views_is_laid_out() -> None:
     assert {"x a", "x b", "y"} <= parse_sketch(whole).defined
 
 
+def test_views_without_words_count_as_none() -> None:
+    head = "\\\\\\---/// Sketch information - do not modify anything except names\nV300  Do not put anything below\n"
+    style = VIEW[VIEW.index("$") : VIEW.index("10,1,")]
+    end = "///---\\\\\\\n"
+    model = small_model("r: a, b ~~|\ns: c, d ~~|\nx[r] = 1 ~~|\nz[r, s] = 2 ~~|\ny = SUM(x[r!]) ~~|\n").text
+    both = "10,1,z,300,150,40,20,8,2,0,0,0,0,0,0\n"  # over two ranges: nothing of it stands on a flat view
+    one = "10,1,y,300,150,40,20,8,3,0,0,0,0,0,0\n"
+    for views in ([""], ["", one], [both, one], [both]):
+        text = model + "".join(f"{head}*View {n}\n{style}{words}" for n, words in enumerate(views, 1)) + end
+        source = parse(text)
+        sketch = parse_sketch(flat_text(text, flatten(source), lower(source)))
+        assert {"x a", "x b", "y", "z a c", "z b d"} <= sketch.defined
+        assert all(view.words for view in sketch.views)
+
+
 def test_the_shipped_model_and_its_flat_form() -> None:
     path = resources.root() / "models" / "migration.mdl"
     text = read_text(path)

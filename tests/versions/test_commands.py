@@ -50,6 +50,20 @@ def test_set_elsewhere(model: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "command", [["set", "model.mdl", "stay=6"], ["flatten", "model.mdl"], ["layout", "model.mdl"]]
+)
+def test_no_model_is_written_over_another_file(
+    model: Path, command: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("price.csv").write_text("a,b\n", encoding="utf-8")
+    assert cli.main([*command, "--out", "price.csv"]) == 1
+    assert "--out price.csv: what is written is a Vensim model, expected a name that ends in .mdl." in (
+        capsys.readouterr().err
+    )
+    assert Path("price.csv").read_text(encoding="utf-8") == "a,b\n"
+
+
+@pytest.mark.parametrize(
     ("setting", "words"),
     [
         ("sty=6", 'Did you mean "stay"'),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import OUTPUTS, InPlace, Out, folder_name, own_or_shipped
+from flows.cli.options import OUTPUTS, InPlace, Out, folder_name, model_target, own_or_shipped
 from flows.cli.terminal import (
     has_older,
     make_console,
@@ -82,6 +82,7 @@ def layout(
 
     if anew and view:
         raise InputError("--anew lays out every view", where="--view", remedy="Leave one of the two out")
+    target = model_target(out) or file
     sketch, encoding = read_sketch(file)
     model = read_vensim(file, units="off")
     loops = loops_of(model, file.with_name("loops.toml"))
@@ -112,4 +113,4 @@ def layout(
     else:
         say("Every variable stands on a view already.")
     if changed or out is not None:
-        print(short_path(atomic_write(out or file, made.text.encode(encoding))))
+        print(short_path(atomic_write(target, made.text.encode(encoding))))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.check import print_finding
-from flows.cli.options import InPlace, own_or_shipped
+from flows.cli.options import InPlace, model_target, own_or_shipped
 from flows.cli.terminal import say, short_path
 from flows.cli.versions import print_difference, print_left
 
@@ -55,7 +55,7 @@ def set_(
         )
     if flat is None and not settings and not comment:
         raise InputError("nothing is to be set", where="flows set", expected="name=value after the file")
-    if out is not None:
+    if model_target(out) is not None:
         file = own_or_shipped(file)
     left: tuple[Change, ...] = ()
     if flat is None:
@@ -104,7 +104,7 @@ def flatten(
         raise InputError(
             "an XMILE file isn't written without subscripts", where=str(file), expected="a Vensim .mdl file"
         )
-    target = out or file.with_name(f"{file.stem}-flat.mdl")
+    target = model_target(out) or file.with_name(f"{file.stem}-flat.mdl")
     if out is not None:
         file = own_or_shipped(file)
     if target.resolve() == file.resolve():

@@ -132,6 +132,15 @@ def read_model(path: Path | None, units: Units | None, name: str = "") -> Model:
         raise _with_others(error, found) from None
 
 
+def model_target(out: Path | None) -> Path | None:
+    """Refuse to write a model over a file that is none: a table or a Vensim file of another kind, say."""
+    if out is not None and out.suffix.lower() != ".mdl":
+        raise InputError(
+            "what is written is a Vensim model", where=f"--out {out}", expected="a name that ends in .mdl"
+        )
+    return out
+
+
 def own_or_shipped(file: Path) -> Path:
     """Find a model as typed, or the shipped one of that name where none lies here: an installed wheel has no folder."""
     from flows.inputs import find

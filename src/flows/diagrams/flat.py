@@ -60,14 +60,15 @@ def flat_text(text: str, flat: Flat, model: Model, *, path: str = "<text>") -> s
     Returns
     -------
     str
-        The whole file. A model without views is laid out by sector.
+        The whole file. A model without views, or with empty ones alone, is laid out by sector.
     """
     sketch = parse_sketch(text, path)
     bare = parse_sketch(flat.body + flat.settings, path)
-    if not sketch.views:
+    views = [view for view in sketch.views if view.words]
+    if not views:
         return arrange(bare, lower(parse(bare.text, path)), anew=True).text
-    views = _Drawn(flat, model, _causes(parse(bare.text, path))).sectors(sketch.views)
-    return replace(bare.replace(tuple(views)), newline=sketch.newline).text
+    drawn = _Drawn(flat, model, _causes(parse(bare.text, path))).sectors(views)
+    return replace(bare.replace(tuple(drawn)), newline=sketch.newline).text
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,9 @@ class _Drawn:
         """A page for each element of its main range; the page itself, without subscripts, if it has none."""
         main = self._main(view)
         if main is None:
-            yield _Tile(0, column, "", self._copy(view, None, first=True))
+            copy = self._copy(view, None, first=True)
+            if copy.words:  # else all that it showed has several ranges
+                yield _Tile(0, column, "", copy)
             return
         ranges = [r for r in map(self._main, pages) if r is not None]
         rows = list(
@@ -316,7 +319,8 @@ class _Drawn:
         found = []
         for number, (view, _) in enumerate(made):
             more = _listed(below[number], view) if number in below else ()
-            found.append(View(view.name, view.head, (*view.records, *more), view.style))
+            if view.records or number in below:
+                found.append(View(view.name, view.head, (*view.records, *more), view.style))
         for group, names in apart.items():
             title = self._title(f"{group[: _LETTERS - 5].rstrip()} list")
             head = like.head.replace(f"*{like.name}", f"*{title}", 1)
