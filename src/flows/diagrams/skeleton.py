@@ -316,7 +316,7 @@ def _level(
             rows.append((pipe, "between"))
         elif pipe.source:
             rows.append((pipe, "out"))
-        elif pipe.target:
+        else:
             rows.append((pipe, "in"))
     return rows
 
