@@ -11,8 +11,8 @@ from pathlib import Path
 
 from coverage import Coverage
 
-ASKED = 84.0
-"""Percent of all branches: what most of the tests took when this was first measured; the aim is 90."""
+ASKED = 90.0
+"""Percent of all branches."""
 SHOWN = 5
 
 

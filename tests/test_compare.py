@@ -525,3 +525,20 @@ def test_of_very_many_scenarios_both_ends_are_printed() -> None:
     assert left_out == 90
     few = dict(list(rows.items())[:30])
     assert _ends_of(few, "base", outcome) == (few, 0)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["greater-autonomy", "--at", "2040-12"], "found 2040-12, expected 2013-01 to 2035-12"),
+        (["greater-autonomy", "--at", "2012-01"], "found 2012-01, expected 2013-01 to 2035-12"),
+        (["greater-autonomy", "--until", "2028-06", "--at", "2030-12"], "expected 2013-01 to 2028-06"),
+        (["planned-immigration", "--at", "2090"], "found 2090, expected 1980 to 2070"),
+    ],
+)
+def test_a_date_outside_the_runs_is_refused(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["compare", *arguments, "--draws", "0", "--out", str(tmp_path / "out")]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

@@ -184,6 +184,11 @@ def test_a_choice_goes_before_a_better_tier(checkout: Path) -> None:
         ),
         ("files_fy,2020-01-01,2020-12-31,1,files,All,office,", '"files_fy" is a series by fiscal'),
         ("crossings_month,2020-01-01,2020-01-30,1,events,South,office,", '"crossings_month" is a series by month'),
+        (
+            "crossings,2020-01-01,2020-12-31,1,Person,South,office,",
+            '"crossings" counts by event, found the unit "Person", expected events',
+        ),
+        ("crossings,2020-01-01,2020-12-31,-5,events,South,office,", "less than nothing, found -5"),
         ("crossings,2020-01-01,2020-12-31,1,events,South,office,a,b", "a row of another length, found 9 cells"),
         ('crossings,"2020', "not a CSV file"),
     ],
@@ -194,6 +199,16 @@ def test_rows_refused(checkout: Path, row: str, message: str) -> None:
         gather(checkout)
     assert message in str(refused.value)
     assert "one.csv" in str(refused.value)
+
+
+def test_a_rare_group_that_is_nearly_a_common_one_is_refused(checkout: Path) -> None:
+    years = [f"crossings,{year}-01-01,{year}-12-31,1,events,Honduras,office," for year in range(1990, 2010)]
+    slip = "crossings,2020-01-01,2020-12-31,1,events,Hondruas,office,"
+    raw(checkout, *years, slip)
+    with pytest.raises(InputError, match=r'one\.csv:22: a row of a group "Hondruas", expected "Honduras"'):
+        gather(checkout)
+    raw(checkout, *years, slip.replace("Hondruas", "Haiti"))
+    assert gather(checkout).rows == 21
 
 
 def test_tables_refused(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -11,9 +11,11 @@ from __future__ import annotations
 import calendar
 import csv
 import io
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from difflib import get_close_matches
 from pathlib import Path
 
 from flows import resources
@@ -46,6 +48,27 @@ _SPANS: Mapping[str, frozenset[str]] = {
     "years": frozenset({"years"}),
 }
 """Kinds of span that a series may hold, by the ``year`` of its definition: no calendar years among fiscal ones."""
+
+_UNITS: Mapping[str, frozenset[str]] = {
+    "event": frozenset({"events"}),
+    "case": frozenset({"cases", "files", "requests", "persons"}),
+    "person": frozenset({"persons", "persons per year", "cases", "cards", "visas", "green cards per year"})
+    | {"judges", "agents", "public servants"},
+    "money": frozenset({"MXN", "US$"}),
+    "rate": frozenset({"children per woman", "per 100,000", "years"}),
+    "share": frozenset({"percent"}),
+    "time": frozenset({"days", "years"}),
+}
+"""Units that a series may have, by what its definition says it ``counts``: events are not people."""
+
+_NET = "net_"
+"""How the names of series begin that may be negative."""
+
+_RARE = 20
+"""Rows of a group that may be a slip."""
+
+_ALIKE = 0.85
+"""Likeness (difflib's ratio) from which a rare group counts as another one misspelt."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +152,7 @@ def gather(folder: str | Path | None = None) -> Gathered:
     rows = [
         _row(cells, where, definitions, sources) for table in tables for cells, where in _read(table, _ROW)
     ]
+    _refuse_misspelt(rows)
     choices = _read(root / RAW / "choices.csv", _CHOICE)
     kept, chosen = _select(rows, choices)
     order = {name: place for place, name in enumerate(definitions)}
@@ -260,6 +284,14 @@ def _row(
             "not a number", where=where, found=f'"{cells["value"]}"',
             remedy="Write digits with a decimal point, without signs for thousands",
         )  # fmt: skip
+    counts = definitions[name]["counts"]
+    if cells["unit"] not in _UNITS.get(counts, frozenset()):
+        raise InputError(
+            f'"{name}" counts by {counts}', where=where, found=f'the unit "{cells["unit"]}"',
+            expected=" or ".join(sorted(_UNITS.get(counts, ()))),
+        )  # fmt: skip
+    if number < 0 and not name.startswith(_NET):
+        raise InputError("less than nothing", where=where, found=cells["value"], expected="0 or more")
     start, end = (_day(cells[key], where) for key in ("period_start", "period_end"))
     if end < start:
         raise InputError("the span ends before it begins", where=where, found=f"{start} to {end}")
@@ -270,6 +302,22 @@ def _row(
             expected=" or ".join(sorted(k.replace("_", " ") for k in _SPANS.get(year, ()))),
         )  # fmt: skip
     return Row(cells, tier, kind, where)
+
+
+def _refuse_misspelt(rows: list[Row]) -> None:
+    """Refuse a group of few rows that is nearly spelt like one of many."""
+    size = Counter(row.cells["group"] for row in rows)
+    for row in rows:
+        group = row.cells["group"]
+        if size[group] > _RARE:
+            continue
+        common = [other for other, n in size.items() if n > 10 * size[group]]
+        if alike := get_close_matches(group, common, n=1, cutoff=_ALIKE):
+            rows_of = "a row" if size[group] == 1 else f"{size[group]} rows"
+            raise InputError(
+                f'{rows_of} of a group "{group}"', where=row.where, expected=f'"{alike[0]}"',
+                remedy="Mend its name; if it is another group, give it a name that can't be mistaken",
+            )  # fmt: skip
 
 
 def _day(text: str, where: str) -> date:

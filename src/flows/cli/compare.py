@@ -216,6 +216,11 @@ def _saved(names: Sequence[str], *, at: str | None, every: bool, out: Path | Non
 
     dates = sorted({*comparing.DATES, *([at] if at else [])})
     comparison, notes = comparing.compare_saved(names, dates=dates)
+    if at is not None and at not in set(comparison.table["date"]):
+        held = sorted(set(comparison.table["date"]))
+        raise InputError(
+            "the saved results don't hold that date", where="--at", found=at, expected=", ".join(held)
+        )
     folder = out or OUTPUTS / folder_name("compare-" + "-".join(Path(name).name for name in names))
     older = has_older(folder)
     read = [path for name in names for path in sorted(Path(name).glob("*.nc"))]
@@ -255,12 +260,26 @@ def _month_shown(at: str | None, last: float | str | None, model: Any) -> str:
     """The date of the tables: as asked for, else December 2030, or the last of the run."""
     from flows.calendar import month_of, time_at_end
     from flows.compare import YEARS
+    from flows.compare.measures import end_of
     from flows.references import strict_month
 
     if not model.in_months:
-        return at or YEARS[1]
+        when = at or YEARS[1]
+        begin, close = float(model.control.initial_time), float(model.control.final_time)
+        if at is not None and not begin <= end_of(at) <= close:
+            raise InputError(
+                "the time lies outside the runs", where="--at", found=at, expected=f"{begin:g} to {close:g}"
+            )
+        return when
+    stop = float(model.control.final_time) if last is None else last
+    end = time_at_end(stop) if isinstance(stop, str) else stop
     if at is not None:
-        return strict_month(at, where="--at")
-    if last is None:
-        return "2030-12"
-    return month_of((time_at_end(last) if isinstance(last, str) else last) - 1)
+        month = strict_month(at, where="--at")
+        first = float(model.control.initial_time)
+        if not first < time_at_end(month) <= end:
+            raise InputError(
+                "the month lies outside the runs", where="--at", found=at,
+                expected=f"{month_of(first)} to {month_of(end - 1)}",
+            )  # fmt: skip
+        return month
+    return "2030-12" if last is None else month_of(end - 1)

@@ -42,9 +42,10 @@ def print_comparison(comparison: Comparison, at: str, *, every: bool = False) ->
         note(f"Change: beside {comparison.baseline}; {RULE}")
     if comparison.draws:
         note(
-            f"Change and interval: median and 90 % of {comparison.draws} draws. P(better): share of draws in which a "
-            f"scenario does better than {comparison.baseline}. Best: in which none does better. Regret: how far it "
-            "stays behind the best on the same draw, mean, in the unit of the table."
+            "Level: one run with the numbers of the model. Change and interval: median and 90 % of "
+            f"{comparison.draws} draws. P(better): share of draws in which a scenario does better than "
+            f"{comparison.baseline}. Best: in which none does better. Regret: how far it stays behind the best on the "
+            "same draw, mean, in the unit of the table."
         )
         _print_pairs(comparison, date)
     _print_halving(comparison)
@@ -222,7 +223,10 @@ def _print_halving(comparison: Comparison) -> None:
             everywhere = len(under) == len(comparison.scenarios)
             said.append(f"{name}" + ("" if everywhere else " under " + _few(list(under))))
         note(
-            "Halved for a time only, above half again later in most of those draws: " + "; ".join(said) + "."
+            "Halved for a time only, above half again later"
+            + (" in most of those draws: " if comparison.draws else ": ")
+            + "; ".join(said)
+            + "."
         )
 
 
@@ -301,7 +305,8 @@ def print_interaction(found: Interaction, most: int = 8) -> None:
     note(
         "Shown: all together, and the pairs that help or undo each other, or the strongest where none does; all pairs "
         "in interaction.csv. Added up: what each does alone, summed. Together: both at once. Difference: the "
-        "interaction; nothing is said of one whose interval holds zero or that is below 1 % of the baseline."
+        "interaction, draw by draw, so that medians needn't add up; nothing is said of one whose interval holds zero "
+        "or that is below 1 % of the baseline."
     )
 
 

@@ -31,9 +31,9 @@ def data(
     from flows.gather import gather, write
 
     found = gather(folder)
-    chosen = f"{found.chosen} by choice, " if found.chosen else ""
+    chosen = f" ({found.chosen} of them by choice)" if found.chosen else ""
     say(
-        f"{found.rows:,} rows of {found.tables} raw tables: {found.shipped:,} shipped, {chosen}"
+        f"{found.rows:,} rows of {found.tables} raw tables: {found.shipped:,} shipped{chosen}, "
         f"{found.rows - found.shipped:,} superseded by another source of the same number."
     )
     if not found.changed:

@@ -60,8 +60,16 @@ def project(
     if name is not None:
         chosen = [p for p in every if p.id.lower() == name.lower()]
         if not chosen:
-            raise InputError(f'no projection "{name}"', remedy=near(name, [p.id for p in every]))
+            raise InputError(
+                f'no projection "{name}"', expected=", ".join(p.id for p in every),
+                remedy=near(name, [p.id for p in every]),
+            )  # fmt: skip
     changes = dict(parse_setting(text) for text in settings or ())
+    if changes and name is None and len(chosen) > 1:
+        raise InputError(
+            "which projection is to be changed isn't said", where="--set",
+            expected="one of " + ", ".join(p.id for p in chosen), remedy=f"flows project {chosen[0].id} --set …",
+        )  # fmt: skip
     chosen = [_changed(projection, changes, start, until) for projection in chosen]
     model = read_model(None, None)
     runs, table = run_projections(model, chosen)
