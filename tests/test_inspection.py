@@ -361,3 +361,119 @@ def test_data_that_are_missing_hide_no_other_check(tmp_path: Path) -> None:
 def test_names_in_a_call_that_is_not_supported_are_checked(tmp_path: Path) -> None:
     findings = check(tmp_path, more="rest = SINTEG(birth rte * 2, life time, 0, 1) ~ Month ~ X. |\n")
     assert ("undefined", "rest") in [(f.rule, f.variable) for f in findings if f.level == "error"]
+
+
+def told(findings: list[Finding]) -> list[tuple[str, str]]:
+    return [(f.rule, f.variable) for f in findings if f.level != "note"]
+
+
+def test_what_follows_from_an_equation_that_cannot_be_read_is_not_told(tmp_path: Path) -> None:
+    broken = ("= Population * birth rate", "= Population ** birth rate")
+    assert told(check(tmp_path, broken, ("births - deaths,", "births[x] - deaths,"))) == [
+        ("syntax", "births")
+    ]
+    assert told(check(tmp_path, ("SAVEPER = TIME STEP", "SAVEPER = TIME STEP +"))) == [("syntax", "SAVEPER")]
+    more = "R : one, two, * ~~|\nm[R] = 1 ~ Dmnl ~ M. |\nn = m[one] ~ Dmnl ~ N. |\n"
+    assert [f.rule for f in check(tmp_path, more=more) if f.level == "error"] == ["syntax"]
+
+
+def test_many_lines_of_an_undefined_name_are_counted(tmp_path: Path) -> None:
+    more = "".join(f"part {k} = nobody * {k} ~ Dmnl ~ P. ~ :SUPPLEMENTARY |\n" for k in range(9))
+    (found,) = (f for f in check(tmp_path, more=more) if f.rule == "undefined")
+    assert found.line == 16
+    assert found.what.endswith("(on lines 17, 18, 19, 20, 21, 22 and 2 more too)")
+
+
+def test_a_point_given_twice_is_no_doubt_and_two_values_are(tmp_path: Path) -> None:
+    assert check(tmp_path, ("(1,1),(10,3)", "(1,1),(1,1),(10,3)")) == []
+    (found,) = (
+        f for f in check(tmp_path, ("(1,1),(10,3)", "(1,1),(1,2),(10,3)")) if f.rule == "unsorted lookup"
+    )
+    assert found.what == 'the lookup "effect of crowding" has two values at one x'
+    assert found.found == "x = 1, then 1" and found.text[found.column - 1 :].startswith("1,2)")
+
+
+@pytest.mark.parametrize(
+    ("name", "near"),
+    [
+        ("birthrate", True),  # signs only
+        ("birth-rate", True),
+        ("brith rate", True),  # two letters exchanged
+        ("birth rates", False),  # short words
+        ("death rate", False),
+        ("birth rate 2", False),
+    ],
+)
+def test_names_that_can_be_mixed_up(tmp_path: Path, name: str, near: bool) -> None:
+    more = f'"{name}" = birth rate * 2 ~ 1/Month ~ Twice. ~ :SUPPLEMENTARY |\n'
+    assert [f.rule for f in check(tmp_path, more=more)] == (["near names"] if near else [])
+
+
+def test_a_lookup_left_twice_in_one_equation_is_told_once(tmp_path: Path) -> None:
+    short = ("(0,1),(1,1)", "(1.1,1)")
+    one = "effect of crowding(Population / initial population)"
+    twice = check(tmp_path, short, (f"{one}\n", f"{one} * {one}\n"))
+    assert told(twice) == [("lookup range", "deaths")]
+    fixed = check(tmp_path, short, (f"{one}\n", "effect of crowding(0.5)\n"))
+    assert told(fixed) == []  # a number was put there on purpose
+
+
+def test_a_lookup_left_behind_a_delay_is_told_of_the_equation(tmp_path: Path) -> None:
+    one = "effect of crowding(Population / initial population)"
+    found = [
+        f
+        for f in check(tmp_path, ("(0,1),(1,1)", "(1.1,1)"), (f"{one}\n", f"SMOOTH({one}, life time)\n"))
+        if f.rule == "lookup range"
+    ]
+    assert [(f.variable, f.line) for f in found] == [("deaths", 7)]
+
+
+def test_a_series_that_ends_before_the_run_is_only_noted(tmp_path: Path) -> None:
+    more = "series((0,1),(50,2)) ~ Dmnl ~ S. |\nnow = series(Time) ~ Dmnl ~ N. ~ :SUPPLEMENTARY |\n"
+    (found,) = (f for f in check(tmp_path, more=more) if f.rule == "lookup range")
+    assert (found.level, found.variable, found.found, found.expected) == (
+        "note",
+        "now",
+        "0 to 100",
+        "0 to 50",
+    )
+
+
+def test_a_range_that_is_empty_or_open_is_not_held_against_a_run(tmp_path: Path) -> None:
+    assert told(check(tmp_path, ("Person [1,1000]", "Person [1000,1]"))) == []
+    (found,) = (f for f in check(tmp_path, ("Person [0,?]", "Person [?,50]")) if f.level != "note")
+    assert (found.rule, found.expected) == ("initial value", "[?, 50]")
+    (found,) = (f for f in check(tmp_path, ("Person/Month\t~\tBorn.", "Person/Month [0,1]\t~\tBorn.")))
+    assert (found.rule, found.variable) == ("range", "births") and found.what.endswith(
+        "goes outside its range"
+    )
+
+
+@pytest.mark.parametrize(
+    ("net", "constant"),
+    [
+        ("births - Population / adjust", '"adjust"'),
+        ("births - Population * fast", '"fast"'),
+        ("births - MAX(Population / adjust, 0)", '"adjust"'),
+        ("births - (Population - initial population) / adjust", '"adjust"'),
+        ("births - IF THEN ELSE(Population > 0, -(-Population / adjust), 0)", '"adjust"'),
+        ("births - part left", '"adjust"'),
+        ("births - Population / old", ""),  # twice as long as a step: no doubt
+        ("births - Population * 3 / old", ""),
+    ],
+)
+def test_the_time_in_which_a_stock_adjusts_is_found(tmp_path: Path, net: str, constant: str) -> None:
+    more = (
+        "adjust = 0.5 ~ Month ~ A. ~ :SUPPLEMENTARY |\nfast = 2 ~ 1/Month ~ F. ~ :SUPPLEMENTARY |\n"
+        "old = 50 ~ Month ~ O. ~ :SUPPLEMENTARY |\n"
+        "part left = Population / adjust ~ Person/Month ~ P. ~ :SUPPLEMENTARY |\n"
+    )
+    found = [
+        f for f in check(tmp_path, ("births - deaths", net), clouds="", more=more) if f.rule == "time step"
+    ]
+    if not constant:
+        assert not found
+        return
+    (only,) = found
+    assert only.level == "warning" and f"time constant, {constant} in the equation of" in only.what
+    assert only.found == "1, with a time constant of 0.5"
