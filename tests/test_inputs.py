@@ -568,6 +568,14 @@ ONE = '[[uncertainty]]\nname = "x"\n'
             PAIR + 'group = "later"\n',
             'f.toml: all uncertainties have a group or none has; "share[Haiti]" has none.',
         ),
+        (
+            ONE + 'distribution = "uniform"\nmin = 0\nmax = 1\nother = "y"\n',
+            'the key "other" stands with of = "between" alone.',
+        ),
+        (
+            ONE + 'of = "between"\nother = "y"\ndistribution = "uniform"\nmin = 0\nmax = 1.5\n',
+            'a share of the other curve lies between 0 and 1; set "min" and "max".',
+        ),
     ],
 )
 def test_uncertainty_refused(write: Any, text: str, message: str) -> None:
@@ -608,11 +616,85 @@ def test_uncertainty_refused(write: Any, text: str, message: str) -> None:
             STUDY + "second_order = 1\n",
             'f.toml, key "second_order": the value doesn\'t fit, found the number 1, expected true or false.',
         ),
+        (
+            STUDY + 'method = "shapley"\nsecond_order = true\n',
+            "f.toml: second-order indices belong to a Sobol study.",
+        ),
+        (
+            STUDY.replace("64", "19") + 'method = "latin-hypercube"\n',
+            'f.toml: "n" must be at least 20 runs, found 19.',
+        ),
+        (
+            STUDY.replace("64", "19") + 'method = "shapley"\n',
+            'f.toml: "n" must be at least 20 orders, found 19.',
+        ),
+        ('seed = 1\noutcomes = ["a"]\nmethod = "shapley"\n', 'f.toml: the key "n" is missing. Add a line n = …'),
     ],
 )
 def test_study_refused(write: Any, text: str, message: str) -> None:
     with pytest.raises(InputError) as refused:
         read_study(write(text + PAIR, "f.toml"))
+    assert message in str(refused.value)
+
+
+def test_groups_belong_to_methods_that_move_them_together(write: Any) -> None:
+    grouped = PAIR.replace("distribution", 'group = "all"\ndistribution')
+    with pytest.raises(InputError, match="^f.toml: groups belong to a Sobol, Morris or Shapley study"):
+        read_study(write(STUDY + 'method = "monte-carlo"\n' + grouped, "f.toml"))
+    assert read_study(write(STUDY + 'method = "morris"\n' + grouped, "f.toml")).method == "morris"
+
+
+def test_one_posterior_sample_and_no_half_of_it(write: Any) -> None:
+    row = '[[uncertainty]]\nname = "sample"\nof = "posterior"\n'
+    with pytest.raises(InputError, match="^f.toml: a model has one posterior sample; remove one"):
+        read_study(write(STUDY + row + row.replace("sample", "other"), "f.toml"))
+    for method in ("morris", "tornado"):
+        with pytest.raises(InputError, match=f"neither low nor high, so a {method} study can't move it; take sobol"):
+            read_study(write(STUDY + f'method = "{method}"\n' + row + PAIR, "f.toml"))
+    alone = read_study(write(STUDY + 'method = "monte-carlo"\n' + row, "f.toml"))
+    assert alone.posterior is alone.uncertainties[0]
+    with pytest.raises(InputError, match=r"at least two \[\[uncertainty\]\] tables, found 1"):
+        read_study(write(STUDY + row, "f.toml"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("slow", "slwo", 'f.toml, [[uncertainty]] 3, key "name": no lookup "slwo" in the model. Did you mean "slow"?'),
+        ('"fast"', '"fats"', 'f.toml, [[uncertainty]] 3, key "other": no lookup "fats" in the model.'),
+        ('"fast"', '"apart"', 'key "other": the lookup "apart" has subscripts, which a study can\'t vary.'),
+        (
+            '"fast"',
+            '"jumps"',
+            'key "other": the lookup "jumps" jumps at one point, between two curves it can\'t. Set the jump apart by a '
+            'small step, or use of = "scale".',
+        ),
+        (
+            "violence future",
+            "fast",
+            'f.toml, [[uncertainty]] 2, key "name": "fast" is a lookup. Add of = "scale", a factor on its points, or',
+        ),
+        (
+            '["cases"]',
+            '["peak cases"]',
+            'f.toml, key "outcomes": the words before "cases" make no number of it, found "peak", expected final, ',
+        ),
+        ('["cases"]', '["highst cases"]', 'Did you mean "highest"?'),
+    ],
+)
+def test_curves_of_a_study_refused(write: Any, model: Any, old: str, new: str, message: str) -> None:
+    points = {"slow": (0.0, 24.0), "fast": (0.0, 12.0), "jumps": (0.0, 0.0)}
+    model.lookups = Catalogue(
+        *(item(name, np.array([at, (1.0, 2.0)])) for name, at in points.items()),
+        item("apart", np.array([(0.0, 1.0), (1.0, 2.0)]), over=("origin",)),
+    )
+    curve = (
+        '[[uncertainty]]\nname = "slow"\nof = "between"\nother = "fast"\ndistribution = "uniform"\nmin = 0\nmax = 1\n'
+    )
+    text = STUDY + PAIR + curve
+    assert [m.name for m in check_study(read_study(write(text, "f.toml")), model, ())] == ["cases"]
+    with pytest.raises(InputError) as refused:
+        check_study(read_study(write(text.replace(old, new), "f.toml")), model, ())
     assert message in str(refused.value)
 
 

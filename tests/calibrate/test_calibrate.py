@@ -118,6 +118,14 @@ def test_independent_proposals_leave_a_density_as_it_is() -> None:
     assert sampling.autocorrelation_time(states[:, :, 0]) < 3
 
 
+def test_chains_that_never_move_are_no_sample() -> None:
+    still = np.zeros((2, 40, 3))
+    assert sampling.autocorrelation_time(still[0]) == 40  # as many steps as there are: one state in all
+    assert sampling.split_rhat(still) == 1.0
+    still[1] = 5.0
+    assert sampling.split_rhat(still) > 1e6  # two ensembles that stand apart never agree
+
+
 def test_the_sample_of_a_normal_density_has_its_mean_and_spread() -> None:
     random = np.random.default_rng(5)
     values = random.standard_normal((4, 200, 10))

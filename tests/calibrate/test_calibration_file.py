@@ -10,7 +10,7 @@ import flows
 from flows.calibrate.space import Space
 from flows.calibrate.targets import targets
 from flows.errors import InputError
-from flows.inputs.calibration import Calibration, read_calibration
+from flows.inputs.calibration import MOST_FREE, Calibration, read_calibration
 
 
 def _read(text: str, folder: Path, old: str, new: str) -> Calibration:
@@ -41,12 +41,43 @@ def _read(text: str, folder: Path, old: str, new: str) -> Calibration:
         ('[quick]', "[quik]", r'the table \[quick\] is missing.*Did you mean "quik"'),
         ('distribution = "loguniform"', 'distribution = "beta"\na = 1.0\nb = 1.0', r"beta distribution has no use"),
         ('measure = "stock"', 'measure = "flow"', r"a flow needs a span of time"),
+        ("floor = 5.0", 'first = "2015-02"\nlast = "2015-01"', r'"first" must not lie after "last", found 2015-02 and'),
+        (
+            'of = "scale"\ndistribution = "loguniform"\nmin = 0.2\nmax = 5.0',
+            'of = "between"\nother = "pause"\ndistribution = "uniform"\nmin = 0.0\nmax = 1.0',
+            r'a calibration knows of = "value" and of = "scale"',
+        ),
+        ('"level[Haiti]", "level[Cuba]"', '"level[Haiti]", "LEVEL[haiti]"', r'an element of "level" stands twice'),
+        (
+            'value = [100.0, 50.0]', 'held_out = "hold"\nheld_out_points = [[0.0, 1.0]]\narithmetic = "mean"',
+            r'"held_out" and "held_out_points" exclude each other',
+        ),
     ],
 )  # fmt: skip
 def test_a_mistake_is_named(file_text: str, tmp_path: Path, old: str, new: str, words: str) -> None:
     with pytest.raises(InputError, match=words) as refusal:
         _read(file_text, tmp_path, old, new)
     assert "calibration.toml" in str(refusal.value)
+
+
+def test_something_to_fit_and_something_to_fit_it_to(file_text: str, tmp_path: Path) -> None:
+    begin, end = file_text.index("[[free]]"), file_text.index("[[split]]")
+    path = tmp_path / "calibration.toml"
+    path.write_text(file_text[:begin] + file_text[end:], encoding="utf-8")
+    with pytest.raises(InputError, match=r"calibration.toml: a calibration needs at least one \[\[free\]\] table"):
+        read_calibration(path)
+    path.write_text(file_text.replace('measure = "', 'role = "check"\nmeasure = "').replace(
+        'measure = "flow"\nrole = "check"', 'measure = "flow"'), encoding="utf-8")  # fmt: skip
+    with pytest.raises(InputError, match=r'at least one \[\[series\]\] table with role = "fit"'):
+        read_calibration(path)
+    many = [
+        f'[[free]]\nname = "c{k}"\ndistribution = "uniform"\nmin = 0.0\nmax = 1.0\n' for k in range(MOST_FREE - 1)
+    ]
+    path.write_text(file_text[:begin] + "\n".join(many) + file_text[begin:], encoding="utf-8")
+    with pytest.raises(
+        InputError, match=rf"{MOST_FREE + 1} free constants are more .* expected at most {MOST_FREE}"
+    ):
+        read_calibration(path)
 
 
 @pytest.mark.parametrize(
