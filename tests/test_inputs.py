@@ -628,7 +628,10 @@ def test_uncertainty_refused(write: Any, text: str, message: str) -> None:
             STUDY.replace("64", "19") + 'method = "shapley"\n',
             'f.toml: "n" must be at least 20 orders, found 19.',
         ),
-        ('seed = 1\noutcomes = ["a"]\nmethod = "shapley"\n', 'f.toml: the key "n" is missing. Add a line n = …'),
+        (
+            'seed = 1\noutcomes = ["a"]\nmethod = "shapley"\n',
+            'f.toml: the key "n" is missing. Add a line n = …',
+        ),
     ],
 )
 def test_study_refused(write: Any, text: str, message: str) -> None:
@@ -649,7 +652,9 @@ def test_one_posterior_sample_and_no_half_of_it(write: Any) -> None:
     with pytest.raises(InputError, match="^f.toml: a model has one posterior sample; remove one"):
         read_study(write(STUDY + row + row.replace("sample", "other"), "f.toml"))
     for method in ("morris", "tornado"):
-        with pytest.raises(InputError, match=f"neither low nor high, so a {method} study can't move it; take sobol"):
+        with pytest.raises(
+            InputError, match=f"neither low nor high, so a {method} study can't move it; take sobol"
+        ):
             read_study(write(STUDY + f'method = "{method}"\n' + row + PAIR, "f.toml"))
     alone = read_study(write(STUDY + 'method = "monte-carlo"\n' + row, "f.toml"))
     assert alone.posterior is alone.uncertainties[0]
@@ -660,7 +665,11 @@ def test_one_posterior_sample_and_no_half_of_it(write: Any) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("slow", "slwo", 'f.toml, [[uncertainty]] 3, key "name": no lookup "slwo" in the model. Did you mean "slow"?'),
+        (
+            "slow",
+            "slwo",
+            'f.toml, [[uncertainty]] 3, key "name": no lookup "slwo" in the model. Did you mean "slow"?',
+        ),
         ('"fast"', '"fats"', 'f.toml, [[uncertainty]] 3, key "other": no lookup "fats" in the model.'),
         ('"fast"', '"apart"', 'key "other": the lookup "apart" has subscripts, which a study can\'t vary.'),
         (
@@ -688,9 +697,7 @@ def test_curves_of_a_study_refused(write: Any, model: Any, old: str, new: str, m
         *(item(name, np.array([at, (1.0, 2.0)])) for name, at in points.items()),
         item("apart", np.array([(0.0, 1.0), (1.0, 2.0)]), over=("origin",)),
     )
-    curve = (
-        '[[uncertainty]]\nname = "slow"\nof = "between"\nother = "fast"\ndistribution = "uniform"\nmin = 0\nmax = 1\n'
-    )
+    curve = '[[uncertainty]]\nname = "slow"\nof = "between"\nother = "fast"\ndistribution = "uniform"\nmin = 0\nmax = 1\n'
     text = STUDY + PAIR + curve
     assert [m.name for m in check_study(read_study(write(text, "f.toml")), model, ())] == ["cases"]
     with pytest.raises(InputError) as refused:

@@ -140,7 +140,9 @@ def test_refused(book: Any, sheets: Any, asked: str, message: str) -> None:
 def test_what_is_no_workbook_or_too_large(book: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     name = book({"one": [["title", "T"], HEAD, LEVER]})
     monkeypatch.setattr("flows.inputs.workbook.LARGEST_SHEET", 10)
-    with pytest.raises(InputError, match=r'plans.xlsx, sheet "one": the sheet is too large, expected 10 cells'):
+    with pytest.raises(
+        InputError, match=r'plans.xlsx, sheet "one": the sheet is too large, expected 10 cells'
+    ):
         read_scenario(name)
     monkeypatch.setattr("flows.inputs.workbook.LARGEST_FILE", 100)
     with pytest.raises(InputError, match=r"plans.xlsx: the workbook is too large, found \d+ MiB, unpacked"):
@@ -162,7 +164,11 @@ def test_tables_are_written_as_spreadsheets_take_them(tmp_path: Path) -> None:
         }
     )
     long = "a title of more than thirty-one letters"
-    sheets = [Sheet(long, table, "one"), Sheet(long.upper(), table.iloc[:0], "two"), Sheet("[]", pd.DataFrame(), "")]
+    sheets = [
+        Sheet(long, table, "one"),
+        Sheet(long.upper(), table.iloc[:0], "two"),
+        Sheet("[]", pd.DataFrame(), ""),
+    ]
     book = openpyxl.load_workbook(write_workbook(tmp_path / "t.xlsx", sheets))
     assert book.sheetnames == ["notes", long[:31], long.upper()[:29] + " 2", "sheet"]
     cells = [[cell.value for cell in row] for row in book[long[:31]].iter_rows(min_row=3)]

@@ -64,14 +64,17 @@ def test_something_to_fit_and_something_to_fit_it_to(file_text: str, tmp_path: P
     begin, end = file_text.index("[[free]]"), file_text.index("[[split]]")
     path = tmp_path / "calibration.toml"
     path.write_text(file_text[:begin] + file_text[end:], encoding="utf-8")
-    with pytest.raises(InputError, match=r"calibration.toml: a calibration needs at least one \[\[free\]\] table"):
+    with pytest.raises(
+        InputError, match=r"calibration.toml: a calibration needs at least one \[\[free\]\] table"
+    ):
         read_calibration(path)
     path.write_text(file_text.replace('measure = "', 'role = "check"\nmeasure = "').replace(
         'measure = "flow"\nrole = "check"', 'measure = "flow"'), encoding="utf-8")  # fmt: skip
     with pytest.raises(InputError, match=r'at least one \[\[series\]\] table with role = "fit"'):
         read_calibration(path)
     many = [
-        f'[[free]]\nname = "c{k}"\ndistribution = "uniform"\nmin = 0.0\nmax = 1.0\n' for k in range(MOST_FREE - 1)
+        f'[[free]]\nname = "c{k}"\ndistribution = "uniform"\nmin = 0.0\nmax = 1.0\n'
+        for k in range(MOST_FREE - 1)
     ]
     path.write_text(file_text[:begin] + "\n".join(many) + file_text[begin:], encoding="utf-8")
     with pytest.raises(

@@ -96,7 +96,10 @@ def test_linear_errors_are_in_units_of_their_scale(
 @pytest.mark.parametrize(
     ("value", "words"),
     [
-        (-7.0, 'an observed value has no logarithm, found -7 from 2013-01-01 on. Set "floor", which is added'),
+        (
+            -7.0,
+            'an observed value has no logarithm, found -7 from 2013-01-01 on. Set "floor", which is added',
+        ),
         (3.0, "one span has two observed values, found "),
     ],
 )
@@ -125,7 +128,9 @@ def test_integrals_and_readings_lie_within_the_run() -> None:
         np.testing.assert_allclose(values @ _integrals(times, at), expected)
     np.testing.assert_allclose(times @ _readings(times, at), at)
     for weights in (_integrals, _readings):
-        with pytest.raises(InputError, match=r"^the run ends before the observed span, found 4, expected 4\.5"):
+        with pytest.raises(
+            InputError, match=r"^the run ends before the observed span, found 4, expected 4\.5"
+        ):
             weights(times, np.array([1.0, 4.5]))
 
 
