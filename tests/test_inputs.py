@@ -642,14 +642,14 @@ def test_study_refused(write: Any, text: str, message: str) -> None:
 
 def test_groups_belong_to_methods_that_move_them_together(write: Any) -> None:
     grouped = PAIR.replace("distribution", 'group = "all"\ndistribution')
-    with pytest.raises(InputError, match="^f.toml: groups belong to a Sobol, Morris or Shapley study"):
+    with pytest.raises(InputError, match=r"^f.toml: groups belong to a Sobol, Morris or Shapley study"):
         read_study(write(STUDY + 'method = "monte-carlo"\n' + grouped, "f.toml"))
     assert read_study(write(STUDY + 'method = "morris"\n' + grouped, "f.toml")).method == "morris"
 
 
 def test_one_posterior_sample_and_no_half_of_it(write: Any) -> None:
     row = '[[uncertainty]]\nname = "sample"\nof = "posterior"\n'
-    with pytest.raises(InputError, match="^f.toml: a model has one posterior sample; remove one"):
+    with pytest.raises(InputError, match=r"^f.toml: a model has one posterior sample; remove one"):
         read_study(write(STUDY + row + row.replace("sample", "other"), "f.toml"))
     for method in ("morris", "tornado"):
         with pytest.raises(
@@ -697,7 +697,10 @@ def test_curves_of_a_study_refused(write: Any, model: Any, old: str, new: str, m
         *(item(name, np.array([at, (1.0, 2.0)])) for name, at in points.items()),
         item("apart", np.array([(0.0, 1.0), (1.0, 2.0)]), over=("origin",)),
     )
-    curve = '[[uncertainty]]\nname = "slow"\nof = "between"\nother = "fast"\ndistribution = "uniform"\nmin = 0\nmax = 1\n'
+    curve = (
+        '[[uncertainty]]\nname = "slow"\nof = "between"\nother = "fast"\n'
+        'distribution = "uniform"\nmin = 0\nmax = 1\n'
+    )
     text = STUDY + PAIR + curve
     assert [m.name for m in check_study(read_study(write(text, "f.toml")), model, ())] == ["cases"]
     with pytest.raises(InputError) as refused:

@@ -88,7 +88,7 @@ def test_linear_errors_are_in_units_of_their_scale(
     linear = replace(target, series=target.series.model_copy(update={"error": "linear", "scale": 20.0}))
     errors = linear.residuals(linear.observed + np.array([10.0, 0.0, -40.0]))
     np.testing.assert_allclose(errors, [0.5, 0.0, -2.0])
-    np.testing.assert_allclose(linear.observable(linear.observed, errors), linear.observed + [10, 0, -40])
+    np.testing.assert_allclose(linear.observable(linear.observed, errors), linear.observed + 20 * errors)
     with pytest.raises(InputError, match=r'^the calibration has no series "people at sea"'):
         targets(calibration, model).named("people at sea")
 

@@ -85,8 +85,10 @@ def compare_saved(
     Raises
     ------
     InputError
-        A folder holds no run or comparison, there is only one run, or the folders have no outcome in common.
+        A folder holds no run or comparison or is named twice, there is only one run, or the folders have no outcome in
+        common.
     """
+    _refuse_twice(folders)
     every = tuple(outcomes) if outcomes is not None else read_outcomes()
     kept = [read_kept(folder, every) for folder in folders]
     names = set.intersection(*({str(n) for n in k.values.data_vars} for k in kept))
@@ -125,6 +127,18 @@ def compare_saved(
     found = assemble(scenarios, shared, values, values, central, drawn, starts, halving_times(values, starts))
     shown = xr.Dataset({o.name: values[o.name] for o in readable}, attrs=values.attrs)
     return Comparison(**{**vars(found), "dataset": shown}), tuple(notes)
+
+
+def _refuse_twice(folders: Sequence[str | Path]) -> None:
+    """Refuse one folder under two names, which would be compared with itself."""
+    seen: set[Path] = set()
+    for folder in folders:
+        place = Path(folder).resolve()
+        if place in seen:
+            raise InputError(
+                "the same results are named twice", where=str(folder), remedy="Name each folder once"
+            )
+        seen.add(place)
 
 
 def read_kept(folder: str | Path, outcomes: Sequence[Outcome]) -> Kept:
@@ -214,12 +228,11 @@ def _labelled(
                 continue
             every.append((k, str(name), place, values))
     plain = [name for _, name, _, _ in every]
-    for k, name, place, values in every:
-        label = name if plain.count(name) == 1 else f"{name} in {k.folder.name}"
-        if label in labels:
+    within = [f"{name} in {k.folder.name}" for k, name, _, _ in every]
+    for (k, name, place, values), inside in zip(every, within, strict=True):
+        label = name if plain.count(name) == 1 else inside
+        if label == inside and within.count(inside) > 1:
             label = f"{name} in {k.folder.as_posix()}"
-        if label in labels:
-            raise InputError("the same results are named twice", where=str(k.folder))
         title = k.titles[place] if place < len(k.titles) else name
         if label != name:
             title += f" ({k.folder.name})"

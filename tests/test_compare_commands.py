@@ -1,0 +1,227 @@
+"""Comparisons at the command line: what is printed of them, what is compared with what, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import xarray as xr
+
+import flows
+from flows import compare
+from flows.cli import main
+from flows.errors import InputError
+from flows.inputs import inline_scenario, read_outcomes
+from flows.model.model import Model
+
+Said = Callable[..., str]
+
+
+@pytest.fixture
+def model(small_root: Path) -> Model:
+    return flows.read_vensim(small_root / "models/migration.mdl", units="error")
+
+
+@pytest.fixture
+def said(small_root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Said:
+    """Run a command, without figures; what it prints, or the sentence with which it refuses."""
+    monkeypatch.setattr("flows.report.results.comparison_figures", lambda comparison, folder: None)
+
+    def run(*arguments: str, code: int = 0) -> str:
+        capsys.readouterr()
+        assert main(list(arguments)) == code
+        printed = capsys.readouterr()
+        return " ".join((printed.err if code else printed.out).split())
+
+    return run
+
+
+def test_interaction_of_levers(said: Said) -> None:
+    levers = ["--lever", "faster claims=2; labour demand=0.5; closing rate=30"]
+    drawn = said("compare", *levers, "--interaction", "--draws", "4", "--until", "2016-12", "--out", "i")
+    table = pd.read_csv("i/interaction.csv")
+    assert set(table["first"]) == {"faster claims", "labour demand", "all together"}
+    assert len(table[table["outcome"] == "exposure index"]) == 4  # three pairs, and all together
+    assert "Shown: all together, and the pairs" in drawn and re.search(r"\+[\d.]+ to \+[\d.]+", drawn)
+    assert not Path("i/comparison.svg").exists()
+    alone = said("compare", *levers, "--interaction", "--draws", "0", "--until", "2016-12", "--out", "j")
+    assert "Shown: all together" in alone and not re.search(r"[+-][\d.]+ to [+-][\d.]+", alone)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["compare"], "nothing to compare, expected a scenario, a file, a lever after --lever, or folders"),
+        (
+            ["compare", "boom", "faster", "--interaction", "--set", "labour demand=2"],
+            "--interaction: interaction takes neither --model nor --set",
+        ),
+        (["compare", "boom", "--set", "SAVEPER=2"], "--set: a comparison is saved month by month. Leave SAVEPER out."),
+        (["compare", "boom", "--at", "2016"], "--at"),
+        (
+            ["compare", "--lever", "; ".join(f"v{k}=1" for k in range(2))],
+            'no lever or constant "v0" in the model',
+        ),
+    ],
+)  # fmt: skip
+def test_refused(said: Said, arguments: list[str], words: str) -> None:
+    assert words in said(*arguments, code=1)
+
+
+def test_many_scenarios_are_too_many_for_a_workbook(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.compare.MOST_PAIRED", 2)
+    assert (
+        "--xlsx: a workbook holds no more than that many scenarios, found 2, expected fewer than 2"
+        in said("compare", "boom", "faster", "--xlsx", code=1)
+    )
+
+
+def test_the_base_course_with_another_value_is_a_comparison(said: Said) -> None:
+    assert "nothing to compare" in said("compare", "current-course", code=1)
+    out = said(
+        "compare",
+        "current-course",
+        "--set",
+        "labour demand=2",
+        "--draws",
+        "0",
+        "--until",
+        "2014-06",
+        "--out",
+        "c",
+    )
+    assert "current-course with labour demand=2" in out
+    assert set(pd.read_csv("c/comparison.csv")["date"]) == {"2014-06"}  # the run ends before 2030
+
+
+def test_in_a_narrow_terminal_intervals_stand_below(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    wide = said("compare", "boom", "--draws", "4", "--out", "w")
+    monkeypatch.setenv("COLUMNS", "70")
+    narrow = said("compare", "boom", "--draws", "4", "--out", "n")
+    numbers = re.findall(r"[+-]?[\d.]+ to [+-]?[\d.]+ %", wide)
+    assert len(numbers) >= 3 and all(one in narrow for one in numbers)
+    assert "interval" in wide.split("boom")[0] and narrow.index(numbers[0]) > narrow.index("boom")
+
+
+@pytest.fixture
+def saved(said: Said) -> Said:
+    """Two runs on the disk, one with a setting, and a comparison."""
+    said("run", "boom", "--no-figures", "--until", "2016-12", "--out", "outputs/a/run")
+    said("run", "--set", "labour demand=2", "--no-figures", "--until", "2015-12", "--out", "outputs/b/run")
+    said("compare", "boom", "--draws", "4", "--until", "2016-12", "--out", "outputs/c")
+    return said
+
+
+def test_saved_results_are_named_apart(saved: Said, small_root: Path) -> None:
+    out = saved("compare", "outputs/a/run", "outputs/b/run", "--at", "2015-06", "--out", "ab")
+    found = xr.load_dataset("ab/comparison.nc")
+    assert list(found["scenario"].values) == ["run in outputs/a/run", "run in outputs/b/run"]
+    assert found.attrs["titles"].split("\n")[1] == "current-course with labour demand=2 (run)"
+    assert float(found["time"][-1]) == 36  # the times that both have
+    assert "Compared from what was saved in outputs/a/run, outputs/b/run" in out
+    assert "different model files" not in out and "don't share their draws" not in out
+    rows = pd.read_csv("ab/comparison.csv")
+    assert "2015-06" in set(rows["date"])
+    # a base course that a comparison repeats is left out, and a run has no draws
+    out = saved("compare", "outputs/c", "outputs/b/run", "--out", "cb")
+    assert "These results don't share their draws: differences are of one run each" in out
+    assert list(xr.load_dataset("cb/comparison.nc")["scenario"].values) == ["current-course", "boom", "run"]
+    record = json.loads(Path("outputs/b/run/provenance.json").read_text(encoding="utf-8"))
+    for entry in record["inputs"]:
+        if entry["path"].endswith(".mdl"):
+            entry["sha256"] = "0" * 64
+    Path("outputs/b/run/provenance.json").write_text(json.dumps(record), encoding="utf-8")
+    assert "These results come from different model files" in saved(
+        "compare", "outputs/a/run", "outputs/b/run", "--out", "other"
+    )
+
+
+def test_saved_results_that_are_not_compared(saved: Said) -> None:
+    assert "nothing to compare, found one run, expected a second folder" in saved(
+        "compare", "outputs/a/run", code=1
+    )
+    for twice in ("./outputs/a/run/", "outputs/b/../a/run"):
+        assert f"{twice}: the same results are named twice. Name each folder once." in saved(
+            "compare", "outputs/a/run", twice, code=1
+        )
+    assert "--set: saved results can't be run again. Name scenarios in place of folders." in saved(
+        "compare", "outputs/a/run", "outputs/b/run", "--set", "labour demand=2", code=1
+    )
+    assert "outputs/zz/run: no such folder" in saved("compare", "outputs/a/run", "outputs/zz/run", code=1)
+    with pytest.raises(InputError, match="the run has none of the shipped model's outcomes"):
+        compare.compare_saved(
+            ["outputs/a/run", "outputs/b/run"],
+            outcomes=[o.model_copy(update={"expression": "elsewhere"}) for o in read_outcomes()[:1]],
+        )
+    arrivals = next(o for o in read_outcomes() if o.name == "arrivals")
+    elsewhere = arrivals.model_copy(update={"name": "only in the run"})
+    with pytest.raises(InputError, match="outputs/a/run, outputs/c: the folders have no outcome in common"):
+        compare.compare_saved(["outputs/a/run", "outputs/c"], outcomes=[elsewhere])
+    Path("outputs/a/run/trajectories.nc").write_bytes(b"spoilt")
+    assert "the results can't be read" in saved("compare", "outputs/a/run", "outputs/b/run", code=1)
+    Path("outputs/a/run/trajectories.nc").unlink()
+    assert re.search(
+        r'outputs/a/run: holds neither a run nor a comparison, found what ".*" left, expected a folder of',
+        saved("compare", "outputs/a/run", "outputs/b/run", code=1),
+    )
+
+
+def test_parts_of_more_levers_than_pairs_are_run_of(model: Model) -> None:
+    from flows.compare.interaction import MOST
+
+    one = inline_scenario("faster claims=2", model)
+    many = [one.model_copy(update={"name": f"s{k}"}) for k in range(MOST + 1)]
+    with pytest.raises(InputError, match=f"too many levers for a run of every pair, found {MOST + 1}"):
+        compare.parts_of(many)
+    assert compare.parts_of(many[:-1]) == tuple(many[:-1])
+
+
+def test_what_an_interaction_is_called() -> None:
+    from flows.compare.interaction import HELP, LESS, MORE, NONE, UNDO, _verdict
+
+    assert _verdict(5.0, -1.0, 9.0, 1.0, "lower") == NONE  # the interval holds zero
+    assert _verdict(0.5, 0.4, 0.6, 1.0, "lower") == NONE  # next to nothing
+    assert _verdict(5.0, 2.0, 9.0, 1.0, "lower") == UNDO
+    assert _verdict(-5.0, -9.0, -2.0, 1.0, "lower") == HELP
+    assert _verdict(5.0, 2.0, 9.0, 1.0, "higher") == HELP
+    assert _verdict(5.0, 2.0, 9.0, 1.0, "neither") == MORE
+    assert _verdict(-5.0, -9.0, -2.0, 1.0, "neither") == LESS
+
+
+def test_inputs_that_cannot_be_set_side_by_side(model: Model) -> None:
+    with pytest.raises(
+        InputError, match='"COMAR pending cases" is no constant, and scenarios differ in constants'
+    ):
+        compare.stacked_inputs([{"COMAR pending cases": 1.0}], ["a"], model)
+    with pytest.raises(InputError, match=r'no element "Hiati" of "base arrivals". Did you mean "Haiti"'):
+        compare.stacked_inputs([{"base arrivals[Hiati]": 1.0}], ["a"], model)
+
+
+def test_runs_of_models_without_a_common_time() -> None:
+    from flows.compare.runs import joined
+
+    def run(*times: float) -> xr.Dataset:
+        coords = {"scenario": ["s"], "time": list(times)}
+        values = np.ones((1, len(times)))
+        return xr.Dataset({"x": (("scenario", "time"), values, {"units": "Person"})}, coords=coords)
+
+    both = joined([run(0, 1, 2), run(1, 2, 3)])
+    assert list(both["time"].values) == [1, 2] and both["x"].attrs == {"units": "Person"}
+    with pytest.raises(InputError, match=r"^the models have no time in common"):
+        joined([run(0, 1), run(2, 3)])
+
+
+def test_a_month_outside_the_run(model: Model) -> None:
+    from flows.compare.measures import end_within
+
+    assert end_within("2017-12", model) == 60
+    with pytest.raises(
+        InputError, match="the month lies outside the run, found 2018-01, expected a month that ends "
+    ):
+        end_within("2018-01", model)
