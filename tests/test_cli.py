@@ -494,12 +494,26 @@ def test_mistyped_commands_end_in_one_mark(capsys: pytest.CaptureFixture[str]) -
             "No such option: --lever. Write --set 'NAME=VALUE' here. See: flows run --help",
         ),
         (["run", "--set", "waiting time=2,5"], "--set 'waiting time=2,5': not a number"),
-        (["check", "nowhere/teacup.mdl"], "there is no such model file. There is no folder nowhere in work:"),
-        (["check", "tecup.mdl"], 'tecup.mdl: there is no such model file. Did you mean "teacup.mdl"?'),
+        (
+            ["flatten", "nowhere/teacup.mdl"],
+            "there is no such model file. There is no folder nowhere in work:",
+        ),
+        (["flatten", "tecup.mdl"], 'tecup.mdl: there is no such model file. Did you mean "teacup.mdl"?'),
         (
             ["compare", "base", "--set", "room=3", "--model", "teacup.mdl"],
             "teacup.mdl: the model has none of the variables of the outcomes in models/outcomes.toml",
         ),
+        (
+            ["run", "teacup.mdl"],
+            "this is a model, expected a scenario. A model follows --model: flows run --model teacup.mdl.",
+        ),
+        (["run", "tecup.mdl"], "tecup.mdl: there is no such file, expected a scenario."),
+        (["run", "--model", "some.vsc"], "some.vsc: not a Vensim model, found a sensitivity control"),
+        (
+            ["study", "some.lst"],
+            "this is a save list, expected a study file (.toml) or a sensitivity control (.vsc).",
+        ),
+        (["study", "teacup.mdl"], "A model follows --model: flows study STUDY --model teacup.mdl."),
         (["run", "--model", "two.mdl"], "1 more mistake in the file: flows check two.mdl shows all."),
         (["run", "--model", "comma.mdl"], "expected one value. Write 0.125, with a point for decimals."),
     ],
@@ -510,6 +524,7 @@ def test_what_newcomers_mistype_is_said_with_its_remedy(
     teacup(Path())
     Path("two.mdl").write_text(TEACUP.replace("- room", "- rom").replace("/ time con", "/ tme con"), "utf-8")
     Path("comma.mdl").write_text(TEACUP.replace("= 10 ~", "= 0,125 ~"), "utf-8")
+    Path("some.vsc").write_text("200,L,1,,0\n", "utf-8")
     assert cli.main(typed) == 1
     assert words in capsys.readouterr().err
     assert not Path("outputs").exists()
@@ -773,7 +788,8 @@ def test_a_model_in_utf_16_gets_one_sentence(here: Path, capsys: pytest.CaptureF
         (here / "wide.mdl").write_bytes("x = 1 ~~|\nINITIAL TIME = 0 ~~|\n".encode(encoding))
         for command in (["check", "wide.mdl"], ["draw", "wide.mdl"], ["run", "--model", "wide.mdl"]):
             assert cli.main(command) == 1
-            assert "wide.mdl: the model file is in UTF-16" in capsys.readouterr().err
+            said = "".join(capsys.readouterr())
+            assert "wide.mdl: the model file is in UTF-16" in said.replace("wide.mdl: error:", "wide.mdl:")
 
 
 @pytest.mark.parametrize("columns", ["80", "150"])

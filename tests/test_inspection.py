@@ -218,6 +218,34 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert cli.main(["check", str(tmp_path / "none.mdl")]) == 1
 
 
+def test_a_file_that_is_refused_is_one_finding_and_the_others_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    check(tmp_path)
+    parts = (
+        '<xmile xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0"><model><variables><module name="m"/>'
+    )
+    kinds = {
+        "parts.xmile": parts + "</variables></model></xmile>",
+        "control.vsc": "200,L,1,,0\nx=RANDOM_UNIFORM(0,1)\n",
+        "set.cin": "x=1\n",
+        "empty.mdl": "{UTF-8}\n",
+        "words.mdl": "Nothing of this is an equation.\n" * 9,
+    }
+    for name, text in kinds.items():
+        Path(name).write_text(text, encoding="utf-8")
+    files = [*kinds, "none.mdl", "model.mdl"]
+    assert cli.main(["check", *files, "--json", "found.json"]) == 1
+    told = capsys.readouterr().out
+    assert "none.mdl: error: there is no such model file. [file]" in told
+    assert "model.mdl: 0 errors, 0 warnings, 0 notes" in told
+    assert told.count("error: not a Vensim model, found ") == 4
+    found = json.loads(Path("found.json").read_text(encoding="utf-8"))
+    assert [f["file"] for f in found] == files[:-1] and {f["level"] for f in found} == {"error"}
+    assert cli.main(["check", "model.mdl"]) == 0
+
+
 def test_a_wrong_unit_is_told_where_it_is_declared_and_not_where_it_is_used(tmp_path: Path) -> None:
     findings = check(tmp_path, ("birth rate\t~\tPerson/Month", "birth rate\t~\tPerson"))
     assert [(f.rule, f.variable) for f in findings] == [("units", "births")]

@@ -66,17 +66,24 @@ def check(
 ) -> int:
     """Check models, everything at once: mistakes with their place and a remedy, doubts, and what is missing.
 
-    Exit code 1 if there is an error (with --strict, a warning too), else 0. A clouds.toml beside a file names flows
-    that come from and go to clouds.
+    Exit code 1 if there is an error (with --strict, a warning too), else 0; a file that can't be read is an error,
+    and the others are checked all the same. A clouds.toml beside a file names flows that come from and go to clouds.
     """
     from dataclasses import asdict
 
-    from flows.inspection import LEVELS, inspect
+    from flows.errors import FlowsError
+    from flows.inspection import LEVELS, inspect, of_refusal
+    from flows.vensim.source import refuse_other_kind
 
     found: list[Remark] = []
     for file in map(own_or_shipped, files):
-        with working_on(f"Checking {file.name}"):
-            findings = inspect(file)
+        findings: tuple[Remark, ...]
+        try:
+            refuse_other_kind(file)
+            with working_on(f"Checking {file.name}"):
+                findings = inspect(file)
+        except FlowsError as error:
+            findings = (of_refusal(file, error),)
         found += findings
         for finding in findings:
             if finding.level != "note" or not quiet:

@@ -114,6 +114,7 @@ def read_model(path: Path | None, units: Units | None, name: str = "") -> Model:
     from flows.inputs import find
     from flows.inputs.tables import shown_path
     from flows.vensim.read import read_vensim
+    from flows.vensim.source import refuse_other_kind
 
     if path is None:
         source = find("model", name or "migration")
@@ -126,6 +127,7 @@ def read_model(path: Path | None, units: Units | None, name: str = "") -> Model:
             remedy="Name its .mdl file",
         )
     found = find("model", path)
+    refuse_other_kind(found)
     try:
         return read_vensim(found, units=(units or Units.warn).value)
     except ModelError as error:

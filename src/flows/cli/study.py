@@ -197,6 +197,7 @@ def _read_study(file: str, model: Path | None, savelist: Path | None) -> Any:
     """Read a study file or Vensim's sensitivity control."""
     from flows.inputs import find, read_study
 
+    _refuse_other(Path(file))
     if Path(file).suffix.lower() != ".vsc":
         if savelist is not None:
             raise InputError("a save list belongs to a .vsc", where="--savelist", found=str(savelist))
@@ -213,6 +214,25 @@ def _read_study(file: str, model: Path | None, savelist: Path | None) -> Any:
     return read_control(
         path, model=flows.read_vensim(beside, units="off"), model_path=beside, savelist=savelist
     )
+
+
+def _refuse_other(file: Path) -> None:
+    """Refuse files that go with a study but are none."""
+    from flows.vensim.source import XMILE
+
+    ending = file.suffix.lower()
+    if ending == ".lst":
+        with_it = f"flows study {file.with_suffix('.vsc').as_posix()} --savelist {file.as_posix()}"
+        raise InputError(
+            "this is a save list", where=str(file), expected="a study file (.toml) or a sensitivity control (.vsc)",
+            remedy=f"Name the .vsc, and the save list after --savelist: {with_it}",
+        )  # fmt: skip
+    if ending == ".mdl" or ending in XMILE:
+        raise InputError(
+            "this is a model" if file.is_file() else "there is no such file", where=str(file),
+            expected="a study file (.toml) or a sensitivity control (.vsc)",
+            remedy=f"A model follows --model: flows study STUDY --model {file.as_posix()}",
+        )  # fmt: skip
 
 
 def _stopped(done: int, total: int) -> None:

@@ -135,6 +135,9 @@ class Scenario(Table):
     paths: tuple[Path, ...] = Field(default=(), repr=False)
 
 
+_MODELS = (".mdl", ".xmile", ".stmx")
+
+
 def read_scenario(name_or_path: str | Path | Scenario, *, folder: Path | None = None) -> Scenario:
     """Read a scenario, or several joined by ``+``.
 
@@ -172,6 +175,13 @@ def read_scenario(name_or_path: str | Path | Scenario, *, folder: Path | None = 
             entries=entries,
             file=shown_path(path),
             paths=(path,),
+        )
+    if Path(text).suffix.lower() in _MODELS:
+        raise InputError(
+            "this is a model" if Path(text).is_file() else "there is no such file",
+            where=text,
+            expected="a scenario",
+            remedy=f"A model follows --model: flows run --model {text}",
         )
     file, sheet = _sheet_of(text)
     if file:

@@ -7,14 +7,14 @@ from pathlib import Path
 from flows.errors import DataError, ModelError
 from flows.inspection import behaviour, names, structure
 from flows.inspection.drawn import Drawn, arrows
-from flows.inspection.finding import LEVELS, Finding, Level, Places
+from flows.inspection.finding import LEVELS, Finding, Level, Places, of_refusal
 from flows.model.ir import deep
 from flows.references import fold
 from flows.vensim.lower import lower
 from flows.vensim.parse import Unreadable
 from flows.vensim.source import read_source
 
-__all__ = ["LEVELS", "Finding", "Level", "inspect"]
+__all__ = ["LEVELS", "Finding", "Level", "inspect", "of_refusal"]
 
 
 @deep

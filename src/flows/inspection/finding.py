@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Literal
 
 from flows.errors import FlowsError
 from flows.model.ir import Span
 from flows.references import fold
 from flows.vensim.grammar import Reader, Source, without_comments
-from flows.vensim.parse import part_end
+from flows.vensim.parse import part_end, read_text
 from flows.vensim.source import XMILE
 from flows.vensim.tree import Apply, Definition, ModelText, Name, Node, Num, Op, Points
 
@@ -215,6 +217,29 @@ class Places:
         macros = (d for m in self.source.macros for d in m.definitions)
         found = (d for d in (*self.source.definitions, *macros) if d.start <= at < d.end)
         return next(found, None)
+
+
+def of_refusal(path: Path, error: FlowsError) -> Finding:
+    """Make a finding of a refusal of a file as a whole: it is missing, no model, or holds what isn't read."""
+    found = Finding(
+        "error",
+        "file",
+        "",
+        error.what,
+        str(path),
+        found=error.found,
+        expected=error.expected,
+        remedy=error.remedy,
+    )
+    match = _PLACE.search(error.where)
+    if match is None or error.where[: match.start()] != str(path):
+        return found
+    number, column = int(match[1]), int(match[2] or 1)
+    lines: list[str] = []
+    with contextlib.suppress(FlowsError):
+        lines = read_text(path).splitlines()
+    text = lines[number - 1] if 0 < number <= len(lines) else ""
+    return replace(found, line=number, column=column, length=1, text=text)
 
 
 def mentions(definition: Definition) -> set[str]:
