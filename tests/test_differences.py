@@ -49,6 +49,21 @@ def found(text: str, *, method: str = "euler", given: tuple[str, ...] = (), step
             ":MACRO: m(a)\nm = SMOOTHI(a, 2, 0) ~~|\n:END OF MACRO:\nx = m(Time) ~~|\n",
             "SMOOTH and its kin",
         ),
+        ("r: a, b ~~|\nw[r] = 1, 2 ~~|\nx[r] = PULSE(1, w[r] + 1) ~~|\n", "PULSE of width 0"),
+        ("w = 2 ~~|\nx = PULSE(1, w / (w - 2)) ~~|\n", "PULSE of width 0"),  # no number
+        ("w = 2 ~~|\nx = PULSE(1, w - w) ~~|\n", "PULSE of width 0"),
+        ("w = w + 1 ~~|\nx = PULSE(1, w) ~~|\n", "PULSE of width 0"),  # known by itself alone
+        ("w = 2 ~~|\nx = DELAY3(Time, w + 0.5) ~~|\n", "DELAY1 or DELAY3"),
+        ("r: a, b ~~|\nw[r] = 4, 2 ~~|\nx[r] = DELAY3(Time, w[r]) ~~|\n", "DELAY1 or DELAY3"),
+        ("x = SMOOTH(MIN(Time, 3), 2) ~~|\n", "SMOOTH and its kin"),
+        ("x = SMOOTH(ABS(1.5), 2) ~~|\n", "SMOOTH and its kin"),
+        ("x = SMOOTH(Time, 2) ~~|\n", "SMOOTH and its kin"),
+        ("a = a + 1 ~~|\nx = SMOOTHI(Time, 2, a) ~~|\n", "SMOOTH and its kin"),
+        ("x = A FUNCTION OF(Time) ~~|\n", "A FUNCTION OF"),
+        (
+            "s = SAMPLE IF TRUE(Time >= 0, Time, 5) ~~|\nd = INITIAL(s) ~~|\nx = INTEG(1, INITIAL(d)) ~~|\n",
+            "an initial value that depends on SAMPLE",
+        ),
     ],
 )
 def test_a_known_difference_is_found(text: str, construct: str) -> None:
@@ -80,6 +95,10 @@ def test_an_expression_of_data_is_found(tmp_path: Path) -> None:
         "w = 2 ~~|\nx = PULSE(1, w) + STEP(1, 0.7) + RAMP(1, 0, 3) ~~|\n",
         "x = DELAY3(Time, 3) + DELAY1(Time, 1) + DELAY FIXED(Time, 2, 0) ~~|\n",
         "x = DELAY N(Time, 4, 0, 2) ~~|\n",
+        "w = 1.5 + 2.5 ~~|\nx = PULSE(w - 3, w / 2) + PULSE(-(-1), w * 2) ~~|\n",
+        "t((0,1),(9,2)) ~~|\nx = SMOOTH(t(Time), 2) + SMOOTHI(Time, 2, WITH LOOKUP(Time, ((0,1)))) ~~|\n",
+        "a = 1.5 ~~|\nx = SMOOTHI(Time, 2, -1 + a * 2) + SMOOTHI(Time, 2, SMOOTHI(Time, 2, a)) ~~|\n",
+        "s = SAMPLE IF TRUE(Time >= 0, Time, 5) ~~|\nx = INTEG(s, 1) ~~|\n",  # its flow, not its start
     ],
 )
 def test_what_pysd_runs_as_vensim_does_is_not_found(text: str) -> None:

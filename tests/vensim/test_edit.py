@@ -1,5 +1,7 @@
 """Edits by program change only the bytes of the equation concerned, and read back as they were meant."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -190,10 +192,21 @@ def test_an_old_code_page_stays():
         ({"share[South]": 1, "share[south]": 2}, "changed twice"),
         ({"share": 1, "share[south]": 2}, "changed twice"),
         ({"rate": [1, 2]}, "doesn't fit"),
+        ({"share[South]": "rate"}, "this element has no equation of its own"),
+        ({"share[South]": [1, 2]}, "this element has no equation of its own"),
+        ({"left out[North]": 1, "left out[North] ": 2}, "changed twice"),
+        ({"some[Nowhere]": 1}, "no equation defines this element"),
+        ({"left out": [1, 2, 3]}, "can't take a list of numbers"),
+        ({"some": [1, 2, 3]}, "some[Isthmus] is computed from an equation"),
+        ({"Waiting": [1, 2, 3]}, '"Waiting" is computed from its equation, expected a constant for a list'),
+        ({"curve": [1, 2, 3]}, '"curve" is a lookup, expected points'),
+        ({"effect": [(1, 2, 3)]}, '"effect" is a lookup, expected points'),
+        ({"effect": 3}, '"effect" is a lookup, no number'),
+        ({"curve": "(0,1),(2,"}, "can't read"),
     ],
 )
 def test_refusals_say_what_is_wrong(changes, message):
-    with pytest.raises(FlowsError, match=message.replace("(", r"\(")):
+    with pytest.raises(FlowsError, match=re.escape(message)):
         edit(BYTES, changes)
 
 
@@ -278,3 +291,88 @@ def test_numbers_read_back_exactly(value):
 @given(st.text(st.sampled_from("ab c\"'"), max_size=300))
 def test_wrapping_changes_blanks_only(text):
     assert wrapped(text).replace("\\\n\t\t", "") == text
+
+
+FEW = """v :RAW: ~~|
+shown ~~|
+name :IS: 'a text' ~~|
+noted = 1 ~ Month ~ First words. ~ :SUPPLEMENTARY |
+bare = 2 |
+parts = 3 ~ Month ~ One part. ~ Another. |
+INITIAL TIME = 0 ~~|
+FINAL TIME = 3 ~~|
+TIME STEP = 1 ~~|
+SAVEPER = 1 ~~|
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("v", 1, '"v" is read from data'),
+        ("v", "Time", '"v" is read from data'),
+        ("shown", 1, '"shown" is read from data'),
+        ("name", 1, '"name" is a text, no number'),
+    ],
+)
+def test_what_holds_no_number_takes_none(key, value, message):
+    with pytest.raises(FlowsError, match=message):
+        edit(FEW.encode(), {key: value})
+
+
+@pytest.mark.parametrize(
+    ("key", "comment", "expected"),
+    [
+        ("noted", "Other words.", "noted = 1 ~ Month ~ Other words. ~ :SUPPLEMENTARY |"),
+        ("noted", "First words.", "noted = 1 ~ Month ~ First words. ~ :SUPPLEMENTARY |"),
+        ("bare", "Words.", "bare = 2 ~~Words.|"),
+        ("parts", "One.", "parts = 3 ~ Month ~ One. |"),
+    ],
+)
+def test_comments_of_every_shape(key, comment, expected):
+    new = edit(FEW.encode(), {}, comments={key: comment})
+    assert line(new, key).replace("  ", " ") == expected
+
+
+def test_a_comment_holds_no_marks_of_the_format():
+    with pytest.raises(InputError, match=r"a comment can't hold ~ or \|"):
+        edit(BYTES, {}, comments={"rate": "either | or"})
+
+
+def test_a_comment_of_one_element_is_that_of_its_equation():
+    new = edit(BYTES, {}, comments={"some[South]": "In the south."})
+    assert "some[South] = 2 ~~In the south.|" in new.decode()
+
+
+@pytest.mark.parametrize(
+    ("key", "points", "expected"),
+    [
+        ("old curve", [(0, 1), (5, 7), (10, 3)], "old curve(0,5,10, 1,7,3) ~~|"),
+        ("old curve", [(0, 1), (5, 7)], [(0, 1), (5, 7)]),
+        ("curve", [(0, 1), (5, 7), (10, 3)], "curve( [(0,0)-(10,10)], (0,1),(5, 7), (10,3) ) ~~|"),
+        ("curve", [(0, 1), (1, 2), (2, 3), (3, 4)], [(0, 1), (1, 2), (2, 3), (3, 4)]),
+    ],
+)
+def test_points_keep_their_form_where_their_number_stays(key, points, expected):
+    new = edit(BYTES, {key: points})
+    if isinstance(expected, str):
+        assert line(new, key) == expected
+        return
+    table = next(d.expression for d in parse(new.decode()).definitions if d.name == key)
+    assert list(zip(table.x, table.y, strict=True)) == expected
+
+
+def test_points_that_digits_make_equal_are_refused_with_what_to_do():
+    with pytest.raises(InputError, match="have the same x. Write more digits"):
+        edit(BYTES, {"curve": [(1.001, 1), (1.002, 2)]}, digits=3)
+
+
+def test_a_right_side_of_several_lines_takes_the_line_ends_of_its_file():
+    data = MODEL.replace("\n", "\r\n").encode()
+    new = edit(data, {"some[Isthmus]": "rate +\n\t2"})
+    assert b"some[Isthmus] = rate +\r\n\t2 ~~|" in new
+
+
+def test_a_whole_with_lookup_takes_other_points():
+    new = edit(BYTES, {"effect": [(0, 2), (9, 3)]})
+    assert line(new, "effect") == "effect = WITH LOOKUP(Time, ([(0,0)-(9,9)],(0,2),(9,3))) ~~|"

@@ -80,6 +80,9 @@ def test_the_method_of_the_file(tmp_path: Path) -> None:
         ("IF 1 = 1 OR 1 = 0 AND 1 = 0 THEN 3 ELSE 4", 3),
         ("ROUND(-2.5)", -3), ("INT(2.7)", 2), ("LOG10(1000)", 3), ("MAX(2, MIN(3, 5))", 3), ("PI", np.pi),
         ("SAFEDIV(1, 0)", 0), ("SAFEDIV(1, 0, 7)", 7), ("STEP(2, 3)", 2), ("RAMP(2, 3)", 10), ("RAMP(2, 3, 5)", 4),
+        ("3 + 0 * SMTHN(Time, 2, 4, 0)", 3), ("SMTH3(5, 2)", 5), ("DELAY1(5, 2)", 5), ("DELAYN(7, 2, 5)", 7),
+        ("SMTHN(7, 2, 3)", 7), ("DELAY(Time, 2, -1)", 6), ("TREND(5, 2)", 0), ("FORCST(5, 2, 3)", 5),
+        ("SMTHN(7, 2, 1)", 7), ("DELAYN(7, 2, 3)", 7),
         ("DT + STARTTIME + STOPTIME", 8.25), ("INIT(Time + 3)", 3), ("SMTH1(Time, 1000, 5)", None),
     ],
 )  # fmt: skip
@@ -185,6 +188,16 @@ def test_macros_that_are_refused(tmp_path: Path, macro: str, call: str, words: s
         ('<stock name="s"><eqn>1</eqn><conveyor/></stock>', 'the conveyor "s" isn\'t supported'),
         ('<module name="inner"/>', 'the module "inner" isn\'t supported'),
         (aux("x", "FORCST(Time, 3, 2, 1)"), "a trend at the start"),
+        (
+            '<gf name="table" type="discrete"><xpts>0,4</xpts><ypts>0,8</ypts></gf>' + aux("x", "table(3)"),
+            "a graphical function that is discrete and stands by itself",
+        ),
+        (
+            '<gf name="table" type="extrapolate"><xpts>0,4</xpts><ypts>0,8</ypts></gf>'
+            + aux("x", "table(3)"),
+            "a graphical function that is extrapolated and stands by itself",
+        ),
+        (aux("x", "3", "<queue/>"), 'the queue "x" isn\'t supported'),
     ],
 )
 def test_what_has_no_counterpart_is_refused_by_name(tmp_path: Path, variables: str, words: str) -> None:
@@ -277,3 +290,31 @@ def test_a_dimension_without_elements_is_refused(tmp_path: Path) -> None:
     path.write_text(path.read_text(encoding="utf-8").replace(elements, ""), encoding="utf-8")
     with pytest.raises(ModelError, match='dimension 1 of "x" has no elements'):
         read_vensim(path, units="off")
+
+
+def test_a_dimension_of_numbers_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, aux("x", "1"))
+    text = path.read_text(encoding="utf-8")
+    start, end = text.index("<dim name"), text.index("</dimensions>")
+    path.write_text(text[:start] + '<dim name="Age" size="5"/>' + text[end:], encoding="utf-8")
+    with pytest.raises(
+        UnsupportedError, match='the dimension "Age" with numbers in place .*Name its elements'
+    ):
+        read_vensim(path, units="off")
+
+
+def test_units_of_several_names_are_synonyms_where_they_are_plain(tmp_path: Path) -> None:
+    path = write(tmp_path, aux("x", "1"))
+    text = path.read_text(encoding="utf-8").replace(
+        "</model_units>",
+        '<unit name="speed"><eqn>km/h</eqn></unit><unit name="euro"><eqn>EUR</eqn></unit></model_units>',
+    )
+    path.write_text(text, encoding="utf-8")
+    assert read_vensim(path, units="off").synonyms == (("person", "people"), ("euro", "EUR"))
+
+
+def test_two_ways_to_read_the_same_points_of_an_array(tmp_path: Path) -> None:
+    points = '<gf type="extrapolate"><xpts>0,4</xpts><ypts>0,8</ypts></gf>'
+    dims = '<dimensions><dim name="Region"/></dimensions>'
+    (found,) = run(tmp_path, aux("x", "Time", dims + points), "x")
+    assert np.allclose(found[..., -1], 16)
