@@ -363,7 +363,7 @@ def test_points_keep_their_form_where_their_number_stays(key, points, expected):
 
 
 def test_points_that_digits_make_equal_are_refused_with_what_to_do():
-    with pytest.raises(InputError, match="have the same x. Write more digits"):
+    with pytest.raises(InputError, match=r"have the same x\. Write more digits"):
         edit(BYTES, {"curve": [(1.001, 1), (1.002, 2)]}, digits=3)
 
 

@@ -298,7 +298,7 @@ def test_a_dimension_of_numbers_is_refused(tmp_path: Path) -> None:
     start, end = text.index("<dim name"), text.index("</dimensions>")
     path.write_text(text[:start] + '<dim name="Age" size="5"/>' + text[end:], encoding="utf-8")
     with pytest.raises(
-        UnsupportedError, match='the dimension "Age" with numbers in place .*Name its elements'
+        UnsupportedError, match=r'the dimension "Age" with numbers in place .*Name its elements'
     ):
         read_vensim(path, units="off")
 
