@@ -428,6 +428,9 @@ def test_a_study_for_vensim_and_back(here: Path, capsys: pytest.CaptureFixture[s
     assert not (here / "outputs").exists()
     drawn = ["study", "vensim/tea-drawn.vsc", "--model", "teacup.mdl", "--savelist", "vensim/tea.lst"]
     assert cli.main([*drawn, "--out", "again"]) == 0
+    said = capsys.readouterr().out
+    assert "At time 30" in said and "human-cost" not in said  # counts in no months, and isn't our model
+    assert "current-course" not in (here / "again/conclusions.md").read_text(encoding="utf-8")
     assert cli.main(["study", "tea.toml", "--out", "own"]) == 0
     again, own = (pd.read_csv(here / name / "samples.csv") for name in ("again", "own"))
     assert list(again["time constant"]) == list(own["time constant"])

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from flows.errors import FlowsError, ModelError
 from flows.references import fold
 from flows.vensim import parse as blocks
-from flows.vensim.parse import parse, read_text
+from flows.vensim.lower import lower
+from flows.vensim.parse import Unreadable, parse, read_text
 from flows.vensim.tree import Apply, Array, Definition, ModelText, Name, Node, Num, Op, Points, Text
 
 NA = -(2.0**109)
@@ -551,3 +552,37 @@ def test_a_comment_in_two_parts() -> None:
     assert (block.units, block.comment, block.flags) == ("m", "first second line", "")
     with pytest.raises(ModelError, match=r'a "\|" is missing'):
         parse("x = 1 ~ m ~ first ~ y = 2 |", "m.mdl")
+
+
+@pytest.mark.parametrize(
+    ("slip", "remedy"),
+    [
+        ("a × 2", "Write *."),
+        ("a − 2", "Write -."),
+        ("IF THEN ELSE(a > 1 && a < 3, 1, 0)", "Write :AND:."),
+        ("IF THEN ELSE(a > 1 || a < 3, 1, 0)", "Write :OR: for either."),
+        ("“a” * 2", 'Write straight quotes, ".'),
+        ("a * 50%", "Write 0.5 for 50%."),
+        ("a ** 2", "Write ^ for a power."),
+        ("IF THEN ELSE(a == 1, 1, 0)", "Write = to compare."),
+        ("IF THEN ELSE(a != 1, 1, 0)", "Write <> for not equal."),
+        ("IF(a > 1, 1, 0)", "Write IF THEN ELSE(."),
+    ],
+)
+def test_slips_from_other_languages_are_told_what_to_write(slip: str, remedy: str) -> None:
+    with pytest.raises(ModelError) as refused:
+        lower(parse(f"a = 2 ~~|\nx = {slip} ~~|\n" + "TIME STEP = 1 ~~|\n", "m.mdl"))
+    assert str(refused.value).endswith(remedy)
+    assert str(refused.value).startswith("m.mdl:2:")
+
+
+def test_a_merge_conflict_is_named_at_its_marker() -> None:
+    text = "{UTF-8}\na =\n<<<<<<< HEAD\n 2 ~~|\n=======\n 3 ~~|\n>>>>>>> theirs\nb = a ~~|\n"
+    with pytest.raises(ModelError, match=r"m\.mdl:3:1: a merge conflict is left in the file"):
+        parse(text, "m.mdl")
+    unread: list[Unreadable] = []
+    assert parse(text, "m.mdl", unreadable=unread).definitions == ()
+    assert [str(u.error).partition(", ")[0] for u in unread] == [
+        "m.mdl:3:1: a merge conflict is left in the file"
+    ]
+    parse("a = 2 ~~ <<<<<<< is no marker |\n", "m.mdl")

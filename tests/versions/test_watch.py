@@ -105,7 +105,7 @@ def test_the_command_from_save_to_figures_and_interruption(tmp_path: Path) -> No
             return text
 
         try:
-            wait_for("after the save")
+            wait_for("after the start")
             assert (tmp_path / "outputs/watch-m/outcomes.png").is_file()
             path.write_text(OLD.replace("= 4 ~", "= = ~"), encoding="utf-8")
             wait_for("The last good version is that of")
@@ -124,3 +124,25 @@ def test_the_command_from_save_to_figures_and_interruption(tmp_path: Path) -> No
     text = log.read_text(encoding="utf-8")
     assert "Interrupted." in text and "Traceback" not in text
     assert not [p for p in tmp_path.rglob("*") if "partial" in p.name]
+
+
+def test_data_that_the_model_reads_are_watched_and_named(tmp_path: Path) -> None:
+    path, data = tmp_path / "m.mdl", tmp_path / "price.csv"
+    text = (
+        "{UTF-8}\nprice := GET DIRECT DATA('price.csv', ',', 'A', 'B2') ~ Dmnl ~ |\nbill = 2 * price ~ Dmnl ~ |\n"
+        + "".join(f"{n} = {v} ~ Month ~ |\n" for n, v in {"INITIAL TIME": 0, "FINAL TIME": 2}.items())
+        + "".join(f"{n} = 1 ~ Month ~ |\n" for n in ("TIME STEP", "SAVEPER"))
+    )
+    path.write_text(text, encoding="utf-8")
+    data.write_text("time,price\n0,1\n2,3\n", encoding="utf-8")
+    watched, seen = Watched(path), saves(path, every=0.01)
+    first = watched.saved(next(seen))
+    assert first.good is not None, (first.error, first.findings)
+    data.write_text("time,price\n0,1\n2,30\n", encoding="utf-8")
+    second = watched.saved(next(seen))  # else it would wait without end
+    assert second.data == ("price.csv",)
+    assert second.difference is not None and not second.difference.changes
+    assert second.moved is not None and {m.name for m in second.moved.moved} == {"price", "bill"}
+    path.write_text(text.replace("2 *", "3 *"), encoding="utf-8")
+    third = watched.saved(next(seen))
+    assert third.data == () and third.moved is not None and [m.name for m in third.moved.moved] == ["bill"]

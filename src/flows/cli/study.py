@@ -102,7 +102,7 @@ def study(
 ) -> None:
     """Run a sensitivity study as its file says (Sobol, Shapley, Morris, draws, tornado); says if it was enough."""
     from flows.compare import CAVEAT
-    from flows.report.results import study_figures, study_month
+    from flows.report.results import is_of_shipped, study_figures, study_month
     from flows.study import run as run_study
 
     if workers is not None and cluster is not None:
@@ -158,7 +158,7 @@ def study(
     _print_indices(result, study_month(result, "2030-12"))
     for sentence in result.verdict:
         say(sentence)
-    say(CAVEAT)
+    say(CAVEAT if is_of_shipped(result) else CAVEAT.partition(". ")[0] + ".")
     make_console(stderr=True).print(_took(result), style="dim")
     say_written(folder, older)
 
@@ -263,8 +263,11 @@ def _print_indices(result: Any, month: str) -> None:
     name, meaning = _STRENGTHS[result.study.method]
     tables = []
     if result.indices.sizes["outcome"]:
-        one = result.indices.sel(time=time_at_end(month), method="nearest")
-        tables.append((words(month), one))
+        if "date" in result.indices.coords:
+            tables.append((words(month), result.indices.sel(time=time_at_end(month), method="nearest")))
+        else:
+            last = result.indices.isel(time=-1)
+            tables.append((f"At time {float(last['time']):g}", last))
     if result.numbers is not None:
         tables.append(("Single numbers", result.numbers))
     above = False

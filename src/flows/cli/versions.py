@@ -194,7 +194,7 @@ def watch(
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Whether to draw.")] = True,
     out: Out = None,
 ) -> None:
-    """Check and run a model again whenever it is saved, and show what moved against the last good version.
+    """Check and run a model again whenever it or data it reads is saved, and show what moved against the last good one.
 
     A save with errors shows them; the last good version stays what the next one is held against. Ctrl-C ends.
     """
@@ -203,10 +203,13 @@ def watch(
     folder = out or OUTPUTS / folder_name(f"watch-{file.stem}")
     has_older(folder)
     watched = Watched(file, outcomes_beside, lambda model: read_until(until, model))
-    since = ""
+    since, last = "", None
     for content in saves(file):
         began, now = clock.monotonic(), datetime.now().strftime("%H:%M:%S")
-        print(f"{now} {'saved' if watched.last or since else 'watching'} {short_path(file)}", flush=True)
+        first = last is None
+        what = "watching" if first else "saved" if content != last else "new data of"
+        last = content
+        print(f"{now} {what} {short_path(file)}", flush=True)
         saved = watched.saved(content)
         for finding in saved.findings:
             print_finding(finding)
@@ -217,11 +220,15 @@ def watch(
         else:
             since = now
             if saved.difference is not None and saved.moved is not None:
-                print_difference(saved.difference)
+                if saved.difference.changes or not saved.data:
+                    print_difference(saved.difference)
+                if saved.data:
+                    print(f"Data files that changed: {', '.join(saved.data)}.")
                 _print_moved(saved.moved)
-            if figures:
+            if figures and (saved.moved is None or saved.moved.moved):
                 _write_saved(saved, folder, file)
-                print(f"Figures in {short_path(folder)} {clock.monotonic() - began:.1f} s after the save")
+                taken = f"{clock.monotonic() - began:.1f} s after the {'start' if first else 'save'}"
+                print(f"Figures in {short_path(folder)} {taken}")
         print(flush=True)
 
 

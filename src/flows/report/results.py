@@ -282,13 +282,21 @@ def study_figures(result: StudyResult, folder: Path, *, at: str = "2030-12") -> 
 
 def study_source(result: StudyResult) -> str:
     """Say below the figures of a study where they come from: study, method, runs, seed, scenario and model."""
+    from flows.study.conclude import under
+
     study = result.study
     words = (
-        f"Flows, study “{study.name}” ({study.method}, {result.runs:,} runs, seed {study.seed}), scenario "
-        f"“{study.scenario}”, model {Path(study.model).name}."
+        f"Flows, study “{study.name}” ({study.method}, {result.runs:,} runs, seed {study.seed})"
+        f"{under(result, ', scenario')}, model {Path(study.model).name}."
     )
-    shipped = result.indices["outcome"].isin(HEADLINE).any() or Path(study.model).name == "migration.mdl"
-    return f"{words} {CAVEAT}" if shipped else words
+    return f"{words} {CAVEAT}" if is_of_shipped(result) else words
+
+
+def is_of_shipped(result: StudyResult) -> bool:
+    """Whether a study is of the shipped model, or of outcomes that it has."""
+    return bool(
+        result.indices["outcome"].isin(HEADLINE).any() or Path(result.study.model).name == "migration.mdl"
+    )
 
 
 def _pictures(

@@ -10,6 +10,7 @@ import xarray as xr
 
 from flows.calendar import label as month_label
 from flows.calendar import time_at_end
+from flows.compare import BASELINE
 
 if TYPE_CHECKING:
     from flows.study.results import StudyResult
@@ -69,8 +70,8 @@ def conclusions(result: StudyResult) -> str:
     lines = [
         f"# {study.title or study.name}",
         "",
-        f"{_METHODS[study.method]}; {result.runs:,} runs of {study.model} under the scenario “{study.scenario}”, "
-        f"{_counted(result)}, seed {study.seed}.",
+        f"{_METHODS[study.method]}; {result.runs:,} runs of {study.model}"
+        f"{under(result, ' under the scenario')}, {_counted(result)}, seed {study.seed}.",
         "",
         "## Was it enough?",
         "",
@@ -97,6 +98,14 @@ def conclusions(result: StudyResult) -> str:
     lines += ["## What to do next", "", *(f"- {s}" for s in _next(result)), ""]
     lines += ["## What this can't say", "", *(f"- {s}" for s in _limits(result)), ""]
     return "\n".join(lines)
+
+
+def under(result: StudyResult, words: str) -> str:
+    """Name the scenario behind some words; nothing for a model that counts in no months, which none was chosen for."""
+    study = result.study
+    if study.scenario == BASELINE and "date" not in result.indices.coords:
+        return ""
+    return f"{words} “{study.scenario}”"
 
 
 def _counted(result: StudyResult) -> str:

@@ -105,7 +105,9 @@ class Calls(Series, Vectors, Macros):
                 f'"{node.name}" is used like a function in the equation of "{scope.definition.name}" '
                 "but is neither a function nor a lookup",
                 node.at,
-                remedy=near(
+                remedy="Write IF THEN ELSE("
+                if key == "if"
+                else near(
                     node.name, [*(n.upper() for n in FUNCTIONS), *(d.name for d in self.source.definitions)]
                 ),
             )

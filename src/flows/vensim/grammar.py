@@ -85,6 +85,29 @@ def comment_end(text: str, at: int) -> int:
     return text.find("}", at) + 1
 
 
+_LETTERS = {
+    **dict.fromkeys("×·⋅∙•∗", "*"),
+    **dict.fromkeys("÷∕", "/"),
+    **dict.fromkeys("−–—‐‑", "-"),
+    **{"≤": "<=", "≥": ">=", "≠": "<>", "&": ":AND:"},
+}
+_CURLY = "“”„«»‘’‚"
+_STRAIGHT = ('"', "'")
+_PER_CENT = re.compile(r"(\d+\.?\d*|\.\d+)\s*$")
+
+
+def _slip_of_letter(text: str, at: int) -> str:
+    """What to write in the place of a letter that no equation has; nothing where it may be part of a name."""
+    letter = text[at]
+    if letter in _LETTERS:
+        return f"Write {_LETTERS[letter]}"
+    if letter in _CURLY:
+        return f"Write straight quotes, {_STRAIGHT[letter in '‘’‚']}"
+    if letter == "%" and (match := _PER_CENT.search(text, max(0, at - 40), at)):
+        return f"Write {float(match[1]) / 100:.10g} for {match[1]}%"
+    return ""
+
+
 class Reader:
     """Reads one block's expression text: a cursor over its tokens."""
 
@@ -126,7 +149,7 @@ class Reader:
             "this character can't stand in an equation",
             offset + at,
             found=f'"{text[at]}"' if text[at].isprintable() else f"U+{ord(text[at]):04X}",
-            remedy='Remove it, or put the whole name in double quotes ("…")',
+            remedy=_slip_of_letter(text, at) or 'Remove it, or put the whole name in double quotes ("…")',
         )
 
     @property
@@ -171,8 +194,24 @@ class Reader:
             at,
             found=found,
             expected=expected,
-            remedy=remedy,
+            remedy=self._slip() or remedy,
         )
+
+    def _slip(self) -> str:
+        """What to write where the symbol under the cursor is that of another language."""
+        text, before = self.token.text, self.tokens[self.position - 1].text if self.position else ""
+        if self.token.kind != "symbol":
+            return ""
+        match text, before:
+            case "==", _:
+                return "Write = to compare"
+            case ("!", _) if self.peek().text in ("=", "=="):
+                return "Write <> for not equal"
+            case "=", "=":
+                return "Write = to compare"
+            case "*", "*":
+                return "Write ^ for a power"
+        return ""
 
     # -- names and subscripts
 

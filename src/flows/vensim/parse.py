@@ -46,6 +46,7 @@ _GROUP = re.compile(
 _NEXT = re.compile(
     r"""[\r\n][ \t]*(?:"[^"\r\n]*"|[^\W\d][\w$' \t]*?)[ \t]*(?:\[[^\]\r\n]*\][ \t]*)?(?:=|\(\s*[\[(])"""
 )
+_CONFLICT = re.compile(r"^<{7}(?: [^\r\n]*)?\r?$", re.MULTILINE)
 _SETTINGS = re.compile(r"[\r\n]:L\x7f?<%\^E!@")
 
 # ---------------------------------------------------------------------------------------------------- blocks
@@ -151,11 +152,17 @@ def parse(text: str, path: str = "<text>", *, unreadable: list[Unreadable] | Non
             where=path,
             remedy="XMILE files are read if their name ends in .xmile or .stmx",
         )
+    conflict = _conflict(source)
+    if conflict is not None and unreadable is None:
+        raise conflict
     sketch_at = _sketch(text)
     settings = _SETTINGS.search(text)
     settings_at = len(text) if settings is None else settings.start() + 1
     sketch_at = settings_at if sketch_at < 0 else sketch_at
     body = text[: min(sketch_at, settings_at)]
+    if conflict is not None and unreadable is not None:
+        unreadable.append(Unreadable(conflict, 0, len(body)))
+        body = ""
 
     definitions: list[Definition] = []
     ranges: list[RangeDefinition] = []
@@ -191,6 +198,19 @@ def parse(text: str, path: str = "<text>", *, unreadable: list[Unreadable] | Non
         sketch=text[sketch_at:settings_at],
         settings=text[settings_at:],
         lines=source.lines,
+    )
+
+
+def _conflict(source: Source) -> ModelError | None:
+    """The error that git left a merge conflict, at its marker: its halves would be read as equations."""
+    match = _CONFLICT.search(source.text) if "<<<<<<<" in source.text else None
+    if match is None or ">>>>>>>" not in source.text:
+        return None
+    return source.error(
+        "a merge conflict is left in the file",
+        match.start(),
+        found=f'"{match[0].strip()}"',
+        remedy="Keep one of the two versions between <<<<<<< and >>>>>>>, and remove the lines of the markers",
     )
 
 
@@ -293,6 +313,10 @@ def _block(
 ) -> int:
     """Read a block, or take it from an earlier reading of the same text; returns where it ends."""
     expression_end = part_end(source, body, start)
+    if body.startswith("||", expression_end):
+        raise source.error(
+            "this can't stand in an equation", expression_end, found='"||"', remedy="Write :OR: for either"
+        )
     end = body.find("|", expression_end) + 1
     if not end:
         raise source.error("this block is never ended", start, expected='"|" after the comment')

@@ -21,7 +21,7 @@ from flows.vensim.parse import decoded
 from flows.vensim.source import read_source
 from flows.vensim.tree import ModelText
 
-__all__ = ["Version", "opened"]
+__all__ = ["Version", "data_files", "opened"]
 
 _MOST_BYTES = 256_000_000  # of the files beside a model that are taken out of a revision
 _FILE_NAMES = re.compile(r"'\??([^'\r\n]*\.(?:xlsx?|xlsm|csv|tab|dat|txt))'", re.IGNORECASE)
@@ -48,13 +48,11 @@ class Version:
 
     def data(self) -> dict[str, str]:
         """Digests of the data files and spreadsheets that the model names, by name; of those that are there."""
-        folder = self.path.parent
-        found = {}
-        for name in sorted(_names_in(self.text.text)):
-            file = folder / name.replace("\\", "/")
-            if file.is_file():
-                found[name] = hashlib.sha256(file.read_bytes()).hexdigest()
-        return found
+        return {
+            name: hashlib.sha256(file.read_bytes()).hexdigest()
+            for name, file in data_files(self.text.text, self.path.parent).items()
+            if file.is_file()
+        }
 
     def model(self) -> Model:
         """Lower the tree.
@@ -196,6 +194,23 @@ def _inside(path: str) -> bool:
         and not {"..", ".git"} & set(plain.parts)
         and ":" not in path
     )
+
+
+def data_files(text: str, folder: Path) -> dict[str, Path]:
+    """Find the data files and spreadsheets that the text of a model names, by name, whether they are there or not.
+
+    Parameters
+    ----------
+    text : str
+        The model.
+    folder : Path
+        Where it lies.
+
+    Returns
+    -------
+    dict of str to Path
+    """
+    return {name: folder / name.replace("\\", "/") for name in sorted(_names_in(text))}
 
 
 def _names_in(text: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import time
 import warnings
@@ -23,6 +24,7 @@ from flows.vensim.source import read_source
 from flows.vensim.tree import ModelText
 from flows.versions.behaviour import Behaviour, behaviour, run_of
 from flows.versions.equations import Difference, differences
+from flows.versions.source import Version, data_files
 
 __all__ = ["Good", "Saved", "Watched", "saves"]
 
@@ -34,7 +36,7 @@ _LONGEST_EMPTY = 1.0  # seconds after which an empty file is taken for what was 
 
 
 def saves(path: Path, *, every: float = EVERY, stop: Callable[[], bool] = lambda: False) -> Iterator[bytes]:
-    """Wait for saves of a file; it may be written in place or replaced by another.
+    """Wait for saves of a file or of data that it reads; it may be written in place or replaced by another.
 
     Parameters
     ----------
@@ -47,7 +49,7 @@ def saves(path: Path, *, every: float = EVERY, stop: Callable[[], bool] = lambda
     Yields
     ------
     bytes
-        The content at first, and whenever it is another one.
+        The content of the file at first, and whenever it or a data file that it names is another one.
 
     Raises
     ------
@@ -58,6 +60,9 @@ def saves(path: Path, *, every: float = EVERY, stop: Callable[[], bool] = lambda
         raise ModelError("there is no such model file", where=str(path))
     seen: tuple[int, int, int] | None = None
     digest = b""
+    last = b""
+    files: tuple[Path, ...] = ()
+    data: dict[Path, tuple[int, int, int]] = {}
     while not stop():
         try:
             mark = _mark(path)
@@ -68,10 +73,27 @@ def saves(path: Path, *, every: float = EVERY, stop: Callable[[], bool] = lambda
             seen = mark
             found = hashlib.sha256(content).digest()
             if found != digest:
-                digest = found
+                digest, last = found, content
+                files = tuple(data_files(decoded(content)[0], path.parent).values())
+                data = _marks(files)
                 yield content
                 continue
+        if data != (now := _marks(files)):
+            time.sleep(_SETTLED)
+            if now == _marks(files) and now.keys() >= data.keys():  # else being written or replaced
+                data = now
+                yield last
+                continue
         time.sleep(every)
+
+
+def _marks(files: Sequence[Path]) -> dict[Path, tuple[int, int, int]]:
+    """Marks of the files that are there."""
+    found = {}
+    for file in files:
+        with contextlib.suppress(OSError, ValueError):
+            found[file] = _mark(file)
+    return found
 
 
 def _mark(path: Path) -> tuple[int, int, int]:
@@ -92,12 +114,13 @@ def _settled(path: Path, mark: tuple[int, int, int]) -> bytes | None:
 
 @dataclass(frozen=True, eq=False)
 class Good:
-    """A version without errors, and its run."""
+    """A version without errors, its run, and the digests of the data files that it read."""
 
     text: ModelText
     model: Model
     findings: tuple[Finding, ...]
     run: xr.Dataset
+    data: dict[str, str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,6 +137,8 @@ class Saved:
         Why the model can't be run, beyond the findings.
     difference, moved
         Against the last good version; None for the first, and for one that isn't good.
+    data : tuple of str
+        Data files that are others than those of the last good version.
     """
 
     good: Good | None
@@ -121,6 +146,7 @@ class Saved:
     error: FlowsError | None = None
     difference: Difference | None = None
     moved: Behaviour | None = None
+    data: tuple[str, ...] = ()
 
 
 class Watched:
@@ -155,6 +181,7 @@ class Watched:
             return Saved(None, told)
         try:
             tree = read_source(self.path, text=text)
+            data = Version(self.path.name, self.path, tree).data()
             model = lower(tree)
             with warnings.catch_warnings():
                 warnings.simplefilter("error", NonFiniteWarning)
@@ -163,16 +190,17 @@ class Watched:
             return Saved(None, told, error)
         except NonFiniteWarning:
             return Saved(None, told, _no_number(model))
-        good, last = Good(tree, model, findings, run), self.last
+        good, last = Good(tree, model, findings, run, data), self.last
         self.last = good
         if last is None:
             return Saved(good, told)
         difference = differences(last.text, tree)
+        others = tuple(sorted(n for n in {*last.data, *data} if last.data.get(n) != data.get(n)))
         try:
             moved = behaviour(last.run, run, renamed=difference.renamed)
         except FlowsError as error:
-            return Saved(good, told, error)
-        return Saved(good, told, None, difference, moved)
+            return Saved(good, told, error, data=others)
+        return Saved(good, told, None, difference, moved, others)
 
 
 def _no_number(model: Model) -> ResultError:
