@@ -877,6 +877,15 @@ def test_packages_combine_with_a_context_and_a_course(package: str) -> None:
 def test_border_counts_are_never_better_lower() -> None:
     counts = [o for o in read_outcomes() if "encounters" in o.expression or "interceptions" in o.expression]
     assert {o.better for o in counts} == {"neither"}
+    disputed = {
+        "expulsions",
+        "MPP cases opened",
+        "people with temporary protection",
+        "court completions per month",
+    }
+    assert {o.name: o.better for o in read_outcomes() if o.name in disputed} == dict.fromkeys(
+        disputed, "neither"
+    )
 
 
 def test_the_human_cost_stands_first() -> None:

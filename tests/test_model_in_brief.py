@@ -8,6 +8,8 @@ import tomllib
 from collections import Counter
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 import flows
 from flows import fit
 from flows.calibrate.targets import targets
@@ -53,6 +55,24 @@ def test_numbers_are_those_of_the_model_and_its_files() -> None:
     claims = Counter(row["status"] for row in rows_of("claims.csv"))
     assert f"{claims.total()} claims; {claims['emergent']} of them" in page
     assert f"make {claims.total()} claims" in text_of("claims.md")
+    by_document = Counter(row["document"] for row in rows_of("claims.csv"))
+    listed = re.findall(r"\| (\d+) \|", (DOCS / "claims.md").read_text(encoding="utf-8"))
+    assert sorted(map(int, listed)) == sorted(by_document.values())
+
+
+def test_the_numbers_fitted_are_those_of_the_posterior() -> None:
+    calibration = read_calibration()
+    sizes = {"free": calibration.free, "split": calibration.split, "shock": calibration.shock}
+    before = {element for rows in sizes.values() for row in rows for element in row.elements or (row.name,)}
+    later = {element for row in calibration.later for element in row.elements}
+    drawn = pq.read_schema(ROOT / "models" / "posterior.parquet").names
+    page = text_of("model-in-brief.md")
+    assert set(drawn) == before | later
+    assert f"They move {len(before)} elements of the model. {len(later)} more" in page
+    assert f"posterior of {len(drawn)} inputs" in page
+    numbers = re.search(r"(\d+) constants, (\d+) levels of single origins and (\d+) sizes", page)
+    assert numbers
+    assert f"Of these {sum(map(int, numbers.groups()))} numbers the data determine" in page
 
 
 def test_the_fit_is_that_of_the_model() -> None:
