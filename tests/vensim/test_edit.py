@@ -376,3 +376,18 @@ def test_a_right_side_of_several_lines_takes_the_line_ends_of_its_file():
 def test_a_whole_with_lookup_takes_other_points():
     new = edit(BYTES, {"effect": [(0, 2), (9, 3)]})
     assert line(new, "effect") == "effect = WITH LOOKUP(Time, ([(0,0)-(9,9)],(0,2),(9,3))) ~~|"
+
+
+def test_a_list_of_one_is_a_number():
+    assert line(edit(BYTES, {"rate": [0.25]}), "rate").startswith("rate = 0.25 {a remark}")
+
+
+def test_a_text_takes_another_text():
+    assert line(edit(FEW.encode(), {"name": "'other'"}), "name") == "name :IS: 'other' ~~|"
+
+
+@pytest.mark.parametrize("text", ["0.5 + 1", "0.5 ~~|\nmore = 1"])
+def test_a_change_that_reads_back_otherwise_writes_nothing(monkeypatch, text):
+    monkeypatch.setattr("flows.vensim.edit.wrapped", lambda *_, **__: text)
+    with pytest.raises(FlowsError, match="doesn't read back as it was meant, so nothing was written"):
+        edit(BYTES, {"rate": "Time * 2"})

@@ -160,8 +160,55 @@ def test_an_order_is_worked_out_from_what_stands_at_the_start(order: str) -> Non
         ("x[r] :EXCEPT: [a] = 1, 2", "a list of values with :EXCEPT:"),
         ("x[a] = Time ~~|\nx[b] = INTEG(1, 0)", '"x" is auxiliary here and stock there'),
         ("Time = 1", "Time needs no equation"),
-        ("x = 1, 2", "x"),
+        ("x :IS: 5", "m.mdl:13:"),
+        ("p : a, b -> (q: c, d, e, c)", 'the mapping of "p" to "q" isn\'t understood'),
+        ("x[r, r] = 1", 'the range "r" stands twice on the left side of "x"'),
+        ("x = 1, 2", "m.mdl:13:"),
     ],
 )
 def test_mistakes_in_ranges_and_left_sides(text: str, words: str) -> None:
     assert words in told(text)
+
+
+@pytest.mark.parametrize("engine", ["compiled", "python"])
+def test_single_elements_and_other_ranges_on_the_left_of_whole_arrays(engine: str) -> None:
+    text = """
+        r : a, b, c ~~|
+        place : p1, p2, p3 ~~|
+        h[r] = 5, 3, 4 ~~|
+        up[p1] = VECTOR SORT ORDER(h[a], 1) + 0 * Time ~~|
+        up[p2] = VECTOR SORT ORDER(h[r], 1) + 0 * Time ~~|
+        up[p3] = VECTOR SORT ORDER(-h[r], 0) + 0 * Time ~~|
+        away[r] = VECTOR RANK(ABS(h[r] - 4.5), 1) + 0 * Time ~~|
+        down[a] = VECTOR RANK(h[r], 0) + 0 * Time ~~|
+        down[b] = VECTOR RANK(h[r], 0) + 0 * Time ~~|
+        down[c] = VECTOR RANK(h[b], 0) + 0 * Time ~~|
+        """
+    ds = simulate(small_model(text), engine=engine)  # type: ignore[arg-type]
+    assert ds["up"].isel(time=0).values.tolist() == [1, 2, 0]
+    assert ds["away"].isel(time=0).values.tolist() == [1, 3, 2]  # equals keep their order
+    assert ds["down"].isel(time=0).values.tolist() == [1, 3, 2]
+
+
+@pytest.mark.parametrize(
+    ("mapping", "expected"),
+    [
+        ("p : g, h -> r", [1, 2]),  # by position
+        ("p : g, h -> (r: b, a)", [2, 1]),
+        ("p <-> r", [1, 2]),
+    ],
+)
+def test_a_mapped_range_reads_the_image_of_its_element(mapping: str, expected: list[float]) -> None:
+    text = f"r : a, b ~~|\n{mapping} ~~|\nv[r] = 1, 2 ~~|\nx[p] = v[r] + 0 * Time ~~|\n"
+    assert simulate(small_model(text))["x"].isel(time=0).values.tolist() == expected
+
+
+def test_a_range_mapped_to_groups_reads_the_group_of_its_element() -> None:
+    text = """
+        r : a, b, c ~~|
+        south : b, c ~~|
+        zone : z1, z2 -> (r: a, south) ~~|
+        rate[zone] = 10, 20 ~~|
+        x[r] = rate[zone] + 0 * Time ~~|
+        """
+    assert simulate(small_model(text))["x"].isel(time=0).values.tolist() == [10, 20, 20]

@@ -292,6 +292,22 @@ def test_a_dimension_without_elements_is_refused(tmp_path: Path) -> None:
         read_vensim(path, units="off")
 
 
+@pytest.mark.parametrize(
+    ("equation", "words"),
+    [
+        ("1 +", 'can\'t be read, found "+"'),
+        ("1 + * 2", "can't be read, found \""),
+        ("LN(1, 2)", "LN"),
+        ("MIN(1)", "MIN"),
+    ],
+)
+def test_equations_that_cannot_be_read_say_where(tmp_path: Path, equation: str, words: str) -> None:
+    with pytest.raises(ModelError) as refused:
+        read_vensim(write(tmp_path, aux("x", equation)), units="off")
+    assert words in str(refused.value)
+    assert "m.xmile:8" in str(refused.value)
+
+
 def test_a_dimension_of_numbers_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, aux("x", "1"))
     text = path.read_text(encoding="utf-8")
