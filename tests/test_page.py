@@ -146,3 +146,49 @@ def test_the_command_writes_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert record["results"] == ["index.html"]
     assert cli.main(["page", "--model", str(SMALL), "--out", "."]) == 1
     assert "is a folder" in capsys.readouterr().err
+
+
+VIEW = """\\\\\\---/// Sketch information - do not modify anything except names
+V300  Do not put anything below this section - it will be ignored
+*Plan
+$192-192-192,0,Times New Roman|12||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|72,72,100,0
+10,1,rate,100,400,40,20,8,3,0,0,0,0,0,0
+\\\\\\---/// Sketch information - do not modify anything except names
+V300  Do not put anything below this section - it will be ignored
+*Second
+$192-192-192,0,Times New Roman|12||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|72,72,100,0
+10,1,people,400,200,40,20,3,3,0,0,0,0,0,0
+10,2,rate,100,200,30,10,8,3,0,0,0,0,0,0
+10,3,part,600,200,30,10,8,2,0,3,-1,0,0,0
+10,4,part,700,300,30,10,8,3,1,0,0,0,0,0
+12,5,0,232,300,90,15,8,4,0,0,-1,0,0,0
+A remark
+///---\\\\\\
+"""
+
+
+def test_numbers_stand_at_what_moves_on_the_first_view_that_shows_it(tmp_path: Path) -> None:
+    text = "people = INTEG(rate * part, 1) ~ Person ~ |\nrate = 2 ~ Person/Month [0,5] ~ |\n"
+    text += "part = Time / 4 ~ Dmnl ~ |\n"
+    source = tmp_path / "drawn.mdl"
+    source.write_text(small_model(text, settings=VIEW).text, encoding="utf-8")
+    data = data_of(render(flows.read_vensim(source, units="off")))
+    diagram = data["diagram"]
+    assert diagram["kind"] == "view" and "A remark" in diagram["svg"] and "<title>" not in diagram["svg"]
+    spots = [
+        (s["x"], s["y"] > 200, s["beside"], data["series"][s["series"]]["title"]["en"])
+        for s in diagram["spots"]
+    ]
+    assert spots == [
+        (400, True, False, "People"),
+        (634, True, True, "Part"),
+    ]  # not a constant, nor what is hidden
+
+
+def test_a_model_without_a_view_or_with_one_that_cannot_be_read_has_no_diagram(tmp_path: Path) -> None:
+    text = "people = INTEG(rate, 1) ~ Person ~ |\nrate = 2 ~ Person/Month [0,5] ~ |\n"
+    broken = VIEW.replace("10,1,rate,100,400", "10,one,rate,100,400")
+    for settings in ("", VIEW.split("\\\\\\---///")[0], broken):
+        source = tmp_path / "plain.mdl"
+        source.write_text(small_model(text, settings=settings).text, encoding="utf-8")
+        assert data_of(render(flows.read_vensim(source, units="off")))["diagram"] is None

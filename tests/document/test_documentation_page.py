@@ -213,3 +213,93 @@ def test_the_command_writes_a_page_or_markdown(
     assert "ends in .html" in capsys.readouterr().err
     assert cli.main(["docs", "small.mdl", "--markdown", "--out", "book"]) == 0
     assert Path("book/people.md").is_file()
+
+
+XMILE = """<?xml version="1.0" encoding="utf-8"?>
+<xmile version="1.0" xmlns="http://docs.oasis-open.org/xmile/ns/XMILE/v1.0">
+<header><name>small</name></header>
+<sim_specs time_units="Month"><start>0</start><stop>4</stop><dt>1</dt></sim_specs>
+<model><variables>
+<stock name="people"><eqn>first * 2</eqn><inflow>births</inflow><units>Person</units></stock>
+<flow name="births"><eqn>people * (rate + 0.01)</eqn><units>Person/Month</units></flow>
+<aux name="rate"><eqn>0.02</eqn><units>1/Month</units></aux>
+<aux name="first"><eqn>50</eqn><units>Person</units></aux>
+<gf name="curve"><xscale min="0" max="2"/><ypts>0,1,4</ypts></gf>
+</variables></model></xmile>
+"""
+
+
+def test_equations_of_an_xmile_file_are_written_in_the_language_of_vensim(tmp_path: Path) -> None:
+    path = tmp_path / "small.xmile"
+    path.write_text(XMILE, encoding="utf-8")
+    found = read_documentation(path)
+    ((_, births),) = found.entries["births"].equations
+    assert text_of(births) == "births = people * (rate + 0.01)"
+    assert [p.target for p in births if p.target] == ["people", "rate"]
+    people = found.entries["people"]
+    assert text_of(people.initial) == "first * 2" and (people.kind, people.inflows) == ("stock", ("births",))
+    assert found.entries["curve"].kind == "lookup"
+    assert "(0, 0), (1, 1), (2, 4)" in text_of(found.entries["curve"].equations[0][1])
+
+
+@pytest.mark.parametrize(
+    ("equation", "kind"),
+    [
+        ("it = 3", "constant"),
+        ("it[age] = 1, 2", "constant"),
+        ("it = INTEG(no such thing, 0)", "stock"),
+        ("it((0,0),(1,1))", "lookup"),
+        ("it = no such thing * 2", "auxiliary"),
+        ("it", "data"),
+        ("it :IS: 'a word'", "text"),
+    ],
+)
+def test_kinds_are_told_of_a_model_that_cannot_be_run_too(tmp_path: Path, equation: str, kind: str) -> None:
+    found = document(tmp_path, f"age : young, old ~~|\n{equation} ~~|\nother = 1 + ~~|\n" + CONTROL)
+    assert found.entries["it"].kind == kind
+    assert found.entries["it"].course is None
+
+
+def test_views_that_cannot_be_read_leave_a_remark(tmp_path: Path) -> None:
+    broken = SKETCH.format(view="All", comment="x").replace("10,1,Population,300", "10,one,Population,300")
+    found = document(tmp_path, CLEAN + CONTROL + broken)
+    assert not found.diagrams
+    (remark,) = found.remarks
+    assert remark.startswith("The views can't be drawn: ")
+
+
+def test_initial_values_with_commas_in_names_and_calls(tmp_path: Path) -> None:
+    text = 'a = INTEG(MAX(1, "so, what") * 2, MIN("so, what", 3) + 1) ~~|\n"so, what" = 5 ~~|\n'
+    found = document(tmp_path, text + CONTROL)
+    assert text_of(found.entries["a"].initial) == 'MIN("so, what", 3) + 1'
+    assert found.entries["a"].uses == ("so, what",)
+
+
+def test_names_that_would_share_an_address_get_addresses_of_their_own(tmp_path: Path) -> None:
+    found = document(tmp_path, '"a+b" = 1 ~~|\n"a-b" = 2 ~~|\n"出生" = 3 ~~|\n"死亡" = 4 ~~|\n' + CONTROL)
+    addresses = [e.anchor for e in found.entries.values()]
+    assert addresses[:4] == ["v-a-b", "v-a-b-2", "v-x", "v-x-2"] and len(set(addresses)) == len(addresses)
+
+
+def test_loops_that_a_file_names_and_those_of_another_model(tmp_path: Path) -> None:
+    named = (
+        '[[loop]]\nid = "R1"\nname = "People bring people"\nreading = "reinforcing"\nsource = "Assumption."\n'
+        'through = ["Population", "births"]\n'
+    )
+    (tmp_path / "loops.toml").write_text(named, encoding="utf-8")
+    found = document(tmp_path, CLEAN + CONTROL).feedback
+    (circle,) = found.circles
+    assert found.named and (circle.path, circle.polarity) == (("population", "births"), "reinforcing")
+    assert circle.name == "R1 People bring people"
+    (tmp_path / "loops.toml").write_text(named.replace("births", "hires"), encoding="utf-8")
+    other = document(tmp_path, CLEAN + CONTROL).feedback
+    assert not other.named and other.total == 2
+
+
+def test_a_run_that_stops_leaves_the_page_without_pictures(tmp_path: Path) -> None:
+    found = document(
+        tmp_path, CLEAN.replace("initial people = 50", "initial people = 50 / (Time - Time)") + CONTROL
+    )
+    assert found.entries["population"].course is None
+    quick = document(tmp_path, CLEAN + CONTROL, run=False)
+    assert all(e.course is None for e in quick.entries.values())

@@ -312,6 +312,8 @@ def _kind(definition: Definition, model: Model | None) -> str:
     node = definition.expression
     if definition.operator == ":IS:":
         return "text"
+    if node is None or definition.operator == ":=":
+        return "data"
     if variable is not None and not any(
         eq.expr is None and eq.table is None and not eq.values for eq in variable.equations
     ):
@@ -321,8 +323,6 @@ def _kind(definition: Definition, model: Model | None) -> str:
             return "data" if variable.series else "auxiliary"
         if variable.kind in KINDS:
             return variable.kind
-    if node is None or definition.operator == ":=":
-        return "data"
     if isinstance(node, Apply) and fold(node.name) == "integ":
         return "stock"
     if definition.operator == "(" or isinstance(node, Points):
