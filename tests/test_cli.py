@@ -17,7 +17,7 @@ import xarray as xr
 from tests.conftest import small_model, unmeasured
 
 import flows
-from flows import cli
+from flows import cli, provenance
 from flows.cli import numbers, options, run, terminal
 from flows.compare import CAVEAT
 from flows.engine import emit
@@ -438,6 +438,15 @@ def test_a_study_for_vensim_and_back(here: Path, capsys: pytest.CaptureFixture[s
     bare = refused_with_outputs(capsys, "study", "vensim/tea-drawn.vsc")
     assert "Give it with --model" in bare
     assert "as a study" not in bare
+    for command, folder, typed in (  # neither takes the other's place
+        ("run", "tea-drawn-study", drawn),
+        ("run", "tea", ["study", "tea.toml"]),
+        ("study", "teacup", ["run", "--model", "teacup.mdl"]),
+    ):
+        record = {"program": "flows", "command": f"flows {command} something"}
+        provenance.atomic_write(here / "outputs" / folder / provenance.FILE, json.dumps(record))
+        said = refused_with_outputs(capsys, *typed)
+        assert f"outputs/{folder}: results of flows {command} lie there. Name another folder" in said
     listed = refused_with_outputs(capsys, "study", "tea.toml", "--savelist", "vensim/tea.lst")
     assert "belongs to a .vsc" in listed
 
@@ -486,6 +495,9 @@ def test_mistyped_commands_end_in_one_mark(capsys: pytest.CaptureFixture[str]) -
             '--set waiting: the setting ends at its first blank, found "waiting", expected NAME=VALUE. '
             'Put quotation marks around it: --set "waiting time=2".',
         ),
+        (["run", "--set", "imitation", "=", "2"], "Write it without blanks: --set imitation=2."),
+        (["run", "--set", "imitation=", "2"], "Write it without blanks: --set imitation=2."),
+        (["conform", "teacup.mdl"], "this is a file, expected a folder with a model beside output.csv"),
         (["run", "--set", "'judges", "hired", "per", "year=2'"], '--set "judges hired per year=2".'),
         (
             ["compare", "--lever", "faster", "claims=2"],

@@ -96,6 +96,13 @@ def cases(folder: str | Path) -> list[tuple[Path, Path]]:
         If the folder is missing or holds none.
     """
     folder = Path(folder)
+    if folder.is_file():
+        raise InputError(
+            "this is a file",
+            where=str(folder),
+            expected="a folder with a model beside output.csv or output.tab",
+            remedy=f"Name the folder it lies in: flows conform {folder.parent.as_posix()}",
+        )
     if not folder.is_dir():
         raise InputError("there is no such folder", where=str(folder))
     found = []

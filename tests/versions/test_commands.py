@@ -93,6 +93,51 @@ def test_set_warns_of_units(model: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "warning: total" in capsys.readouterr().out
 
 
+def test_set_warns_of_a_declared_range_and_names_the_file_written(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = OLD.replace("total =", "share = 0.5 ~ Dmnl [0,1] ~ |\nother = 2 ~ Dmnl ~ |\ntotal =")
+    assert "share" in text
+    model.write_text(text, encoding="utf-8")
+    assert cli.main(["set", "model.mdl", "share=2", "--out", "b1.mdl"]) == 0
+    told = capsys.readouterr().out
+    line = text[: text.index("share =")].count("\n") + 1
+    assert (
+        f'b1.mdl:{line}:1: warning: share: "share" lies outside its range, found 2, expected [0, 1]. [range]'
+        in told
+    )
+    assert "model.mdl" not in told
+    assert cli.main(["set", "model.mdl", "share=0.7"]) == 0
+    assert "warning" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("typed", "words"),
+    [
+        (
+            ["base", "rate=90"],
+            'found "base", expected NAME=VALUE. Put quotation marks around it: flows set model.mdl "base rate=90".',
+        ),
+        (["pull=1", "base", "rate", "=", "90"], 'flows set model.mdl "base rate=90".'),
+        (["stay", "=", "2"], "Write it without blanks: flows set model.mdl stay=2."),
+        (["stay=", "2"], "Write it without blanks: flows set model.mdl stay=2."),
+        (["stay", "2"], "no equals sign"),
+    ],
+)
+def test_a_setting_that_fell_into_words_is_put_together(
+    model: Path, typed: list[str], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["set", "model.mdl", *typed]) == 1
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("command", [["set", "models", "a=1"], ["watch", "models"]])
+def test_a_folder_is_called_one(model: Path, command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    Path("models").mkdir()
+    assert cli.main(command) == 1
+    assert "models: this is a folder, expected a" in capsys.readouterr().err
+
+
 def test_set_leaves_a_file_that_was_saved_in_the_meantime(model: Path) -> None:
     from flows.errors import ResultError
     from flows.versions.change import change, write
@@ -240,6 +285,9 @@ def test_diff_of_a_revision_that_lacks_the_file(model: Path, capsys: pytest.Capt
     git("commit", "-qm", "first")
     assert cli.main(["diff", "HEAD:other.mdl", "model.mdl"]) == 1
     assert "one of model.mdl" in capsys.readouterr().err
+    assert cli.main(["diff", "HEAD", "model.mdl"]) == 1
+    assert "HEAD: this is a revision, and no file of it is named" in (told := capsys.readouterr().err)
+    assert told.rstrip().endswith("Write HEAD:model.mdl.")
     assert cli.main(["diff", "nowhere:model.mdl", "model.mdl"]) == 1
     assert 'no revision "nowhere"' in capsys.readouterr().err
 

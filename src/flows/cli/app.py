@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import typer
 
 import flows
-from flows.cli.options import FINE, INTERRUPTED, OURS, USAGE, USER
+from flows.cli.options import FINE, INTERRUPTED, OURS, USAGE, USER, joined_setting
 from flows.cli.terminal import fail, ours_text, patient_streams, refusal_text, warnings_as_lines
 from flows.errors import FlowsError
 
@@ -128,13 +128,16 @@ def _torn(arguments: Sequence[str] | None) -> str:
             if word.startswith("-"):
                 break
             words.append(word)
-            if "=" in word:
+            if "=" in word and not word.endswith("="):
                 break
-        if len(words) > 1 and "=" in words[-1]:
-            whole = " ".join(words).strip("'")
+        whole = joined_setting(words)
+        if len(words) > 1 and "=" in whole.rstrip("="):
+            advice = f'Put quotation marks around it: {option} "{whole}".'
+            if " " not in whole:
+                advice = f"Write it without blanks: {option} {whole}."
             return (
                 f'{option} {words[0]}: the setting ends at its first blank, found "{words[0]}", expected NAME=VALUE. '
-                f'Put quotation marks around it: {option} "{whole}".'
+                + advice
             )
     return ""
 

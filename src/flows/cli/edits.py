@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from flows.cli.check import print_finding
-from flows.cli.options import InPlace, model_target, own_or_shipped
+from flows.cli.options import InPlace, joined_setting, model_target, own_or_shipped
 from flows.cli.terminal import say, short_path
 from flows.cli.versions import print_difference, print_left
 
@@ -55,6 +57,7 @@ def set_(
         )
     if flat is None and not settings and not comment:
         raise InputError("nothing is to be set", where="flows set", expected="name=value after the file")
+    _refuse_torn(file, settings or ())
     if model_target(out) is not None:
         file = own_or_shipped(file)
     left: tuple[Change, ...] = ()
@@ -65,13 +68,39 @@ def set_(
     if changed.difference.changes:
         print_difference(changed.difference)
     for finding in changed.findings:
-        print_finding(finding)
+        print_finding(finding if out is None else replace(finding, file=str(out)))
     print_left(left)
     if changed.after == changed.before:
         say("The file says so already." if not left else "Nothing else differs.")
         if out is None:
             return
     print(short_path(write(changed, out)))
+
+
+def _refuse_torn(file: Path, settings: Sequence[str]) -> None:
+    """Refuse a setting that fell into words for want of quotation marks."""
+    from flows.errors import InputError
+
+    for first, word in enumerate(settings):
+        if "=" in word and not (word.endswith("=") and "=" not in "".join(settings[first + 1 : first + 2])):
+            continue
+        words = [word]
+        for other in settings[first + 1 :]:
+            if "=" in words[-1] and not words[-1].endswith("="):
+                break
+            words.append(other)
+        whole = joined_setting(words)
+        if len(words) == 1 or "=" not in whole.strip("="):
+            return
+        typed = f"flows set {file.as_posix()}"
+        quoted = f'Put quotation marks around it: {typed} "{whole}"'
+        raise InputError(
+            "the setting ends at its first blank",
+            where=typed,
+            found=f'"{word}"',
+            expected="NAME=VALUE",
+            remedy=quoted if " " in whole else f"Write it without blanks: {typed} {whole}",
+        )
 
 
 def flatten(

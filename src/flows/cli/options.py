@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -134,6 +134,11 @@ def read_model(path: Path | None, units: Units | None, name: str = "") -> Model:
         raise _with_others(error, found) from None
 
 
+def joined_setting(words: Sequence[str]) -> str:
+    """Put a setting together that blanks tore into words, with none around its equals sign."""
+    return re.sub(r"\s*=\s*", "=", " ".join(words).strip("'"))
+
+
 def model_target(out: Path | None) -> Path | None:
     """Refuse to write a model over a file that is none: a table or a Vensim file of another kind, say."""
     if out is not None and out.suffix.lower() != ".mdl":
@@ -214,6 +219,19 @@ def read_until(text: str | None, model: Model) -> float | str | None:
     if months:
         month_index(text, where="--until")
     return text
+
+
+def refuse_other_results(folder: Path, command: str) -> None:
+    """Refuse to put a run in the place of a study, or a study in that of a run, where nobody named the folder."""
+    from flows.provenance import read_record
+
+    words = str((read_record(folder) or {}).get("command", "")).split()
+    if words[:1] == ["flows"] and words[1:2] in (["run"], ["study"]) and words[1] != command:
+        raise InputError(
+            f"results of flows {words[1]} lie there",
+            where=folder.as_posix(),
+            remedy="Name another folder, or this one, with --out",
+        )
 
 
 def folder_name(name: str) -> str:

@@ -23,6 +23,7 @@ from flows.cli.options import (
     is_set,
     read_model,
     read_until,
+    refuse_other_results,
     say_doubts,
 )
 from flows.cli.terminal import (
@@ -123,6 +124,8 @@ def run(
     name = "+".join(filter(None, names))
     words = f" with {settings_words(changed)}" if changed else ""
     folder = out or OUTPUTS / folder_name(name + words)
+    if out is None:
+        refuse_other_results(folder, "run")
     last = read_until(until, built)
     older = has_older(folder)
     with patience(engine), warnings.catch_warnings():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import flows
-from flows.cli.options import OUTPUTS, Out, folder_name
+from flows.cli.options import OUTPUTS, Out, folder_name, refuse_other_results
 from flows.cli.terminal import has_older, make_console, make_table, say, say_stage, say_written, show_progress
 from flows.errors import InputError
 from flows.pace import Pace, spoken
@@ -121,8 +121,10 @@ def study(
     if run is not None:
         _one_run(plan, run, n, out)
         return
-    folder = out or OUTPUTS / folder_name(plan.name)
-
+    control = Path(file).suffix.lower() == ".vsc"  # mostly of the model's own name, which its runs have too
+    folder = out or OUTPUTS / folder_name(f"{plan.name}-study" if control else plan.name)
+    if out is None:
+        refuse_other_results(folder, "study")
     older = has_older(folder)
     done, total = 0, 0
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from flows.errors import InputError, ModelError, ResultError
 from flows.inspection import Finding, inspect
+from flows.inspection.finding import Places
 from flows.provenance import atomic_write
 from flows.references import comma_remedy, fold
 from flows.vensim.edit import ONE_NUMBER, Value, edit, value_of
 from flows.vensim.parse import decoded, parse, refuse_utf16
 from flows.vensim.source import XMILE, read_source
+from flows.vensim.tree import Apply, Array, ModelText, Num, bare
 from flows.versions.carry import carry
 from flows.versions.equations import Change, Difference, differences
 from flows.versions.flat import flatten_as, matched
@@ -21,6 +24,9 @@ from flows.versions.flat import flatten_as, matched
 __all__ = ["Changed", "carry_over", "change", "parse_change", "write"]
 
 _LEFT = re.compile(r'\s*(?:"(?:[^"\\]|\\.)*"|[^="\[])+(?:\[[^\]]*\])?\s*')
+
+_NO_ENDS = (-math.inf, math.inf)
+_MOST_LISTED = 6  # numbers outside a range
 
 
 @dataclass(frozen=True)
@@ -167,11 +173,13 @@ def carry_over(path: str | Path, flat: str | Path) -> tuple[Changed, tuple[Chang
 def _checked(path: Path, old: bytes, new: bytes, place: Callable[[str], str]) -> Changed:
     """Say what differs in a changed file, and refuse one with new errors."""
     before, after = decoded(old)[0], decoded(new)[0]
-    difference = differences(parse(before, str(path)), parse(after, str(path)))
+    sources = parse(before, str(path)), parse(after, str(path))
+    difference = differences(*sources)
     findings: list[Finding] = []
     if difference.changes:
         known = {_said(f) for f in inspect(path, run=False, text=before)}
         findings = [f for f in inspect(path, run=False, text=after) if _said(f) not in known]
+        findings += _outside(*sources)
     errors = [f for f in findings if f.level == "error"]
     if errors:
         first = errors[0]
@@ -183,6 +191,32 @@ def _checked(path: Path, old: bytes, new: bytes, place: Callable[[str], str]) ->
             remedy=first.remedy,
         )
     return Changed(path, old, new, difference, tuple(f for f in findings if f.level == "warning"))
+
+
+def _outside(old: ModelText, new: ModelText) -> Iterator[Finding]:
+    """Report constants and initial values that a change puts outside the range that the file declares for them."""
+    before = {(fold(d.name), bare(d.expression)) for d in old.definitions}
+    places = Places(new)
+    for d in new.definitions:
+        if d.limits is None or (fold(d.name), bare(d.expression)) in before:
+            continue
+        low, high = (end if end is not None else side for end, side in zip(d.limits, _NO_ENDS, strict=True))
+        node = d.expression
+        if isinstance(node, Apply) and fold(node.name) == "integ" and len(node.arguments) > 1:
+            node = node.arguments[1]
+        values = [v for row in node.rows for v in row] if isinstance(node, Array) else []
+        values += [node.value] if isinstance(node, Num) else []
+        if wrong := [v for v in values if not low <= v <= high]:
+            yield places.at(
+                "warning",
+                "range",
+                d.name,
+                f'"{d.name}" lies outside its range',
+                d.at,
+                found=", ".join(f"{v:g}" for v in wrong[:_MOST_LISTED]),
+                expected=f"[{low:g}, {high:g}]".replace("-inf", "?").replace("inf", "?"),
+                remedy="Its equations may not hold there: correct the number or the range behind the units",
+            )
 
 
 def write(changed: Changed, out: str | Path | None = None) -> Path:
@@ -206,6 +240,11 @@ def write(changed: Changed, out: str | Path | None = None) -> Path:
 def _bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
+    except (IsADirectoryError, PermissionError) as error:  # of a folder, either by system
+        what = "this is a folder" if path.is_dir() else f"the model file can't be read ({error.strerror})"
+        raise ModelError(
+            what, where=str(path), expected="a Vensim .mdl file" if path.is_dir() else ""
+        ) from None
     except FileNotFoundError:
         raise ModelError("there is no such model file", where=str(path)) from None
     except OSError as error:

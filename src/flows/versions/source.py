@@ -99,6 +99,8 @@ def opened(names: Sequence[str], *, cwd: Path | None = None) -> Iterator[tuple[V
                 path = _taken_out(name, here, folder)
             if path == here / name and cwd is None:
                 path = Path(name)  # as people see it, in messages
+            if not path.exists():
+                _refuse_bare_revision(name, names, here)
             with _labelled(path, name):
                 found.append(Version(name, path, read_source(path)))
         yield tuple(found)
@@ -117,6 +119,25 @@ def _labelled(path: Path, label: str) -> Iterator[None]:
 
 
 _SILENCE = "nothing"
+
+
+def _refuse_bare_revision(name: str, names: Sequence[str], here: Path) -> None:
+    """Say how a file of a revision is named where the revision alone was typed."""
+    if name.startswith("-") or shutil.which("git") is None:
+        return
+    try:
+        _git(["rev-parse", "--verify", "--quiet", f"{name}^{{commit}}"], here)
+    except InputError:
+        return
+    file = next(
+        (other for other in names if other != name and (here / other).is_file()), "models/migration.mdl"
+    )
+    raise InputError(
+        "this is a revision, and no file of it is named",
+        where=name,
+        expected="a path, or REVISION:path",
+        remedy=f"Write {name}:{Path(file).as_posix()}",
+    )
 
 
 def _git(arguments: Sequence[str], cwd: Path, *, given: bytes | None = None) -> bytes:

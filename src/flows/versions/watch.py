@@ -56,6 +56,8 @@ def saves(path: Path, *, every: float = EVERY, stop: Callable[[], bool] = lambda
     ModelError
         If there is no such file at first.
     """
+    if path.is_dir():
+        raise ModelError("this is a folder", where=str(path), expected="a model file")
     if not path.is_file():
         raise ModelError("there is no such model file", where=str(path))
     seen: tuple[int, int, int] | None = None
