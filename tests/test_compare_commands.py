@@ -225,3 +225,16 @@ def test_a_month_outside_the_run(model: Model) -> None:
         InputError, match="the month lies outside the run, found 2018-01, expected a month that ends "
     ):
         end_within("2018-01", model)
+
+
+def test_of_very_many_scenarios_the_ends_are_shown(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr("flows.cli.comparison._MOST", 3)
+    monkeypatch.setattr("flows.cli.comparison._ENDS", 1)
+    levers = [f"s{k}: labour demand={k / 4}" for k in range(6)]
+    out = said(
+        "compare", *(word for text in levers for word in ("--lever", text)), "--draws", "0", "--out", "many"
+    )
+    assert "Shown: current-course, the 1 best and 1 worst; 4 more scenarios in comparison.csv." in out
+    assert "Shown: the 2 that get there first; the others in halving.csv." in out
+    assert "s3 " not in out and set(pd.read_csv("many/comparison.csv")["scenario"]) >= {"s0", "s3", "s5"}

@@ -982,3 +982,24 @@ def test_the_base_courses_freeze_policies_where_they_say(shipped: Any) -> None:
 
 def test_shipped_scenarios_give_reasons_and_known_claims() -> None:
     assert [doubt for scenario in list_scenarios() for doubt in scenario_doubts(scenario)] == []
+
+
+def test_a_long_list_of_values_without_reasons_is_cut(write: Any) -> None:
+    rows = "".join(f'[[constant]]\nname = "c{k}"\nvalue = 1.0\n' for k in range(6))
+    (said,) = scenario_doubts(read_scenario(write(HEAD + rows)))
+    assert 'no reason is given for "c0", "c1", "c2", "c3" and 2 more; write why' in said
+    reasons = (HEAD + rows).replace("value = 1.0", 'value = 1.0\nwhy = "so"')
+    assert scenario_doubts(read_scenario(write(reasons))) == ()
+
+
+def test_a_claim_of_a_scenario_that_nobody_wrote_down(
+    write: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    claims = tmp_path / "claims.csv"
+    monkeypatch.setattr("flows.inputs.inline.find", lambda kind: claims)
+    scenario = read_scenario(write('claims = ["A-10"]\n' + HEAD + LEVER + 'why = "so"\n'))
+    assert scenario_doubts(scenario) == ()  # without a list of claims nothing is known of them
+    claims.write_text("id,claim\nA-100,x\n", encoding="utf-8")
+    (said,) = scenario_doubts(scenario)
+    assert said.startswith('s.toml: no claim "A-10" in models/claims.csv, so nothing is checked for it.')
+    assert 'Did you mean "A-100"?' in said

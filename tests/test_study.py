@@ -787,3 +787,21 @@ def test_the_page_of_every_method(tiny: SimpleNamespace, method: str) -> None:
     page = conclusions(found)
     assert "growth" in next(line for line in page.splitlines() if line.startswith("- **programme"))
     assert 'method = "sobol"' in page or 'method = "morris"' in page
+
+
+def test_results_that_are_not_read(tiny: SimpleNamespace) -> None:
+    with pytest.raises(InputError, match=r"no results of a study here\. Run one with flows study"):
+        study.read(tiny.out)
+    study.run(tiny.file, out=tiny.out, n=16, **tiny.keys)
+    verdict = tiny.out / "verdict.txt"
+    kept = verdict.read_text(encoding="utf-8")
+    verdict.unlink()
+    with pytest.raises(
+        InputError, match=r"the results of the study are damaged, found .*verdict.txt.* Run the study"
+    ):
+        study.read(tiny.out)
+    verdict.write_text(kept, encoding="utf-8")
+    assert study.read(tiny.out).runs == 16 * 5
+    (tiny.out / "indices.nc").unlink()
+    with pytest.raises(InputError, match=r"damaged, found indices.nc is missing"):
+        study.read(tiny.out)
