@@ -58,6 +58,7 @@ def found(text: str, *, method: str = "euler", given: tuple[str, ...] = (), step
         ("x = SMOOTH(MIN(Time, 3), 2) ~~|\n", "SMOOTH and its kin"),
         ("x = SMOOTH(ABS(1.5), 2) ~~|\n", "SMOOTH and its kin"),
         ("x = SMOOTH(Time, 2) ~~|\n", "SMOOTH and its kin"),
+        ("w = -later ~~|\nlater = Time ~~|\nx = PULSE(1, w) ~~|\n", "PULSE of width 0"),
         ("a = a + 1 ~~|\nx = SMOOTHI(Time, 2, a) ~~|\n", "SMOOTH and its kin"),
         ("x = A FUNCTION OF(Time) ~~|\n", "A FUNCTION OF"),
         (

@@ -189,3 +189,14 @@ def test_stocks_may_share_a_flow_by_its_elements_but_not_one_element(build: Buil
     twice = SPLIT.replace("INTEG(moving[first], 0)", "INTEG(moving[first] + arriving[first], 0)")
     what = [f.what for f in conservation_findings(build(twice), unit="Person", boundary=boundary)]
     assert what == ['the flow "arriving" enters 3 stocks or clouds']
+
+
+def test_a_stock_that_takes_the_flow_of_another_element_is_found(build: Build) -> None:
+    text = """
+    who: one, two ~~|
+    A[who] = INTEG(moving[one], 0) ~ Person ~|
+    B[one] = INTEG(-moving[one], 9) ~ Person ~|
+    moving[who] = 1, 2 ~ Person/Month ~|
+    """
+    what = [f.what for f in conservation_findings(build(text), unit="Person", boundary={})]
+    assert '"A" takes "moving" of other elements' in what

@@ -49,6 +49,7 @@ def told(text: str) -> str:
         ("x = VECTOR ELM MAP(k, 1)", "VECTOR ELM MAP takes an element of an array"),
         ("x = VECTOR SELECT(v[r!], 2, 0, -1, 0)", "a whole number from 0 to 10"),
         ("x = VECTOR SELECT(v[r!], 2, 0, 2.5, 0)", "a whole number from 0 to 10"),
+        ("ACTION == 2 ~~|\nx = VECTOR SELECT(v[r!], 2, 0, -ACTION, 0)", "a whole number from 0 to 10"),
     ],
 )
 def test_mistakes_in_whole_arrays(text: str, words: str) -> None:
