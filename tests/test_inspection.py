@@ -505,3 +505,29 @@ def test_the_time_in_which_a_stock_adjusts_is_found(tmp_path: Path, net: str, co
     (only,) = found
     assert only.level == "warning" and f"time constant, {constant} in the equation of" in only.what
     assert only.found == "1, with a time constant of 0.5"
+
+
+def test_a_sketch_that_cannot_be_read_is_a_warning_and_hides_no_other_check(tmp_path: Path) -> None:
+    broken = SKETCH.replace("10,6,births,275", "10,six,births,275")
+    found = [
+        f
+        for f in check(tmp_path, ("0.02\t~\t1/Month", "0.02\t~\t"), clouds="", more=broken)
+        if f.level != "note"
+    ]
+    assert [(f.rule, f.line) for f in found] == [("missing units", 6), ("sketch", found[1].line)]
+    assert found[1].text.startswith("10,six,births")
+
+
+@pytest.mark.parametrize("line", [17, 18])
+def test_units_that_cannot_be_read_are_told_once_where_they_stand(tmp_path: Path, line: int) -> None:
+    units = {17: "Person", 18: "Person"} | {line: "Month/("}
+    more = f"R : a, b ~~|\nheight[a] = 1 ~ {units[17]} ~ A. |\nheight[b] = 2 ~ {units[18]} ~ B. |\n"
+    (found,) = (f for f in check(tmp_path, more=more) if f.rule == "units")
+    assert (found.variable, found.line, found.what) == ("height", line, 'the unit "Month/(" can\'t be read')
+
+
+def test_a_name_twice_undefined_in_a_circle_of_several_is_no_end(tmp_path: Path) -> None:
+    more = "a = MAX(b, c) ~ Dmnl ~ A. |\nb = a + c ~ Dmnl ~ B. |\nc = a * 2 + nobody ~ Dmnl ~ C. |\n"
+    found = [f for f in check(tmp_path, more=more) if f.level == "error"]
+    assert {f.rule for f in found} == {"undefined", "circle"} and len(found) <= 4
+    assert [f.variable for f in found if f.rule == "undefined"] == ["c"]

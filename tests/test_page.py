@@ -192,3 +192,26 @@ def test_a_model_without_a_view_or_with_one_that_cannot_be_read_has_no_diagram(t
         source = tmp_path / "plain.mdl"
         source.write_text(small_model(text, settings=settings).text, encoding="utf-8")
         assert data_of(render(flows.read_vensim(source, units="off")))["diagram"] is None
+
+
+def test_constants_without_a_usable_range_get_no_slider(tmp_path: Path) -> None:
+    text = (
+        "people = INTEG(rate * wide + upside + alone, 1) ~ Person ~ |\nrate = 2 ~ Person/Month [0,5] ~ |\n"
+        "wide = 9 ~ Dmnl [0,5] ~ |\nupside = 1 ~ Person/Month [5,0] ~ |\nalone = 3 ~ Person/Month [0,?] ~ |\n"
+    )
+    source = tmp_path / "ranges.mdl"
+    source.write_text(small_model(text).text, encoding="utf-8")
+    assert [one["name"] for one in data_of(render(flows.read_vensim(source, units="off")))["levers"]] == [
+        "rate"
+    ]
+
+
+def test_a_model_without_ranges_gets_sliders_from_half_to_twice(tmp_path: Path) -> None:
+    text = "people = INTEG(rate + none - loss, 1) ~ Person ~ |\nrate = 2 ~ Person/Month ~ |\n"
+    text += "none = 0 ~ Person/Month ~ |\nloss = -4 ~ Person/Month ~ |\n"
+    source = tmp_path / "bare.mdl"
+    source.write_text(small_model(text).text, encoding="utf-8")
+    levers = data_of(render(flows.read_vensim(source, units="off")))["levers"]
+    assert [(one["name"], one["min"], one["value"], one["max"]) for one in levers] == [
+        ("rate", 1, 2, 4), ("loss", -8, -4, -2),
+    ]  # fmt: skip

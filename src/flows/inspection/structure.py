@@ -212,9 +212,16 @@ def uneven_units(places: Places, model: Model) -> Iterator[Finding]:
             continue
         earlier = first.setdefault(fold(definition.name), definition)
         try:
-            same = read.read(earlier.units) == read.read(definition.units)
+            meant = read.read(definition.units)
+        except ValueError as error:
+            if definition is not earlier:  # the first ones are reported with all units
+                at = places.units_at(definition.at)
+                yield places.at("warning", "units", definition.name, str(error), at)
+            continue
+        try:
+            same = read.read(earlier.units) == meant
         except ValueError:
-            continue  # reported with the units themselves
+            continue
         if not same:
             yield places.at(
                 "warning",
