@@ -111,7 +111,7 @@ def test_watch_tells_of_each_save(
     assert cli.main(["watch", "m.mdl", "--no-figures"]) == 0
     first, second, third, fourth = capsys.readouterr().out.strip().split("\n\n", 3)
     assert "watching m.mdl" in first and "error" in first and first.endswith("There is no good version yet.")
-    assert "watching m.mdl" in second and "saved" not in second
+    assert "saved m.mdl" in second and "watching" not in second
     assert (
         "saved m.mdl" in third
         and 'Error: m.mdl:5, time 0: "leaving" is not a finite' in third
