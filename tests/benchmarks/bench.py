@@ -37,6 +37,11 @@ from flows.model.model import Model
 SHIPPED = resources.root() / "models" / "migration.mdl"
 LEVER = "interception capacity"
 REPEATS = 3
+REFERENCE = Path(__file__).with_name("reference.json")
+RATIOS = ("×", "%")
+"""Units of what is compared within one run."""
+TOLERATED = 0.3
+"""Share by which a ratio may differ from the stored one before it is pointed out."""
 
 FRESH = """
 import sys, warnings
@@ -73,11 +78,15 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
 class Table:
-    """What was measured, printed as it comes."""
+    """What was measured, printed as it comes, ratios beside those stored (`reference.json`).
 
-    def __init__(self) -> None:
+    Ratios of one run mean much the same on machines of one kind; seconds don't, so they are never stored.
+    """
+
+    def __init__(self, reference: dict[str, float] | None = None) -> None:
         self.rows: list[dict[str, Any]] = []
         self.part = ""
+        self.reference = reference or {}
 
     def head(self, part: str) -> None:
         self.part = part
@@ -95,6 +104,11 @@ class Table:
             bound = f"at least {least:,g}" if least is not None else f"at most {most:,g}"
             target = f"{bound}: {'yes' if met else 'NO'}"
         self.rows.append(row)
+        stored = self.reference.get(f"{self.part}: {what}") if unit in RATIOS else None
+        if stored is not None:
+            row["reference"] = stored
+            off = abs(value - stored) > TOLERATED * abs(stored)
+            target = f"{target}; " * bool(target) + f"stored {stored:,.4g}" + ", NOT LIKE IT" * off
         shown = f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
         print(f"  {what:<66}{shown:>12} {unit:<18}{target}".rstrip(), flush=True)
 
@@ -423,6 +437,7 @@ def main() -> None:
         nargs="*",
         help="parts: single ensembles kernels growth memory study editing estimator analysis scale browser",
     )
+    parser.add_argument("--store", action="store_true", help=f"keep the ratios in {REFERENCE.name}")
     options = parser.parse_args()
     machine = {
         "flows": flows.__version__,
@@ -433,7 +448,7 @@ def main() -> None:
         "load": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
     }
     print(", ".join(f"{key} {value}" for key, value in machine.items()))
-    table = Table()
+    table = Table(json.loads(REFERENCE.read_text(encoding="utf-8"))["ratios"])
     pysd = cache(pysd_step)
     parts: dict[str, Callable[[], None]] = {
         "single": lambda: single(table, pysd()),
@@ -457,6 +472,19 @@ def main() -> None:
         json.dumps({"machine": machine, "rows": table.rows}, indent=2, ensure_ascii=False) + "\n",
         encoding="utf-8",
     )
+    if options.store:
+        store(table, machine)
+
+
+def store(table: Table, machine: dict[str, Any], path: Path = REFERENCE) -> None:
+    """Keep the ratios measured, beside those of parts that weren't."""
+    kept = table.reference | {
+        f"{row['part']}: {row['what']}": float(f"{row['value']:.4g}")
+        for row in table.rows
+        if row["unit"] in RATIOS
+    }
+    text = json.dumps({"machine": machine, "ratios": kept}, indent=2, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

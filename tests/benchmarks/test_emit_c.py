@@ -36,3 +36,20 @@ def test_rows_can_be_written(capsys: pytest.CaptureFixture[str]) -> None:
     table.add("seconds", 3, "s", most=2)
     assert [row["met"] for row in json.loads(json.dumps(table.rows))] == [True, False]
     assert "at least 2: yes" in capsys.readouterr().out
+
+
+def test_ratios_are_held_against_those_stored(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "reference.json"
+    first = bench.Table({"Part: other": 2.0})
+    first.head("Part")
+    first.add("ratio", 3.5, "×")
+    first.add("seconds", 3, "s")
+    bench.store(first, {"cores": 2}, path)
+    stored = json.loads(path.read_text(encoding="utf-8"))["ratios"]
+    assert stored == {"Part: other": 2.0, "Part: ratio": 3.5}
+    capsys.readouterr()
+    for value, said in ((3.4, "stored 3.5\n"), (2.0, "stored 3.5, NOT LIKE IT\n")):
+        table = bench.Table(stored)
+        table.head("Part")
+        table.add("ratio", value, "×")
+        assert capsys.readouterr().out.endswith(said)
