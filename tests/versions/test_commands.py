@@ -329,7 +329,7 @@ def test_set_refuses_what_it_cannot_take(model: Path, capsys: pytest.CaptureFixt
         (["model.mdl", "stay=5", "stay=6"], '"stay" is set twice'),
         (["model.mdl", "--comment", "stay"], "no equals sign"),
         (["nothing.mdl", "stay=5"], "there is no such model file"),
-        ([".", "stay=5"], "can't be read"),
+        ([".", "stay=5"], "this is a folder, expected a Vensim .mdl file"),
     ):
         assert cli.main(["set", *arguments]) == 1
         assert words in capsys.readouterr().err
