@@ -68,7 +68,12 @@ def test_older_files_of_vensim(tmp_path: Path) -> None:
     [
         ("rate = 1\nrat = 2", 2, 'Did you mean "rate"?'),
         ("stock = 2", 1, '"stock" is no constant'),
-        ("inflow = 2", 1, "changes constants and lookups alone"),
+        (
+            "inflow = 2",
+            1,
+            '"inflow" is no constant, expected a constant or a lookup. A changes file changes nothing else',
+        ),
+        ("rate = 0,5", 1, "Write 0.5, with a point for decimals"),
         ("rate = start * 2", 1, "equations belong into the model"),
         ("rate = inf", 1, "no number"),
         ("share[west] = 1", 1, 'no element "west"'),

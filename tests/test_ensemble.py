@@ -568,3 +568,11 @@ def test_a_range_with_a_reserved_name_gets_another_dimension(build: Build, name:
 def test_a_variable_called_date_keeps_its_values(build: Build) -> None:
     ds = simulate(build("date = Time * 2 ~ Dmnl ~|"))
     assert ds["date"].values.tolist() == [0, 2, 4, 6, 8]
+
+
+def test_a_stock_without_units_is_shown_without(build: Build) -> None:
+    from flows.report.results import stocks_table
+
+    built = build("Tea = INTEG(-Tea / 10, 90) ~~|\nMilk = INTEG(1, 90) ~ Dmnl ~|")
+    table = stocks_table(simulate(built), built)
+    assert dict(zip(table["name"], table["unit"], strict=True)) == {"Tea": "", "Milk": "Dmnl"}

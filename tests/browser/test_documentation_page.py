@@ -49,6 +49,9 @@ def test_the_filter_finds_and_lets_go(seen: Page) -> None:
     shown = seen.locator("article[id^=v-]:visible").count()
     assert 0 < shown < every
     assert seen.locator("#told").inner_text() == f"{shown} of {every} variables"
+    seen.get_by_role("searchbox").fill("no such thing")
+    assert seen.locator("#told").inner_text() == f"nothing found among {every} variables"
+    seen.get_by_role("searchbox").fill("deaths")
     seen.locator("select[name=kind]").select_option("stock")
     assert seen.locator("article.k-constant:visible").count() == 0
     seen.get_by_role("button", name="Clear").click()

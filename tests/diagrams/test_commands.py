@@ -27,3 +27,11 @@ def test_layout_then_draw(tmp_path: Path) -> None:
     run_flows("draw", "tea.mdl", "--out", "pictures", cwd=tmp_path)
     found = {f.suffix for f in (tmp_path / "pictures").iterdir()}
     assert found == {".svg", ".png", ".json"}
+    lone = before.index(rb"\\\---///")
+    heading, version = before[lone:].split(b"\r\n")[:2]
+    style = b"$-1--1--1,0,|12||-1--1--1|-1--1--1|-1--1--1|-1--1--1|96,96,100,0"
+    empty = b"\r\n".join([heading, version, b"*View 1", style, b""])
+    path.write_bytes(before[:lone] + empty + before[lone:])
+    said = run_flows("draw", "tea.mdl", "--out", "fewer", cwd=tmp_path)
+    assert "Left out, with nothing on them: View 1" in said
+    assert sum(f.suffix == ".svg" for f in (tmp_path / "fewer").iterdir()) == 1

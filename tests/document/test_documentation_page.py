@@ -303,3 +303,14 @@ def test_a_run_that_stops_leaves_the_page_without_pictures(tmp_path: Path) -> No
     assert found.entries["population"].course is None
     quick = document(tmp_path, CLEAN + CONTROL, run=False)
     assert all(e.course is None for e in quick.entries.values())
+
+
+def test_shares_are_rounded_and_100_only_where_none_is_missing() -> None:
+    from flows.document.page import Share
+
+    assert [Share("", *n).percent for n in ((8, 9), (999, 1000), (5, 5), (0, 0))] == [
+        "89 %",
+        "99 %",
+        "100 %",
+        "–",
+    ]

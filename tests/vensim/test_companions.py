@@ -119,6 +119,9 @@ def test_lines_and_columns_of_refusals(place: Path) -> None:
     assert "c.vsc:3:12: " in refusal("(5, 30, 5", "(6, 30, 5")
     assert "c.vsc:4: " in refusal("0.5,0.1)", "0.5,-0.1)")
     assert "runs" in refusal("1000,L", "10,L")
+    alone = "\n".join(CONTROL.splitlines()[:2]) + "\n"
+    assert "two uncertainties or more" in refusal(CONTROL, alone)
+    assert "uncertainty]]" not in refusal(CONTROL, alone)
 
 
 def test_a_line_can_be_switched_off(place: Path) -> None:

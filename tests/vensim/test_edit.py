@@ -391,3 +391,15 @@ def test_a_change_that_reads_back_otherwise_writes_nothing(monkeypatch, text):
     monkeypatch.setattr("flows.vensim.edit.wrapped", lambda *_, **__: text)
     with pytest.raises(FlowsError, match="doesn't read back as it was meant, so nothing was written"):
         edit(BYTES, {"rate": "Time * 2"})
+
+
+def test_names_of_the_flat_file_and_of_the_one_with_subscripts_lead_to_each_other() -> None:
+    tail = "TIME STEP = 1 ~~|\nFINAL TIME = 1 ~~|\nINITIAL TIME = 0 ~~|\nSAVEPER = 1 ~~|\n"
+    flat = f"shock size rush Cuba = 1 ~~|\n{tail}".encode()
+    full = f"event: rush, calm ~~|\nplace: Cuba, Haiti ~~|\nshock size[event,place] = 1 ~~|\n{tail}".encode()
+    with pytest.raises(InputError, match='Write the name that it has in this file: "shock size rush Cuba"'):
+        edit(flat, {"shock size[rush,Cuba]": 2.0})
+    with pytest.raises(
+        InputError, match=r'Write the name that it has in this file: "shock size\[rush,Cuba\]"'
+    ):
+        edit(full, {"shock size rush Cuba": 2.0})

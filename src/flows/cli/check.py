@@ -42,8 +42,8 @@ def conform(
         make_console().print(table)
     for engine in dict.fromkeys(v.engine for v in verdicts):
         own = [v.status for v in verdicts if v.engine == engine]
-        counts = ", ".join(f"{own.count(s)} {s}" for s in dict.fromkeys(own))
-        print(f"{engine}: {len(own)} models, {counts}")
+        counts = ", ".join(verdict_words(own.count(s), s) for s in dict.fromkeys(own))
+        print(f"{engine}: {len(own)} model{'s' * (len(own) != 1)}, {counts}")
     for name, (tolerance, why) in WIDER.items():
         if any(v.model.endswith(name) for v in verdicts):
             print(f"wider tolerance {tolerance:g} for {name}: {why}")
@@ -51,6 +51,17 @@ def conform(
         write_json(json_file, [v.as_dict() for v in verdicts])
     if any(v.status == "differs" and v.engine == "compiled" for v in verdicts):
         raise typer.Exit(1)
+
+
+def verdict_words(count: int, status: str) -> str:
+    """Say how many models have a verdict: 1 agrees, 5 agree.
+
+    Examples
+    --------
+    >>> verdict_words(1, "agrees"), verdict_words(5, "agrees"), verdict_words(2, "refused")
+    ('1 agrees', '5 agree', '2 refused')
+    """
+    return f"{count} {status.removesuffix('s') if count != 1 and status in ('agrees', 'differs') else status}"
 
 
 def check(

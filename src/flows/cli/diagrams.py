@@ -12,6 +12,7 @@ from flows.cli.terminal import (
     has_older,
     make_console,
     make_table,
+    note,
     say,
     say_stage,
     say_written,
@@ -39,10 +40,21 @@ def draw(
     if not sketch.views:
         raise InputError("the file has no views", where=str(file), remedy=f"Lay it out: flows layout {file}")
     chosen = [sketch.view(name) for name in view] if view else list(sketch.views)
+    empty = [v.name for v in chosen if not v.words]
+    if len(empty) == len(chosen):
+        raise InputError(
+            "no view has anything on it", where=str(file), remedy=f"Lay it out: flows layout {file}"
+        )
+    if empty:
+        note(f"Left out, with nothing on them: {', '.join(empty)}")
+        chosen = [v for v in chosen if v.words]
     folder = out or OUTPUTS / folder_name(f"{file.stem}-views")
     older = has_older(folder)
     stems = [f"{n:02d}-{folder_name(v.name)}" for n, v in enumerate(sketch.views, 1) if v in chosen]
-    with provenance.results_folder(folder, inputs=[file]) as place, show_progress("Drawing") as progress:
+    with (
+        provenance.results_folder(folder, inputs=[file]) as place,
+        show_progress("Drawing", what="views") as progress,
+    ):
         for number, (one, stem) in enumerate(zip(chosen, stems, strict=True)):
             progress(number, len(chosen))
             drawing.write(one, place, stem)

@@ -201,8 +201,8 @@ def _head_lines(head: str) -> list[str]:
 
 
 @contextlib.contextmanager
-def show_progress(words: str, pace: Pace | None = None) -> Iterator[Progress]:
-    """Show runs done, runs in all and the time that remains, on stderr; a line now and then without a terminal.
+def show_progress(words: str, pace: Pace | None = None, *, what: str = "runs") -> Iterator[Progress]:
+    """Show runs (or what is counted) done, in all, and the time left, on stderr; lines now and then without a terminal.
 
     The time comes from the pace, which whoever does the work keeps; without one, from the steps shown.
     """
@@ -210,7 +210,7 @@ def show_progress(words: str, pace: Pace | None = None) -> Iterator[Progress]:
     steps = None if pace else _Steps(kept)
     console = make_console(stderr=True)
     if not console.is_terminal:
-        plain = _plain_progress(words, kept)
+        plain = _plain_progress(words, kept, what)
 
         def tell(done: int, total: int) -> None:
             if steps:
@@ -229,7 +229,7 @@ def show_progress(words: str, pace: Pace | None = None) -> Iterator[Progress]:
 
     columns = (
         bars.TextColumn("{task.description}", markup=False), bars.BarColumn(), bars.MofNCompleteColumn(),
-        bars.TextColumn("runs"), bars.TimeElapsedColumn(), Remaining(""),
+        bars.TextColumn(what), bars.TimeElapsedColumn(), Remaining(""),
     )  # fmt: skip
     with bars.Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(words, total=None, visible=False)
@@ -260,7 +260,7 @@ class _Steps:
         self._pace.expect({kind: total - done})
 
 
-def _plain_progress(words: str, pace: Pace) -> Progress:
+def _plain_progress(words: str, pace: Pace, what: str) -> Progress:
     said: list[float] = []  # when the last line was written
 
     def update(done: int, total: int) -> None:
@@ -268,7 +268,7 @@ def _plain_progress(words: str, pace: Pace) -> Progress:
         if done == 0 or done == total or not said or now - said[0] >= _EVERY:
             left = pace.seconds_left() if done < total else None
             more = "" if left is None else f", about {spoken(left)} remain"
-            print(f"{words}: {done:,} of {total:,} runs{more}", file=sys.stderr, flush=True)
+            print(f"{words}: {done:,} of {total:,} {what}{more}", file=sys.stderr, flush=True)
             said[:] = [now]
 
     return update

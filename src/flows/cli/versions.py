@@ -28,6 +28,7 @@ from flows.cli.terminal import (
     write_json,
 )
 from flows.paths import plain
+from flows.references import fold
 
 if TYPE_CHECKING:
     from flows.model.model import Model
@@ -106,7 +107,7 @@ def diff(
                 models = before.model(), after.model()
                 with working_on("Running both versions"):
                     moved, outcomes = _run_both(models, both, until)
-                _print_moved(moved)
+                _print_moved(moved, _edited(found))
                 if outcomes:
                     say(CAVEAT)
                 told |= {"compared": moved.compared, "moved": [asdict(m) for m in moved.moved]}
@@ -224,7 +225,7 @@ def watch(
                     print_difference(saved.difference)
                 if saved.data:
                     print(f"Data files that changed: {', '.join(saved.data)}.")
-                _print_moved(saved.moved)
+                _print_moved(saved.moved, _edited(saved.difference))
             if figures and (saved.moved is None or saved.moved.moved):
                 _write_saved(saved, folder, file)
                 taken = f"{clock.monotonic() - began:.1f} s after the {'start' if first else 'save'}"
@@ -335,30 +336,64 @@ def _print_change(change: Change, *, full: bool) -> None:
                 print(f"      {short(change.part[0]) or 'nothing'}  →  {short(change.part[1]) or 'nothing'}")
 
 
-def _print_moved(found: Behaviour) -> None:
+def _edited(found: Difference) -> frozenset[str]:
+    """Folded names of the constants whose numbers were edited: that they moved is told above what follows."""
+    return frozenset(fold(c.name.partition("[")[0]) for c in found.of("number"))
+
+
+def _print_moved(found: Behaviour, edited: frozenset[str] = frozenset()) -> None:
     times = found.courses["time"].values
     if found.left_out:
         note(f"Compared at the {len(times)} times that both versions save.")
     if not found.moved:
         say(f"Nothing moved: {found.compared} outcomes are the same.")
         return
+    shown = [
+        m
+        for m in found.moved
+        if fold(m.name.partition("[")[0]) not in edited or not _is_number(found, m.name)
+    ]
+    beside = len(found.moved) - len(shown)
+    if not shown:
+        say(f"Nothing moved but what was edited: {found.compared - beside} outcomes are the same.")
+        return
     title = (
-        f"What moved most. Of {found.compared} outcomes compared, {len(found.moved)} moved. "
+        f"What moved most. Of {found.compared - beside} outcomes compared, {len(shown)} moved. "
         f"Old and new: {_moment(float(times[-1]), dated='date' in found.courses.coords)}."
     )
     table = make_table(
         "outcome", "unit", ">old", ">new", ">change", ">largest change at any time", ">in % of the old peak",
         title=title,
     )  # fmt: skip
-    for m in found.moved[:_ROWS]:
+    for m in shown[:_ROWS]:
         percent = "" if m.percent is None else f"{signed_text(m.percent)} %"
-        share = f"{100 * m.share:.2g} %" if m.share == m.share and m.share < 1e6 else "no number"
+        share = f"{_two_digits(100 * m.share)} %" if m.share == m.share and m.share < 1e6 else "no number"
         table.add_row(
             m.name, m.unit, number_text(m.old), number_text(m.new), percent, number_text(m.difference), share
         )
     make_console().print(table)
-    if len(found.moved) > _ROWS:
-        print(f"… and {len(found.moved) - _ROWS} more in moved.csv")
+    if len(shown) > _ROWS:
+        print(f"… and {len(shown) - _ROWS} more in moved.csv")
+
+
+def _is_number(found: Behaviour, name: str) -> bool:
+    """Whether what moved is one number at all times, and not a stock whose initial value was edited."""
+    if name not in found.courses:
+        return False
+    values = found.courses[name].values
+    return bool((values == values[..., :1]).all())
+
+
+def _two_digits(number: float) -> str:
+    """Write a number with two significant digits, in full where it isn't tiny.
+
+    Examples
+    --------
+    >>> _two_digits(433.2), _two_digits(75), _two_digits(0.0123), _two_digits(1234567)
+    ('430', '75', '0.012', '1,200,000')
+    """
+    short = float(f"{number:.2g}")
+    return f"{short:,.0f}" if abs(short) >= 100 else f"{short:.2g}"
 
 
 def _moment(time: float, *, dated: bool) -> str:

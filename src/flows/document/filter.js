@@ -25,7 +25,7 @@
     });
     list.classList.toggle("idle", !(wanted.length || chosen(kind) || chosen(group) || chosen(view)));
     sections.forEach(function (section) { section.hidden = !section.querySelector("article:not([hidden])"); });
-    told.textContent = shown === items.length ? shown + " variables" : shown + " of " + items.length + " variables";
+    told.textContent = !shown ? "nothing found among " + items.length + " variables" : shown === items.length ? shown + " variables" : shown + " of " + items.length + " variables";
   }
   function reveal() {
     var target = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));

@@ -82,8 +82,11 @@ class Share:
 
     @property
     def percent(self) -> str:
-        """Rounded towards the part that is missing: 100 only where none is."""
-        return f"{math.floor(100 * self.count / self.of)} %" if self.of else "–"
+        """Rounded; 100 only where none is missing."""
+        if not self.of:
+            return "–"
+        share = round(100 * self.count / self.of)
+        return f"{min(share, 99) if self.count < self.of else 100} %"
 
 
 def page(doc: Documentation) -> str:

@@ -19,7 +19,7 @@ from typing import Any
 from flows.errors import InputError, near
 from flows.inputs.bounds import element_key, limits, range_text, refuse_outside
 from flows.inputs.tables import shown_path
-from flows.references import Reference, fold
+from flows.references import Reference, comma_remedy, fold
 
 __all__ = ["Entry", "RangeWarning", "entries_inputs", "read_changes_file"]
 
@@ -61,6 +61,8 @@ class Entry:
         Of a lookup.
     where : str
         File and line.
+    text : str
+        The values as the file writes them.
     """
 
     name: str
@@ -68,6 +70,7 @@ class Entry:
     values: tuple[float, ...]
     points: tuple[tuple[float, float], ...]
     where: str
+    text: str = ""
 
 
 def read_changes_file(path: str | Path) -> tuple[Entry, ...]:
@@ -146,7 +149,7 @@ def _entry(text: str, where: str) -> Entry:
     values = tuple(_number(cell, name, where) for row in rows for cell in row.rstrip().rstrip(",").split(","))
     if not values:
         raise InputError(f'no value for "{name}"', where=where)
-    return Entry(name, elements, values, (), where)
+    return Entry(name, elements, values, (), where, match["values"].strip())
 
 
 def _number(text: str, name: str, where: str) -> float:
@@ -219,7 +222,8 @@ def entries_inputs(entries: Iterable[Entry], model: Any) -> dict[str, Any]:
                 f'the values don\'t fit "{item.name}"',
                 where=entry.where,
                 found=f"{len(values)} values",
-                expected=f"one, or {len(keys)} for its elements",
+                expected=f"one, or {len(keys)} for its elements" if item.subscripts else "one number",
+                remedy=comma_remedy(entry.text),
             )
         for key, value in zip(keys, values, strict=True):
             if item.name in model.levers:
@@ -243,7 +247,12 @@ def warn_outside(key: str, value: float, item: Any) -> None:
 
 def _one(entry: Entry) -> float:
     if len(entry.values) != 1:
-        raise InputError(f'"{entry.name}" takes one value', where=entry.where)
+        raise InputError(
+            f'"{entry.name}" takes one value',
+            where=entry.where,
+            found=f'"{entry.text}"' if entry.text else f"{len(entry.values)} numbers",
+            remedy=comma_remedy(entry.text),
+        )
     return entry.values[0]
 
 
@@ -257,8 +266,8 @@ def _item(entry: Entry, model: Any) -> tuple[Any, bool]:
         raise InputError(
             f'"{entry.name}" is no {kind}',
             where=entry.where,
-            expected="a changes file changes constants and lookups alone",
-            remedy="Change the model file for an equation",
+            expected="a constant or a lookup",
+            remedy="A changes file changes nothing else; change the equation in the model file",
         )
     raise InputError(
         f'no {kind} "{entry.name}" in the model',

@@ -411,8 +411,15 @@ def check_study(study: Study, model: Any, outcomes: Sequence[Outcome]) -> tuple[
     return tuple(_measure(text, outcomes, model, f'{study.file}, key "outcomes"') for text in study.outcomes)
 
 
+def _place(uncertainty: Uncertainty, key: str) -> str:
+    """Where a key of an uncertainty stands; a line of a .vsc has no keys."""
+    if ".vsc:" in uncertainty.where.lower():
+        return uncertainty.where
+    return f'{uncertainty.where}, key "{key}"'
+
+
 def _check_value(uncertainty: Uncertainty, model: Any) -> None:
-    where = f'{uncertainty.where}, key "name"'
+    where = _place(uncertainty, "name")
     reference = parse_reference(uncertainty.name, where=where)
     catalogue = model.stocks if reference.name in model.stocks else model.constants
     if reference.name not in catalogue:
@@ -451,7 +458,7 @@ def _check_curves(uncertainty: Uncertainty, model: Any) -> None:
     for key, name in (("name", uncertainty.name), ("other", uncertainty.other)):
         if name is None:
             continue
-        where = f'{uncertainty.where}, key "{key}"'
+        where = _place(uncertainty, key)
         if name not in model.lookups:
             raise InputError(
                 f'no lookup "{name}" in the model', where=where, remedy=near(name, model.lookups.names)

@@ -124,11 +124,12 @@ def stocks_table(dataset: xr.Dataset, model: Any) -> pd.DataFrame:
         ``name`` (text form of one element), ``unit``, ``first``, ``last``, ``least``, ``most``.
     """
     rows = []
+    bare = {item.name for item in model.stocks if not item.units}  # the file says no unit: none is said here
     for name, unit, values in _series(dataset, _shown(dataset, model)):
         rows.append(
             {
                 "name": name,
-                "unit": unit,
+                "unit": "" if name.partition("[")[0] in bare else unit,
                 "first": values[0],
                 "last": values[-1],
                 "least": values.min(),

@@ -125,6 +125,13 @@ def read_control(
         if row is not None:
             where = f"{shown}:{number}"
             rows.append(read_table(Uncertainty, row, where, {"where": where}))
+    if len(rows) < 2:
+        raise InputError(
+            "a study needs two uncertainties or more",
+            where=shown,
+            found=str(len(rows)),
+            expected="two lines or more such as settling time=RANDOM_UNIFORM(2,12), whose first number is the smaller",
+        )
     beside = Path(savelist) if savelist is not None else path.with_suffix(".lst")
     if not beside.is_file():
         raise InputError(

@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike
 
 from flows.errors import InputError, ModelError, near
 from flows.model.ir import Range, deep
-from flows.references import fold, parse_reference
+from flows.references import Reference, fold, parse_reference
 from flows.vensim.grammar import Reader, Source, without_comments
 from flows.vensim.lower import lower
 from flows.vensim.parse import decoded, parse, part_end, refuse_utf16
@@ -200,7 +200,8 @@ class _Plan:
             raise InputError(
                 f'no variable "{reference.name}" in {self.source.path}',
                 where=where,
-                remedy=near(reference.name, [d.name for d in self.source.definitions]),
+                remedy=self._other_form(reference)
+                or near(reference.name, [d.name for d in self.source.definitions]),
             )
         elements = tuple(map(fold, reference.elements))
         definitions = [self.source.definitions[n] for n in numbers]
@@ -219,6 +220,27 @@ class _Plan:
         if elements and same:
             return same, (), where  # the left side as the file has it
         return numbers, elements, where
+
+    def _other_form(self, reference: Reference) -> str:
+        """Say what a name with subscripts is called in a file without, and the other way round."""
+        flat = self.by_name.get(fold(" ".join((reference.name, *reference.elements))))
+        if reference.elements and flat:
+            return f'Write the name that it has in this file: "{self.source.definitions[flat[0]].name}"'
+        key = fold(reference.name)
+        for definition in self.source.definitions:
+            stem = fold(definition.name) + " "
+            if reference.elements or not definition.subscripts or not key.startswith(stem):
+                continue
+            for places in itertools.islice(itertools.product(*self.axes(definition)), 10_000):
+                if key == stem + " ".join(places):
+                    spelt = {
+                        e: s
+                        for r in self.ranges.values()
+                        for e, s in zip(r.elements, r.spellings, strict=True)
+                    }
+                    named = ",".join(spelt.get(e, e) for e in places)
+                    return f'Write the name that it has in this file: "{definition.name}[{named}]"'
+        return ""
 
     def _holding(self, numbers: Iterable[int], elements: tuple[str, ...], where: str) -> tuple[int, int]:
         """The equation that defines an element, and the element's flat position in it."""
