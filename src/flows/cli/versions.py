@@ -28,7 +28,6 @@ from flows.cli.terminal import (
     write_json,
 )
 from flows.paths import plain
-from flows.references import fold
 
 if TYPE_CHECKING:
     from flows.model.model import Model
@@ -338,10 +337,14 @@ def _print_change(change: Change, *, full: bool) -> None:
 
 def _edited(found: Difference) -> frozenset[str]:
     """Folded names of the constants whose numbers were edited: that they moved is told above what follows."""
+    from flows.references import fold
+
     return frozenset(fold(c.name.partition("[")[0]) for c in found.of("number"))
 
 
 def _print_moved(found: Behaviour, edited: frozenset[str] = frozenset()) -> None:
+    from flows.references import fold
+
     times = found.courses["time"].values
     if found.left_out:
         note(f"Compared at the {len(times)} times that both versions save.")
