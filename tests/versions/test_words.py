@@ -87,7 +87,9 @@ def test_what_is_to_be_written_by_hand(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_names_numbers_and_moments() -> None:
     assert (
-        _stem("HEAD~1:models/m.mdl") == "HEAD~1-m" and _stem("C:/work/m.mdl") == "m" and _stem("m.mdl") == "m"
+        _stem("HEAD~1:models/m.mdl") == "HEAD~1-m"
+        and _stem("C:/models/m.mdl") == "m"
+        and _stem("m.mdl") == "m"
     )
     told: Any = {"a": [1.0, math.nan, (math.inf, "x")], "b": None}
     assert _finite(told) == {"a": [1.0, None, [None, "x"]], "b": None}
