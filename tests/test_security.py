@@ -292,6 +292,8 @@ def test_numbers_beyond_measure_in_an_output_are_read(tmp_path: Path) -> None:
         ("x\0y", "x-y"),
         ("CON", "run-CON"),
         ("nul.txt", "run-nul.txt"),
+        ("com¹", "run-com¹"),
+        ("course: 2030?", "course--2030"),
         ("...", "run"),
         ("\u202ename", "name"),
     ],

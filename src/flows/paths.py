@@ -11,9 +11,14 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import xarray as xr
 
-__all__ = ["load_netcdf", "plain", "save_netcdf"]
+__all__ = ["DEVICES", "load_netcdf", "plain", "save_netcdf"]
 
 _ENGINE: Any = "netcdf4"
+
+DEVICES = frozenset(
+    {"con", "prn", "aux", "nul", *(f"{kind}{k}" for kind in ("com", "lpt") for k in "123456789¹²³")}
+)
+"""What no file may be called on Windows, whatever its ending ("Naming Files, Paths, and Namespaces", Microsoft)."""
 
 
 def plain(text: str) -> str:

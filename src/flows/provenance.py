@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import platform
+import secrets
 import shutil
 import sys
 import tempfile
@@ -262,7 +263,9 @@ def results_folder(
     )
     with _as_result_error(target):
         target.parent.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".partial", dir=target.parent))
+        # not mkdtemp: on Windows its folders, and what is renamed from one, are closed to everybody else
+        temporary = target.parent / f".{target.name}.{secrets.token_hex(6)}.partial"
+        temporary.mkdir()
     try:
         yield temporary
         made["finished"] = now()
@@ -271,7 +274,6 @@ def results_folder(
                 path.relative_to(temporary).as_posix() for path in temporary.rglob("*") if path.is_file()
             )
             atomic_write(temporary / FILE, json.dumps(made, indent=2, ensure_ascii=False) + "\n")
-            _set_usual_mode(temporary)
             _take_place(temporary, target)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -443,11 +445,11 @@ def _flush(path: Path) -> None:
 
 
 def _set_usual_mode(path: Path) -> None:
-    """Give a temporary file or folder, private when made, the mode that the user's mask asks for."""
+    """Give a temporary file, private when made, the mode that the user's mask asks for."""
     if os.name == "posix":
         mask = os.umask(0)
         os.umask(mask)
-        path.chmod((0o777 if path.is_dir() else 0o666) & ~mask)
+        path.chmod(0o666 & ~mask)
 
 
 @contextlib.contextmanager

@@ -14,7 +14,6 @@ import hashlib
 import io
 import os
 import random
-import resource
 import signal
 import sys
 import tempfile
@@ -453,6 +452,15 @@ def _known(name: str) -> None:
                 target.read(path)
 
 
+def _peak() -> float:
+    """Most memory in MB that this process has had; 0 where the system doesn't say (Windows)."""
+    try:
+        import resource
+    except ModuleNotFoundError:
+        return 0.0
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+
+
 def attempt(name: str, number: int, seconds: float = SECONDS) -> Find | None:
     """Read one spoilt file, the same for the same number; give what must not happen."""
     global _seen
@@ -470,7 +478,7 @@ def attempt(name: str, number: int, seconds: float = SECONDS) -> Find | None:
         folder.mkdir()
         path = folder / f"file{target.suffix}"
         path.write_bytes(content)
-        before = resource.getrusage(resource.RUSAGE_SELF)
+        began, before = time.process_time(), _peak()
         _seen = []
         try:
             if alarm:
@@ -488,12 +496,11 @@ def attempt(name: str, number: int, seconds: float = SECONDS) -> Find | None:
                 signal.setitimer(signal.ITIMER_PROF, 0)
                 signal.signal(signal.SIGPROF, before_alarm)
             did, _seen = _seen, None
-        after = resource.getrusage(resource.RUSAGE_SELF)
-        used = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        used, taken = time.process_time() - began, _peak() - before
         if used > seconds:
             what = what or f"took {used:.1f} s"
-        if after.ru_maxrss - before.ru_maxrss > MEMORY_MB * 1024:
-            what = what or f"took {(after.ru_maxrss - before.ru_maxrss) / 1024:.0f} MB"
+        if taken > MEMORY_MB:
+            what = what or f"took {taken:.0f} MB"
         if sorted(p.name for p in Path(top).iterdir()) != ["inner"] or len(list(folder.iterdir())) > 1:
             what = what or "wrote a file"
         what = what or "\n".join(did)
@@ -522,9 +529,11 @@ def main() -> int:
     parser.add_argument("--keep", type=Path, default=Path("outputs/fuzz"))
     chosen = parser.parse_args()
     model()
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    room = used + MEMORY_MB * 2**20
-    resource.setrlimit(resource.RLIMIT_DATA, (room, room))  # beyond, Python raises MemoryError
+    with contextlib.suppress(ModuleNotFoundError):
+        import resource
+
+        room = int(_peak() + MEMORY_MB) * 2**20
+        resource.setrlimit(resource.RLIMIT_DATA, (room, room))  # beyond, Python raises MemoryError
     finds: dict[str, Find] = {}
     counts: Counter[str] = Counter()
     for counts, found in campaign(chosen.minutes, chosen.start, chosen.only):  # noqa: B007

@@ -141,3 +141,16 @@ def test_the_boundary_says_why() -> None:
     boundary = read_boundary()
     assert all(cloud.why.endswith(".") for cloud in boundary.clouds.values())
     assert all(e.why.endswith(".") for e in boundary.excluded)
+
+
+def test_pages_of_groups_that_are_spelt_alike_or_like_others_stay_apart() -> None:
+    names = ("Herds", "herds!", "Loops", "Index", "Aux", "Πρόβατα", "Stáda")
+    heads = "*" * 56 + "\n\t.{}\n" + "*" * 56 + "~\n\t\t{}\n\t|\n{} = 1 ~ Dmnl ~ One. |\n"
+    model = small_model("".join(heads.format(name, name, f"one {k}") for k, name in enumerate(names)))
+    slugs = [part.slug for part in book.sectors(model)]
+    assert [part.name for part in book.sectors(model)] == list(names)
+    assert slugs == ["herds", "herds-2", "loops-2", "index-2", "aux-2", "other-variables", "st-da"]
+    pages = book.pages(model)
+    for name, slug in zip(names, slugs, strict=True):
+        assert pages[f"{slug}.md"].startswith(f"# {name}\n")
+        assert f"[{name}]({slug}.md)" in pages["index.md"]

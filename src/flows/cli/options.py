@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from flows.errors import FlowsError, InputError, ModelError
-from flows.paths import plain
+from flows.paths import DEVICES, plain
 
 if TYPE_CHECKING:
     from flows.futures import Futures
@@ -27,13 +27,6 @@ USAGE: Any = next(base for base in typer.BadParameter.__mro__ if base.__name__ =
 """Base of typer's usage errors, whichever copy of click it brings."""
 OUTPUTS = Path("outputs")
 _LONGEST = 80  # letters of a folder's name
-_DEVICES = {
-    "CON",
-    "PRN",
-    "AUX",
-    "NUL",
-    *(f"{kind}{k}" for kind in ("COM", "LPT") for k in range(1, 10)),
-}  # on Windows
 
 
 class Engine(StrEnum):
@@ -243,6 +236,6 @@ def folder_name(name: str) -> str:
             + "-"
             + hashlib.sha256(plain(name).encode("utf-8")).hexdigest()[:8]
         )
-    if safe.partition(".")[0].upper() in _DEVICES:
+    if safe.partition(".")[0].lower() in DEVICES:
         safe = f"run-{safe}"
     return safe or "run"

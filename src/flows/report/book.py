@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import textwrap
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from flows.loops import FoundLoop, effects_of_cutting, find_loops
 from flows.model.graph import causal_graph, shortest_loops
 from flows.model.ir import Variable
 from flows.model.model import CONTROLS, Model, constant_values
+from flows.paths import DEVICES
 from flows.references import fold
 from flows.vensim.parse import parse
 from flows.vensim.sketch import read_sketch
@@ -76,10 +78,11 @@ def sectors(model: Model) -> tuple[Sector, ...]:
     for v in model.variables.values():
         if not v.hidden and v.name not in CONTROLS:
             members.setdefault(v.group, []).append(v)
+    members = {name: found for name, found in members.items() if any(v.name != "time" for v in found)}
+    slugs = _slugs(members, taken=(*DEVICES, "index", "loops", "boundary"))
     return tuple(
-        Sector(name or "Other variables", _joined(comments.get(name, "")), _slug(name), tuple(variables))
-        for name, variables in members.items()
-        if any(v.name != "time" for v in variables)
+        Sector(name or "Other variables", _joined(comments.get(name, "")), slug, tuple(variables))
+        for slug, (name, variables) in zip(slugs, members.items(), strict=True)
     )
 
 
@@ -170,11 +173,11 @@ def _drawings(model: Model) -> dict[str, tuple[str, str, str]]:
     """File name → sector, title and SVG of each view of the model's own sketch; the overview has no sector."""
     group = {v.name: v.group for v in model.variables.values()}
     result = {}
-    for view in read_sketch(model.path)[0].views:
+    views = [view for view in read_sketch(model.path)[0].views if view.words]
+    for slug, view in zip(_slugs([view.name for view in views]), views, strict=True):
         groups = Counter(group[name] for name in view.defined if name in group)
         sector = groups.most_common(1)[0][0] if groups else ""
-        if view.words:
-            result[f"view-{_slug(view.name)}.svg"] = (sector, view.name, svg(picture(view)))
+        result[f"view-{slug}.svg"] = (sector, view.name, svg(picture(view)))
     return result
 
 
@@ -182,8 +185,19 @@ def _picture(title: str, file: str) -> list[str]:
     return [f"![{title}: stocks, flows and their causes]({file})", "", f"*{title}*", ""]
 
 
-def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "other-variables"
+def _slugs(names: Iterable[str], *, taken: Iterable[str] = ()) -> list[str]:
+    """Names of files in small letters, no two of them alike, none of those taken."""
+    found: list[str] = []
+    used = {*taken}
+    for name in names:
+        slug = first = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "other-variables"
+        for number in itertools.count(2):
+            if slug not in used:
+                break
+            slug = f"{first}-{number}"
+        used.add(slug)
+        found.append(slug)
+    return found
 
 
 def _kinds(model: Model) -> dict[str, str]:
