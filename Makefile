@@ -29,7 +29,7 @@ endif
 .PHONY: help report test lint types floors docs unit test-slow bench data audit fuzz flat pins clean
 
 help: ## say what each target does
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s%s\n", $$1, $$2 }' Makefile
 
 report: $(VENV)/runtime.stamp ## run, compare and probe the shipped model; writes outputs/report/index.html
 	@echo "Running the model and writing the report; this takes a minute or more, and says how far it is."

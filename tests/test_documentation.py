@@ -10,6 +10,7 @@ text, are held against the real command line: options, files, scenarios and vari
 from __future__ import annotations
 
 import itertools
+import os
 import re
 import shlex
 import shutil
@@ -157,13 +158,16 @@ def parse(arguments: list[str]) -> None:
 
 
 def matches(shown: str, printed: str) -> bool:
-    """Tell whether a page shows what is printed; lines count without blanks at their ends, … for anything."""
+    """Tell whether a page shows what is printed; lines count without blanks at their ends, … for anything.
+
+    Paths count as they are written on most systems.
+    """
 
     def plain(text: str) -> str:
         return "\n".join(line.rstrip() for line in text.splitlines() if line.strip())
 
     pattern = ".*?".join(re.escape(part) for part in plain(shown).split("…"))
-    return re.fullmatch(pattern, plain(printed), re.DOTALL) is not None
+    return re.fullmatch(pattern, plain(printed.replace(os.sep, "/")), re.DOTALL) is not None
 
 
 SAME = {

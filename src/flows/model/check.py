@@ -41,11 +41,7 @@ def unit_findings(
     if any(found.values()):
         found = Blame(check, found, doubtful, sound).settled()
     result.extend(f for some in found.values() for f in some)
-    return sorted(result, key=lambda f: _line(f.where))
-
-
-def _line(where: str) -> int:
-    return int(where.rsplit(":", 2)[-2]) if where.count(":") >= 2 else int(where.rsplit(":", 1)[-1])
+    return sorted(result, key=lambda f: int(f.where.rsplit(":", 2)[-2]))  # file:line:column
 
 
 def conservation_findings(model: Model, *, unit: str, boundary: Mapping[str, Iterable[str]]) -> list[Finding]:
