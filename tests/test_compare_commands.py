@@ -15,6 +15,7 @@ import xarray as xr
 import flows
 from flows import compare
 from flows.cli import main
+from flows.compare import end_within
 from flows.errors import InputError
 from flows.inputs import inline_scenario, read_outcomes
 from flows.model.model import Model
@@ -218,13 +219,37 @@ def test_runs_of_models_without_a_common_time() -> None:
 
 
 def test_a_month_outside_the_run(model: Model) -> None:
-    from flows.compare.measures import end_within
-
     assert end_within("2017-12", model) == 60
     with pytest.raises(
-        InputError, match="the month lies outside the run, found 2018-01, expected a month that ends "
+        InputError, match="the month lies outside the run, found 2018-01, expected 2013-01 to 2017-12"
     ):
         end_within("2018-01", model)
+    with pytest.raises(InputError, match="expected 2013-01 to 2014-06"):
+        end_within("2014-07", model, until="2014-06")
+    with pytest.raises(InputError, match='--at: not a month, found "2015"'):
+        end_within("2015", model, where="--at")
+
+
+def test_a_time_outside_a_run_in_years(tmp_path: Path) -> None:
+    text = (
+        "births = 1 ~~| INITIAL TIME = 1980 ~~| FINAL TIME = 2070 ~~| TIME STEP = 1 ~ Year ~| SAVEPER = 1 ~~|"
+    )
+    (tmp_path / "years.mdl").write_text(text, encoding="utf-8")
+    model = flows.read_vensim(tmp_path / "years.mdl", units="off")
+    assert end_within("1980", model) == 1980 and end_within("2050", model, until=2050.0) == 2050
+    with pytest.raises(InputError, match="the time lies outside the run, found 2051, expected 1980 to 2050"):
+        end_within("2051", model, until=2050.0)
+    with pytest.raises(InputError, match="not a time of the model, found 2030-12"):
+        end_within("2030-12", model)
+
+
+def test_the_date_asked_for_stands_in_all_runs(said: Said) -> None:
+    Path("short.cin").write_text("FINAL TIME = 40\n", encoding="utf-8")
+    arguments = ["compare", "short.cin", "--draws", "0", "--out", "c"]
+    words = said(*arguments, "--at", "2017-01", code=1)
+    assert "--at: the runs don't hold that date, found 2017-01, expected 2016-04" in words
+    assert not Path("c").exists()
+    assert "April 2016" in said(*arguments)
 
 
 def test_of_very_many_scenarios_the_ends_are_shown(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:

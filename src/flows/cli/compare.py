@@ -27,7 +27,9 @@ from flows.cli.terminal import has_older, note, say_written, short_path, show_pr
 from flows.errors import InputError, near
 
 if TYPE_CHECKING:
+    from flows.compare import Comparison
     from flows.inputs import Scenario
+    from flows.model.model import Model
 
 _BASE = "base"  # another word for the baseline
 
@@ -149,8 +151,8 @@ def _fresh(
     words = f" with {comparing.settings_words(changed)}" if changed else ""
     folder = out or OUTPUTS / folder_name(("interaction-" if interaction else "compare-") + label + words)
     older = has_older(folder)
-    shown = _month_shown(at, last, built)
-    dates = sorted({*(comparing.DATES if built.in_months else comparing.YEARS), shown})
+    wanted = _date_wanted(at, last, built)
+    dates = sorted({*(comparing.DATES if built.in_months else comparing.YEARS), wanted})
     futures = draw_inputs(draws, built)
     with show_progress("Scenarios") as progress:
         options: dict[str, Any] = {
@@ -163,13 +165,14 @@ def _fresh(
             if edited is not None or changed:
                 raise InputError("interaction takes neither --model nor --set", where="--interaction")
             parts = comparing.parts_of(chosen)
-            found = comparing.interact(built, parts, date=shown, **options)
+            found = comparing.interact(built, parts, date=wanted, **options)
             comparison = found.comparison
         else:
             found = None
             comparison = comparing.compare(
                 built, chosen, settings=changed, edited=edited, dates=dates, **options
             )
+    shown = _date_shown(wanted, comparison, asked=at is not None)
     read = [built.path, find("outcomes"), *(path for s in comparison.scenarios for path in s.paths)]
     read += [edited.path] if edited is not None else []
     read += list(futures.paths) if comparison.draws else []
@@ -216,11 +219,7 @@ def _saved(names: Sequence[str], *, at: str | None, every: bool, out: Path | Non
 
     dates = sorted({*comparing.DATES, *([at] if at else [])})
     comparison, notes = comparing.compare_saved(names, dates=dates)
-    if at is not None and at not in set(comparison.table["date"]):
-        held = sorted(set(comparison.table["date"]))
-        raise InputError(
-            "the saved results don't hold that date", where="--at", found=at, expected=", ".join(held)
-        )
+    shown = _date_shown(at or comparing.DATES[1], comparison, asked=at is not None)
     folder = out or OUTPUTS / folder_name("compare-" + "-".join(Path(name).name for name in names))
     older = has_older(folder)
     read = [path for name in names for path in sorted(Path(name).glob("*.nc"))]
@@ -228,7 +227,7 @@ def _saved(names: Sequence[str], *, at: str | None, every: bool, out: Path | Non
     with provenance.results_folder(folder, inputs=read, extra=about) as place:
         comparing.write(comparison, place)
         comparison_figures(comparison, place)
-    print_comparison(comparison, at or "2030-12", every=every)
+    print_comparison(comparison, shown, every=every)
     for line in notes:
         note(line)
     note("Compared from what was saved in " + ", ".join(short_path(Path(name)) for name in names) + ".")
@@ -256,30 +255,25 @@ def _refuse_with_folders(options: dict[str, Any]) -> None:
             )
 
 
-def _month_shown(at: str | None, last: float | str | None, model: Any) -> str:
-    """The date of the tables: as asked for, else December 2030, or the last of the run."""
+def _date_wanted(at: str | None, last: float | str | None, model: Model) -> str:
+    """The date of the tables: as asked for, else December 2030 or 2050, or the last of a run that ends sooner."""
     from flows.calendar import month_of, time_at_end
-    from flows.compare import YEARS
-    from flows.compare.measures import end_of
-    from flows.references import strict_month
+    from flows.compare import DATES, YEARS, end_within
 
-    if not model.in_months:
-        when = at or YEARS[1]
-        begin, close = float(model.control.initial_time), float(model.control.final_time)
-        if at is not None and not begin <= end_of(at) <= close:
-            raise InputError(
-                "the time lies outside the runs", where="--at", found=at, expected=f"{begin:g} to {close:g}"
-            )
-        return when
-    stop = float(model.control.final_time) if last is None else last
-    end = time_at_end(stop) if isinstance(stop, str) else stop
     if at is not None:
-        month = strict_month(at, where="--at")
-        first = float(model.control.initial_time)
-        if not first < time_at_end(month) <= end:
-            raise InputError(
-                "the month lies outside the runs", where="--at", found=at,
-                expected=f"{month_of(first)} to {month_of(end - 1)}",
-            )  # fmt: skip
-        return month
-    return "2030-12" if last is None else month_of(end - 1)
+        end_within(at, model, until=last, where="--at")
+        return at
+    if last is None:
+        return (DATES if model.in_months else YEARS)[1]
+    end = time_at_end(last) if isinstance(last, str) else last
+    return month_of(end - 1) if model.in_months else f"{end:g}"
+
+
+def _date_shown(wanted: str, comparison: Comparison, *, asked: bool) -> str:
+    """The date of the tables as far as all runs hold it; their last one where nobody asked for another."""
+    held = list(dict.fromkeys(comparison.table["date"]))
+    if asked and wanted not in held:
+        raise InputError(
+            "the runs don't hold that date", where="--at", found=wanted, expected=", ".join(held)
+        )
+    return wanted if wanted in held else str(held[-1])

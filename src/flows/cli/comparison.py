@@ -19,20 +19,18 @@ _MOST = 40  # scenarios of which each is shown; of more, so many at both ends:
 _ENDS = 5
 
 
-def print_comparison(comparison: Comparison, at: str, *, every: bool = False) -> None:
+def print_comparison(comparison: Comparison, date: str, *, every: bool = False) -> None:
     """Print levels, changes and odds, then halving times and side effects.
 
     Parameters
     ----------
     comparison : Comparison
         As `flows.compare.compare` returns it.
-    at : str
-        Date shown; the last one of the comparison where it lies outside.
+    date : str
+        Date shown, one of the comparison's.
     every : bool
         All outcomes, and not the main ones alone.
     """
-    dates = list(dict.fromkeys(comparison.table["date"]))
-    date = at if at in dates else dates[-1]
     shown = _shown(comparison, every)
     for outcome in shown:
         _print_outcome(comparison, outcome, date)

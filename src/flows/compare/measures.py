@@ -15,7 +15,7 @@ from flows.calendar import label as month_label
 from flows.calendar import month_of, time_at_end
 from flows.errors import InputError, ResultError
 from flows.inputs import Outcome, read_outcomes
-from flows.references import at_time, fold
+from flows.references import at_time, fold, strict_month
 
 HUMAN_COST = ("exposure index", "person months waiting", "people waiting in Mexico", "onward movement")
 """Outcomes that stand beside every other one, by name; those that the model has."""
@@ -132,15 +132,19 @@ def end_of(date: str) -> float:
     return float(date) if _is_time(date) else time_at_end(date)
 
 
-def end_within(date: str, model: Any) -> float:
-    """Return the model time of a month's end.
+def end_within(date: str, model: Any, *, until: float | str | None = None, where: str = "") -> float:
+    """Return the model time at which a date is read, and refuse one outside the run.
 
     Parameters
     ----------
     date : str
-        ``YYYY-MM``.
+        ``YYYY-MM``, read at its end; in a model that doesn't count in months a time such as ``2050``.
     model : flows.Model
         Whose run it has to lie in.
+    until : float or str, optional
+        Last model time or month of the run, where it ends before the model's FINAL TIME.
+    where : str, optional
+        Where the date stands, for the error message.
 
     Returns
     -------
@@ -149,17 +153,26 @@ def end_within(date: str, model: Any) -> float:
     Raises
     ------
     InputError
-        It lies outside the model's run.
+        It is no month, or no time, or lies outside the run.
     """
-    end = time_at_end(date)
+    months = model.in_months
+    if months:
+        strict_month(date, where=where)
+    elif not _is_time(date):
+        raise InputError("not a time of the model", where=where, found=date, expected="a number such as 2050")
     first, last = float(model.control.initial_time), float(model.control.final_time)
-    if not first < end <= last:
+    if isinstance(until, str):
+        last = time_at_end(until) if months else last
+    elif until is not None:
+        last = until
+    if not _lies_within(date, first, last):
         raise InputError(
-            "the month lies outside the run",
+            f"the {'month' if months else 'time'} lies outside the run",
+            where=where,
             found=date,
-            expected=f"a month that ends between times {first:g} and {last:g} of the model",
+            expected=f"{month_of(first)} to {month_of(last - 1)}" if months else f"{first:g} to {last:g}",
         )
-    return end
+    return end_of(date)
 
 
 def words(date: str) -> str:
@@ -181,10 +194,16 @@ def _is_time(date: str) -> bool:
     return date.replace(".", "", 1).isdigit()
 
 
+def _lies_within(date: str, first: float, last: float) -> bool:
+    """Whether a run has a date: a month that ends after its start, or a time from its first to its last."""
+    end = end_of(date)
+    return (first <= end if _is_time(date) else first < end) and end <= last + 1e-9
+
+
 def dates_within(dates: Sequence[str], times: NDArray[np.float64]) -> list[str]:
     """Keep dates inside a run; its last month, or its last time, where none is left."""
     first, last = float(times[0]), float(times[-1])
-    kept = [date for date in dates if first < end_of(date) <= last + 1e-9]
+    kept = [date for date in dates if _lies_within(date, first, last)]
     if kept:
         return kept
     return [f"{last:g}" if all(_is_time(date) for date in dates) and dates else month_of(last - 1)]
