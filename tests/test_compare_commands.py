@@ -200,7 +200,7 @@ def test_inputs_that_cannot_be_set_side_by_side(model: Model) -> None:
         InputError, match='"COMAR pending cases" is no constant, and scenarios differ in constants'
     ):
         compare.stacked_inputs([{"COMAR pending cases": 1.0}], ["a"], model)
-    with pytest.raises(InputError, match=r'no element "Hiati" of "base arrivals". Did you mean "Haiti"'):
+    with pytest.raises(InputError, match=r'a: no element "Hiati" of "base arrivals", expected one of Haiti'):
         compare.stacked_inputs([{"base arrivals[Hiati]": 1.0}], ["a"], model)
 
 

@@ -785,7 +785,7 @@ OUTCOME = '[[outcome]]\nname = "a"\nexpression = "x + y[Haiti]"\nunit = "Case/Mo
             OUTCOME + 'series = "s -"\n',
             'o.toml, [[outcome]] 1, key "series": an operand is missing at the end',
         ),
-        (OUTCOME + OUTCOME, 'o.toml, [[outcome]] 1 and o.toml, [[outcome]] 2: the outcome "a" stands twice.'),
+        (OUTCOME + OUTCOME, 'o.toml, [[outcome]] 1 and 2: the outcome "a" stands twice. Keep one of them'),
         (
             "[[outcom]]\n",
             'o.toml: unknown key "outcom", expected [[outcome]] tables. Did you mean "outcome"?',

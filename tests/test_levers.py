@@ -114,7 +114,7 @@ def test_changes_are_checked(tmp_path: Path) -> None:
         with pytest.raises(InputError, match=words):
             read_changes(path)
     path.write_text((body + "change = 1.0\n") * 2, encoding="utf-8")
-    with pytest.raises(InputError, match='two changes of the lever "a"'):
+    with pytest.raises(InputError, match='the lever "a" stands twice'):
         read_changes(path)
 
 

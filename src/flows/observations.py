@@ -22,6 +22,7 @@ from flows import resources
 from flows.calendar import START_YEAR, month_of
 from flows.errors import InputError, near
 from flows.references import Expression, Reference, fold, take
+from flows.units import is_rate
 
 Measure = Literal["auto", "mean"]
 Kind = Literal["input", "fitted", "emergent"]
@@ -250,7 +251,7 @@ class _Trajectory:
         return cls(
             times=np.asarray(values["time"].values, dtype=float),
             array=np.asarray(values.transpose(..., "time").values, dtype=float),
-            rate=str(values.attrs.get("units", "")).replace(" ", "").endswith("/Month"),
+            rate=is_rate(str(values.attrs.get("units", ""))),
         )
 
     def over_span(

@@ -15,11 +15,11 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from flows import resources
-from flows.errors import InputError, near
-from flows.inputs.bounds import element_key
+from flows.errors import InputError
+from flows.inputs.bounds import constant_of, position_of
 from flows.inputs.tables import shown_path
 from flows.provenance import atomic_path
-from flows.references import fold, parse_reference
+from flows.references import parse_reference
 
 FILE = "posterior.parquet"
 _KEY = b"flows"
@@ -248,23 +248,13 @@ def locate(model: Any, text: str, *, where: str = "") -> tuple[str, tuple[int, .
             )
         return str(item.name), (int(hits[0]),)
     reference = parse_reference(text, where=where)
-    if reference.name not in model.constants:
-        raise InputError(
-            f'no constant "{reference.name}" in the model',
-            where=where,
-            remedy=near(reference.name, model.constants.names),
-        )
-    item = model.constants[reference.name]
-    element_key(reference, item, model, where)
+    item = constant_of(reference, model, where)
+    position = position_of(reference, item, model, where)
     if len(reference.elements) != len(item.subscripts):
         raise InputError(
             f'"{item.name}" has a value for each element', where=where, remedy="Name one element"
         )
-    position = []
-    for element, name in zip(reference.elements, item.subscripts, strict=True):
-        known = [fold(str(e)) for e in model.subscripts[name].value]
-        position.append(known.index(fold(element)))
-    return str(item.name), tuple(position)
+    return str(item.name), position
 
 
 def own_values(model: Any, name: str) -> NDArray[np.float64]:

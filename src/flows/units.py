@@ -57,6 +57,17 @@ def _unit(powers: Mapping[str, Fraction]) -> Unit:
     return Unit(tuple(sorted((n, p) for n, p in powers.items() if p)))
 
 
+def is_rate(unit: str) -> bool:
+    """Whether a unit is per month, so that a period counts by its total and a year by the mean of its months.
+
+    Examples
+    --------
+    >>> is_rate("Event/Month"), is_rate("Person / Month"), is_rate("Person"), is_rate("Person*Month")
+    (True, True, False, False)
+    """
+    return unit.replace(" ", "").endswith("/Month")
+
+
 class Units:
     """Reads unit texts with a model's synonyms.
 

@@ -16,6 +16,7 @@ from flows.calendar import month_index, time_at_end
 from flows.errors import InputError
 from flows.inputs.calibration import Calibration, Series
 from flows.references import Expression, Reference, fold
+from flows.units import is_rate
 
 Array = NDArray[np.float64]
 
@@ -131,7 +132,7 @@ class Target:
         return np.asarray(value, dtype=np.float64)
 
     def _weights(self, times: Array, units: str) -> Array:
-        rate = str(units).replace(" ", "").endswith("/Month")
+        rate = is_rate(units)
         key = (len(times), float(times[0]), float(times[-1]), rate)
         found = self._cache.get(key)
         if found is None:

@@ -14,7 +14,7 @@ from flows.compare import stacked_inputs
 from flows.ensemble import Simulate
 from flows.errors import InputError, ResultError, near
 from flows.inputs import Outcome, Scenario, find, read_scenario, scenario_inputs
-from flows.inputs.bounds import element_key, refuse_outside
+from flows.inputs.bounds import constant_of, element_key, refuse_outside
 from flows.references import Expression, Reference, fold, parse_reference
 from flows.vensim.read import read_vensim
 
@@ -96,13 +96,7 @@ class Plan:
         found: dict[str, float] = {}
         for key, value in run.settings:
             reference = parse_reference(key, where=where)
-            if reference.name not in self.model.constants:
-                raise InputError(
-                    f'no constant "{reference.name}" in the model {self.model.name}',
-                    where=where,
-                    remedy=near(reference.name, self.model.constants.names),
-                )
-            item = self.model.constants[reference.name]
+            item = constant_of(reference, self.model, where)
             refuse_outside(value, item, "constant", where)
             if not reference.elements:
                 found[item.name] = value

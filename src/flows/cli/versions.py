@@ -336,26 +336,25 @@ def _print_change(change: Change, *, full: bool) -> None:
 
 
 def _edited(found: Difference) -> frozenset[str]:
-    """Folded names of the constants whose numbers were edited: that they moved is told above what follows."""
+    """Variables whose numbers were edited: that they moved is told above what follows."""
+    return frozenset(_variable(c.name) for c in found.of("number"))
+
+
+def _variable(form: str) -> str:
+    """The folded name of the variable that a text form is about."""
     from flows.references import fold
 
-    return frozenset(fold(c.name.partition("[")[0]) for c in found.of("number"))
+    return fold(form.partition("[")[0])
 
 
 def _print_moved(found: Behaviour, edited: frozenset[str] = frozenset()) -> None:
-    from flows.references import fold
-
     times = found.courses["time"].values
     if found.left_out:
         note(f"Compared at the {len(times)} times that both versions save.")
     if not found.moved:
         say(f"Nothing moved: {found.compared} outcomes are the same.")
         return
-    shown = [
-        m
-        for m in found.moved
-        if fold(m.name.partition("[")[0]) not in edited or not _is_number(found, m.name)
-    ]
+    shown = [m for m in found.moved if _variable(m.name) not in edited or not _is_number(found, m.name)]
     beside = len(found.moved) - len(shown)
     if not shown:
         say(f"Nothing moved but what was edited: {found.compared - beside} outcomes are the same.")

@@ -16,6 +16,7 @@ from flows.calendar import month_of, time_at_end
 from flows.errors import InputError, ResultError
 from flows.inputs import Outcome, read_outcomes
 from flows.references import at_time, fold, strict_month
+from flows.units import is_rate
 
 HUMAN_COST = ("exposure index", "person months waiting", "people waiting in Mexico", "onward movement")
 """Outcomes that stand beside every other one, by name; those that the model has."""
@@ -319,11 +320,6 @@ def _refuse_non_finite(values: xr.Dataset) -> None:
                     found=f"{float(array.values[place]):.3g} {array.attrs['units']}",
                     remedy="Look at the equations, and at constants set outside their range",
                 )
-
-
-def is_rate(unit: str) -> bool:
-    """Whether a unit is per month, so that a year is read as the mean of its months."""
-    return unit.replace(" ", "").endswith("/Month")
 
 
 def adds_up(unit: str) -> bool:

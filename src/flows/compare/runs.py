@@ -11,14 +11,14 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from flows.errors import InputError, near
+from flows.errors import InputError
 from flows.inputs import Scenario, list_scenarios, read_scenario, scenario_inputs
+from flows.inputs.bounds import position_of
+from flows.inputs.scenarios import POLICY_START
 from flows.references import fold, parse_reference
 
 BASELINE = "current-course"
 """The scenario that others are compared with, for the migration model."""
-
-_POLICY_START = "policy start time"
 
 
 def baseline_of(scenarios: Sequence[Scenario]) -> Scenario:
@@ -148,7 +148,7 @@ def stacked_inputs(
             item = model.constants[reference.name]
             own = np.asarray(item.value, dtype=float)
             block = touched.setdefault(item.name, np.repeat(own[None, ...], len(inputs), axis=0))
-            block[(run, *_position(reference.elements, item, model))] = value
+            block[(run, *position_of(reference, item, model, names[run]))] = value
     arrays = {}
     for name, block in touched.items():
         subscripts = model.constants[name].subscripts
@@ -272,20 +272,6 @@ def refuse_twins(scenarios: Sequence[Scenario]) -> None:
             )
 
 
-def _position(elements: Sequence[str], item: Any, model: Any) -> tuple[int, ...]:
-    """Where an element stands in a constant's array; nothing for the whole constant."""
-    places = []
-    for element, dim in zip(elements, item.subscripts, strict=bool(elements)):
-        known = [fold(str(name)) for name in model.subscripts[dim].value]
-        if fold(element) not in known:
-            raise InputError(
-                f'no element "{element}" of "{item.name}"',
-                remedy=near(element, map(str, model.subscripts[dim].value)),
-            )
-        places.append(known.index(fold(element)))
-    return tuple(places)
-
-
 def over_scenarios(dataset: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
     """Give every variable the dimension ``scenario``, also those that no scenario touches."""
     if "scenario" not in dataset.dims:
@@ -301,10 +287,10 @@ def over_scenarios(dataset: xr.Dataset, names: Sequence[str]) -> xr.Dataset:
 def start_of(changes: Mapping[str, Any], model: Any, dataset: xr.Dataset) -> float:
     """Model time from which a run's levers act; the start of the run where the model has no such thing."""
     for key, value in changes.items():
-        if fold(key) == _POLICY_START:
+        if fold(key) == POLICY_START:
             return float(value)
-    if _POLICY_START in model.constants:
-        return float(model.constants[_POLICY_START].value)
+    if POLICY_START in model.constants:
+        return float(model.constants[POLICY_START].value)
     return float(dataset["time"].values[0])
 
 

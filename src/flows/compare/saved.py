@@ -24,10 +24,10 @@ from flows.compare.measures import (
 )
 from flows.errors import InputError
 from flows.inputs import Outcome, Scenario, read_outcomes
+from flows.inputs.scenarios import POLICY_START
 from flows.references import fold
 
 RUN, COMPARISON = "trajectories.nc", "comparison.nc"
-_START = "policy start time"
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +203,8 @@ def _run(
             remedy="Only runs of that model, or of edited copies of it, can be compared",
         )  # fmt: skip
     start = next(
-        (float(dataset[n]) for n in dataset.data_vars if fold(str(n)) == _START), float(dataset["time"][0])
+        (float(dataset[n]) for n in dataset.data_vars if fold(str(n)) == POLICY_START),
+        float(dataset["time"][0]),
     )
     values = outcome_values(own, dataset.expand_dims(scenario=[place.name]))
     title = str(entry.get("scenario") or place.name)

@@ -10,28 +10,49 @@ from flows.errors import InputError, near
 from flows.references import Reference, fold
 
 
+def constant_of(reference: Reference, model: Any, where: str, *, kind: str = "constant") -> Any:
+    """Find the constant that a text form names, or say that there is none."""
+    if reference.name not in model.constants:
+        raise InputError(
+            f'no {kind} "{reference.name}" in the model',
+            where=where,
+            remedy=near(reference.name, model.constants.names),
+        )
+    return model.constants[reference.name]
+
+
 def element_key(reference: Reference, item: Any, model: Any, where: str) -> str:
     """Write the text form with names as the model spells them; one element, or the whole constant."""
     if not reference.elements:
         return str(item.name)
+    ranges = [[str(e) for e in model.subscripts[name].value] for name in item.subscripts]
+    places = position_of(reference, item, model, where)
+    return f"{item.name}[{','.join(known[place] for known, place in zip(ranges, places, strict=True))}]"
+
+
+def position_of(reference: Reference, item: Any, model: Any, where: str) -> tuple[int, ...]:
+    """Find the place of an element in its constant's array; no index for the whole constant."""
+    if not reference.elements:
+        return ()
     if len(reference.elements) != len(item.subscripts):
         raise InputError(
             f'"{item.name}" has {len(item.subscripts) or "no"} subscripts',
             where=where,
             found=f"{len(reference.elements)} elements",
         )
-    spelt = []
+    places = []
     for element, name in zip(reference.elements, item.subscripts, strict=True):
-        known = {fold(str(e)): str(e) for e in model.subscripts[name].value}
+        spelt = [str(e) for e in model.subscripts[name].value]
+        known = [fold(e) for e in spelt]
         if fold(element) not in known:
             raise InputError(
                 f'no element "{element}" of "{item.name}"',
                 where=where,
-                expected="one of " + ", ".join(known.values()),
-                remedy=near(element, known.values()),
+                expected="one of " + ", ".join(spelt),
+                remedy=near(element, spelt),
             )
-        spelt.append(known[fold(element)])
-    return f"{item.name}[{','.join(spelt)}]"
+        places.append(known.index(fold(element)))
+    return tuple(places)
 
 
 def limits(item: Any) -> tuple[float, float]:

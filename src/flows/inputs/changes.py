@@ -11,7 +11,6 @@ from pydantic import Field, model_validator
 from flows.errors import InputError, near
 from flows.inputs.bounds import refuse_outside
 from flows.inputs.tables import Table, Text, read_file_of
-from flows.references import fold
 
 
 class Change(Table):
@@ -75,17 +74,7 @@ def read_changes(path: str | Path | None = None) -> tuple[Change, ...]:
     InputError
         If no such file exists, something in it doesn't fit the schema, or a lever stands twice.
     """
-    changes = read_file_of(Change, "lever-changes", "change", path)
-    seen: dict[str, Change] = {}
-    for change in changes:
-        first = seen.setdefault(fold(change.lever), change)
-        if first is not change:
-            raise InputError(
-                f'two changes of the lever "{change.lever}"',
-                where=f"{first.where} and {change.where}",
-                remedy="Remove one of them",
-            )
-    return changes
+    return read_file_of(Change, "lever-changes", "change", path, unique="lever")
 
 
 def changed_values(changes: tuple[Change, ...], model: Any) -> dict[str, float]:

@@ -7,9 +7,7 @@ from typing import Literal, get_args
 
 from pydantic import Field
 
-from flows.errors import InputError
 from flows.inputs.tables import Table, Text, read_file_of
-from flows.references import fold
 
 Decider = Literal["Mexico", "United States", "Origin", "Region"]
 DECIDERS: tuple[str, ...] = get_args(Decider)
@@ -47,13 +45,7 @@ def read_lever_texts(path: str | Path | None = None) -> tuple[LeverText, ...]:
     InputError
         If no such file exists, something in it doesn't fit the schema, or a lever stands twice.
     """
-    texts = read_file_of(LeverText, "lever-texts", "lever", path)
-    seen: dict[str, LeverText] = {}
-    for text in texts:
-        first = seen.setdefault(fold(text.name), text)
-        if first is not text:
-            raise InputError(f'the lever "{text.name}" stands twice', where=text.where, remedy="Keep one row")
-    return texts
+    return read_file_of(LeverText, "lever-texts", "lever", path, unique="name")
 
 
 __all__ = ["DECIDERS", "Decider", "LeverText", "read_lever_texts"]

@@ -7,7 +7,6 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from flows.errors import InputError
 from flows.inputs.tables import Table, Text, Texts, read_file_of
 
 
@@ -56,13 +55,7 @@ def read_loops(path: str | Path | None = None) -> tuple[NamedLoop, ...]:
     InputError
         If no such file exists, something in it doesn't fit the schema, or an id stands twice.
     """
-    loops = read_file_of(NamedLoop, "loops", "loop", path)
-    seen: set[str] = set()
-    for loop in loops:
-        if loop.id in seen:
-            raise InputError(f'the loop "{loop.id}" stands twice', where=loop.where, remedy="Rename one")
-        seen.add(loop.id)
-    return loops
+    return read_file_of(NamedLoop, "loops", "loop", path, unique="id")
 
 
 __all__ = ["NamedLoop", "read_loops"]

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, Field, model_validator
 from flows.errors import InputError, near
 from flows.inputs.tables import Table, Text, read_file_of
 from flows.references import Expression, Reference, fold, parse_reference, take
+from flows.units import is_rate
 
 
 def _expression(text: str) -> str:
@@ -62,7 +63,7 @@ class Outcome(Table):
     @property
     def is_rate(self) -> bool:
         """Whether the unit is per month, so that a period is compared by its total."""
-        return self.unit.replace(" ", "").endswith("/Month")
+        return is_rate(self.unit)
 
     @property
     def references(self) -> tuple[Reference, ...]:
@@ -98,19 +99,9 @@ def read_outcomes(path: str | Path | None = None) -> tuple[Outcome, ...]:
     Raises
     ------
     InputError
-        If no such file exists, or something in it doesn't fit the schema.
+        If no such file exists, something in it doesn't fit the schema, or an outcome stands twice.
     """
-    outcomes = read_file_of(Outcome, "outcomes", "outcome", path)
-    seen: dict[str, Outcome] = {}
-    for outcome in outcomes:
-        first = seen.setdefault(fold(outcome.name), outcome)
-        if first is not outcome:
-            raise InputError(
-                f'the outcome "{outcome.name}" stands twice',
-                where=f"{first.where} and {outcome.where}",
-                remedy="Give one of them another name",
-            )
-    return outcomes
+    return read_file_of(Outcome, "outcomes", "outcome", path, unique="name")
 
 
 def resolve_outcome(text: str, outcomes: Sequence[Outcome], *, model: Any = None, where: str = "") -> Outcome:

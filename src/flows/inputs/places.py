@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from flows.errors import InputError, near
-from flows.inputs.tables import Table, Text, read_rows, read_toml, shown_path
+from flows.inputs.tables import Table, Text, read_tables
 
 
 class SectorPlace(Table):
@@ -37,19 +36,6 @@ def read_places(path: Path) -> dict[str, tuple[float, float]]:
     """
     if not path.is_file():
         return {}
-    shown = shown_path(path)
-    data = read_toml(path, shown)
-    for key in data:
-        if key != "sector":
-            raise InputError(
-                f'unknown key "{key}"',
-                where=shown,
-                expected="[[sector]] tables",
-                remedy=near(key, ["sector"]),
-            )
-    places: dict[str, tuple[float, float]] = {}
-    for row in read_rows(SectorPlace, data, "sector", shown):
-        if row.group in places:
-            raise InputError(f'the group "{row.group}" stands twice', where=row.where, remedy="Keep one")
-        places[row.group] = (row.column, row.row)
-    return places
+    return {
+        row.group: (row.column, row.row) for row in read_tables(SectorPlace, "sector", path, unique="group")
+    }

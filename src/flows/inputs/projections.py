@@ -117,15 +117,7 @@ def read_projections(path: str | Path | None = None) -> tuple[Projection, ...]:
     InputError
         If no such file exists, something in it doesn't fit the schema, or an id stands twice.
     """
-    found = read_file_of(Projection, "projections", "projection", path)
-    seen: dict[str, Projection] = {}
-    for projection in found:
-        first = seen.setdefault(projection.id, projection)
-        if first is not projection:
-            raise InputError(
-                f'the id "{projection.id}" stands twice', where=f"{first.where} and {projection.where}"
-            )
-    return found
+    return read_file_of(Projection, "projections", "projection", path, unique="id")
 
 
 def changed(

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from flows import resources
 from flows.calendar import month_index, month_of, time_at_end
 from flows.errors import InputError, near
-from flows.inputs.bounds import element_key, refuse_outside
+from flows.inputs.bounds import constant_of, element_key, refuse_outside
 from flows.inputs.cin import CONTROLS, Entry, entries_inputs, read_changes_file, warn_outside
 from flows.inputs.tables import (
     PLACES,
@@ -397,13 +397,7 @@ def _constant_key(change: _Change, model: Any) -> str:
     reference = parse_reference(change.name, where=where)
     if reference.name in model.levers:
         raise InputError(f'"{reference.name}" is a lever', where=where, remedy="Write it under [[lever]]")
-    if reference.name not in model.constants:
-        raise InputError(
-            f'no constant "{reference.name}" in the model',
-            where=where,
-            remedy=near(reference.name, model.constants.names),
-        )
-    item = model.constants[reference.name]
+    item = constant_of(reference, model, where)
     refuse_outside(change.value, item, "constant", f'{change.where}, key "value"')
     return element_key(reference, item, model, where)
 

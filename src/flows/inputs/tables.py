@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from flows import resources
 from flows.errors import InputError, near
-from flows.references import parse_number, strict_month
+from flows.references import fold, parse_number, strict_month
 
 Month = Annotated[str, AfterValidator(strict_month)]
 Text = Annotated[str, Field(min_length=1)]
@@ -165,23 +165,41 @@ def read_rows(table: type[_T], data: Mapping[str, Any], key: str, shown: str) ->
     return tuple(made)
 
 
-def read_file_of(table: type[_T], kind: str, key: str, path: str | Path | None) -> tuple[_T, ...]:
+def read_file_of(
+    table: type[_T], kind: str, key: str, path: str | Path | None, *, unique: str = ""
+) -> tuple[_T, ...]:
     """Read a file that holds ``[[key]]`` tables and nothing else, the shipped one by default.
 
     Raises
     ------
     InputError
-        If no such file exists, another key stands in it, or something doesn't fit the schema.
+        If no such file exists, another key stands in it, something doesn't fit the schema, or two tables have the same
+        text under the key `unique`.
     """
-    found = find(kind, path)
-    shown = shown_path(found)
-    data = read_toml(found, shown)
+    return read_tables(table, key, find(kind, path), unique=unique)
+
+
+def read_tables(table: type[_T], key: str, path: Path, *, unique: str = "") -> tuple[_T, ...]:
+    """Read a file as `read_file_of` does."""
+    shown = shown_path(path)
+    data = read_toml(path, shown)
     for other in data:
         if other != key:
             raise InputError(
                 f'unknown key "{other}"', where=shown, expected=f"[[{key}]] tables", remedy=near(other, [key])
             )
-    return read_rows(table, data, key, shown)
+    rows = read_rows(table, data, key, shown)
+    seen: dict[str, int] = {}
+    for number, row in enumerate(rows if unique else (), 1):
+        name = getattr(row, unique)
+        first = seen.setdefault(fold(name), number)
+        if first != number:
+            raise InputError(
+                f'the {key if unique == "name" else unique} "{name}" stands twice',
+                where=f"{shown}, [[{key}]] {first} and {number}",
+                remedy="Keep one of them, or write another name",
+            )
+    return rows
 
 
 def read_table(

@@ -124,9 +124,10 @@ def _band(data: ReportData, outcome: Outcome) -> dict[str, str]:
         return {}
     values = bands["value"].sel(outcome=outcome.name)
     end = time_at_end(data.date)
-    rate = outcome.unit.replace(" ", "").endswith("/Month")
     at = (
-        values.sel(time=slice(end - 12, end)).mean("time") if rate else values.sel(time=end, method="nearest")
+        values.sel(time=slice(end - 12, end)).mean("time")
+        if outcome.is_rate
+        else values.sel(time=end, method="nearest")
     )
     low, middle, high = (wording.rounded(float(at.sel(quantile=q))) for q in (0.05, 0.5, 0.95))
     return {"low": low, "median": middle, "high": high}

@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from flows.compare import count_draws, end_within, free_draws, level, outcome_values, stacked_inputs
 from flows.ensemble import Simulate
-from flows.errors import InputError, near
+from flows.errors import InputError
 from flows.inputs import parse_reference
-from flows.inputs.bounds import element_key, limits, range_text
+from flows.inputs.bounds import constant_of, element_key, limits, range_text
 from flows.references import fold
 from flows.solve.target import Reading
 
@@ -160,12 +160,7 @@ def course_of(
 def find_constant(name: str, model: Any) -> tuple[str, Any]:
     """Find the constant, one number of it, that a name stands for."""
     reference = parse_reference(name)
-    if reference.name not in model.constants:
-        raise InputError(
-            f'no lever or constant "{reference.name}" in the model',
-            remedy=near(reference.name, model.constants.names),
-        )
-    item = model.constants[reference.name]
+    item = constant_of(reference, model, "", kind="lever or constant")
     return element_key(reference, item, model, name), item
 
 

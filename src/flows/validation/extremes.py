@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from flows.ensemble import NonFiniteWarning, simulate
 from flows.errors import InputError, near
 from flows.inputs import Condition, Follows
+from flows.inputs.scenarios import PHASE_IN, POLICY_START
 from flows.model.model import Model
 from flows.pace import Progress
 
 __all__ = ["Outcome", "run_conditions", "settings"]
 
-AT_ONCE = "lever phase in"
-EARLY = "policy start time"
 SWITCHES = "switch for"
 """Stands for every constant whose name begins so."""
 
@@ -81,7 +80,7 @@ def settings(model: Model, condition: Condition) -> dict[str, xr.DataArray]:
     """
     chosen: dict[str, float] = {}
     if condition.from_2013:
-        chosen |= {EARLY: float(model.control.initial_time), AT_ONCE: float(model.control.time_step)}
+        chosen |= {POLICY_START: float(model.control.initial_time), PHASE_IN: float(model.control.time_step)}
     for name, value in condition.set.items():
         if name == SWITCHES:
             chosen |= {c.name: value for c in model.constants if c.name.startswith(SWITCHES)}
