@@ -9,6 +9,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -21,8 +22,9 @@ from flows import cli, provenance
 from flows.cli import numbers, options, run, terminal
 from flows.compare import CAVEAT
 from flows.engine import emit
-from flows.errors import ResultError
-from flows.report import results
+from flows.errors import InputError, ResultError
+from flows.report import build, results
+from flows.vensim import read as vensim_read
 
 TEACUP = """{UTF-8}
 Temperature = INTEG(-cooling, 180) ~ Degree ~ |
@@ -226,6 +228,52 @@ def test_units_that_do_not_match(here: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().err.startswith("Warning: teacup.mdl:3")
     assert cli.main(["run", "--model", "teacup.mdl", "--units", "off"]) == 0
     assert "Warning" not in capsys.readouterr().err
+
+
+SHIPPED = (
+    "run", "levers", "solve --for 'court cases pending@2030-12 < 1' judges", "project", "report", "validate", "claims",
+    "calibrate", "page", "renew", "compare protection-reform", "study quick",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("command", SHIPPED)
+def test_units_of_the_shipped_model_are_an_error_unless_the_option_says_otherwise(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    asked = []
+
+    def read(*_: object, units: str, **__: object) -> None:
+        asked.append(units)
+        raise InputError("it is read no further")
+
+    for module in (vensim_read, build):
+        monkeypatch.setattr(module, "read_vensim", read)
+    for choice in ((), ("--units", "error"), ("--units", "warn"), ("--units", "off")):
+        assert cli.main([*shlex.split(command), *choice]) == 1
+        assert "no further" in capsys.readouterr().err
+    assert asked == ["error", "error", "warn", "off"]
+
+
+@pytest.mark.parametrize(
+    "command", ["run", "claims", "page", "renew", "validate", "compare protection-reform"]
+)
+def test_units_of_another_model_are_a_warning_unless_the_option_says_otherwise(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    teacup(here)
+    asked = []
+
+    def read(path: Path, *, units: str) -> Any:
+        if Path(path).name == "teacup.mdl":
+            asked.append(units)
+            raise InputError("it is read no further")
+        return SimpleNamespace()
+
+    monkeypatch.setattr(vensim_read, "read_vensim", read)
+    for choice in ((), ("--units", "error"), ("--units", "warn"), ("--units", "off")):
+        assert cli.main([*shlex.split(command), "--model", "teacup.mdl", *choice]) == 1
+        assert "no further" in capsys.readouterr().err
+    assert asked == ["warn", "error", "warn", "off"]
 
 
 def test_until_outside_the_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -498,6 +498,12 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
         ({"inputs": {"stay": xr.DataArray([], dims="draw")}}, 'stay: the dimension "draw" is empty.'),
         ({"until": "soon"}, 'not a month, found "soon", expected year and month such as "2030-12".'),
         ({"inputs": {"TIME STEP": 0}}, "TIME STEP must be above zero, found 0."),
+        ({"inputs": {"stay": 2, "Stay ": 3}}, 'inputs: "stay" is given twice, found "stay" and "Stay ".'),
+        (
+            {"until": [2]},
+            'until is no number, found [2], expected a model time as a number, or a month such as "2030-12".',
+        ),
+        ({"save_every": "month"}, "save_every is no number, found 'month', expected a model time as a number."),
     ],
 )  # fmt: skip
 def test_mistakes_are_named(model: Model, arguments: dict[str, Any], message: str) -> None:

@@ -58,8 +58,9 @@ def compare(build: Build, text: str, assert_equal: Any, inputs: Any = None) -> N
             "k": xr.DataArray([1.0, 2.0], dims="scenario"),
             "Waiting": xr.DataArray([[1.0, 2.0], [3.0, 4.0]], dims=["scenario", "R"]),
         },
+        {"k": 2.25, "Waiting[q]": 3.0},
     ],
-    ids=["as it stands", "inputs", "scenarios"],
+    ids=["as it stands", "inputs", "scenarios", "one initial value"],
 )
 def test_equal_to_pysd(build: Build, assert_equal: Any, inputs: Any) -> None:
     compare(build, MODEL, assert_equal, inputs)

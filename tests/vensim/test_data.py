@@ -96,6 +96,37 @@ def test_data_sets_can_be_given_and_the_later_one_wins(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("settings", "first", "last"),
+    [
+        ("1:a.tab", 1, 5),
+        ("13:A.TAB", 1, 5),
+        ("13:a.tab, b.dat", 2, 2),
+        ("1:a.tab\n13:b.csv", 2, 2),
+        ("13:a.vdfx\n1:b.vdf", 1, 5),
+        ("13:C:\\Models\\a.tab", 1, 5),
+        ("13:data\\a.vdf", 7, 7),
+    ],
+)
+def test_data_sets_that_the_settings_name(tmp_path: Path, settings: str, first: float, last: float) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "a.tab").write_text("Time\tx\n0\t1\n4\t5\n", encoding="utf-8")
+    (tmp_path / "b.csv").write_text("Time,x\n0,2\n4,2\n", encoding="utf-8")
+    (tmp_path / "b.dat").write_text("x\n0\t2\n4\t2\n", encoding="utf-8")
+    (tmp_path / "data" / "a.tab").write_text("Time\tx\n0\t7\n4\t7\n", encoding="utf-8")
+    path = _write(tmp_path, "x ~~|\n", f":L\x7f<%^E!@\n{settings}\n")
+    np.testing.assert_allclose(
+        flows.simulate(flows.read_vensim(path, units="off"))["x"][[0, -1]], [first, last]
+    )
+
+
+def test_one_data_set_needs_no_list(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Time,x\n0,1\n4,1\n", encoding="utf-8")
+    path = _write(tmp_path, "x ~~|\n")
+    for data in (tmp_path / "a.csv", str(tmp_path / "a.csv"), [tmp_path / "a.csv"]):
+        np.testing.assert_allclose(flows.simulate(flows.read_vensim(path, units="off", data=data))["x"], 1)
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("x ~~|\n", r'm.mdl:1:1: "x" has no equation and no data set holds it, found data sets read: none'),

@@ -149,6 +149,27 @@ def test_a_variable_has_the_smallest_range_that_holds_its_elements(build: Build)
     np.testing.assert_array_equal(model.constants["pieces"].value, [1, 2])
 
 
+def test_control_variables_stand_in_no_catalogue(build: Build) -> None:
+    optional = (
+        "NOISE SEED", "Noise_RNG", "ABSOLUTE TOLERANCE", "RELATIVE TOLERANCE", "MAX THREADS", "SIMULATION PAUSE"
+    )  # fmt: skip
+    model = build("\n".join(f"{name} = 1 ~~|" for name in ("own", *optional)))
+    catalogues = (model.stocks, model.flows, model.auxiliaries, model.constants, model.lookups)
+    assert [item.name for catalogue in catalogues for item in catalogue] == ["own"]
+
+
+def test_a_constant_that_enters_a_stock_is_a_flow_and_a_constant(build: Build) -> None:
+    model = build("""
+        Waiting = INTEG(arrivals - settling, 40) ~~|
+        arrivals = 12 ~~|
+        settling = Waiting / settling time ~~|
+        settling time = 5 ~~|
+        """)
+    assert model.flows.names == ("arrivals", "settling")
+    assert model.constants.names == ("arrivals", "settling time")
+    assert model.auxiliaries.names == ()
+
+
 def test_subscripts_are_bound_to_loops_elements_mappings_and_sums(build: Build) -> None:
     model = build(
         REGIONS

@@ -16,6 +16,7 @@ from flows.errors import InputError, ResultError, near
 from flows.inputs import Outcome, Scenario, find, read_scenario, scenario_inputs
 from flows.inputs.bounds import constant_of, element_key, refuse_outside
 from flows.references import Expression, Reference, fold, parse_reference
+from flows.resources import units_policy
 from flows.vensim.read import read_vensim
 
 MODEL = "migration"
@@ -47,7 +48,8 @@ class Book:
     def model(self, name: str) -> Any:
         """The model of a name, read once."""
         if name not in self.models:
-            self.models[name] = read_vensim(find("model", name), units="off")
+            path = find("model", name)
+            self.models[name] = read_vensim(path, units=units_policy(path))
         return self.models[name]
 
     def enter(self, statement: Statement, plans: dict[str, Plan]) -> None:

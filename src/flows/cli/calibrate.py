@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 import flows
-from flows.cli.options import OUTPUTS, Out
+from flows.cli.options import OUTPUTS, Out, UnitsChoice
 from flows.cli.renew import print_and_write
 from flows.cli.terminal import has_older, make_console, make_table, say, say_stage, say_written, show_progress
 from flows.pace import Pace, spoken
@@ -27,6 +27,7 @@ def calibrate(
         bool,
         typer.Option("--quick", help="One start and few steps: to see that all works, not to be relied on."),
     ] = False,
+    units: UnitsChoice = None,
     out: Out = None,
     write: Annotated[
         bool,
@@ -47,7 +48,8 @@ def calibrate(
     from flows.report.calibration import calibration_figures
 
     calibration = read_calibration(file)
-    model = flows.read_vensim(calibration.model_path, units=units_policy(calibration.model_path))
+    path = calibration.model_path
+    model = flows.read_vensim(path, units=units_policy(path) if units is None else units.value)
     if write:
         asked_of(model)  # what can't be renewed is told before the fit
     folder = out or OUTPUTS / "calibration" / ("quick" if quick else "full")

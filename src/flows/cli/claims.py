@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.numbers import number_text
-from flows.cli.options import ModelFile, read_model
+from flows.cli.options import ModelFile, UnitsChoice, read_model
 from flows.cli.terminal import make_console, make_table, say, show_progress, write_json
 from flows.errors import InputError, near
 
@@ -63,6 +63,7 @@ def claims(
         ),
     ] = None,
     model: ModelFile = None,
+    units: UnitsChoice = None,
 ) -> None:
     """Hold the model against what its sources say: which claims it reproduces, which it doesn't, and why.
 
@@ -77,9 +78,7 @@ def claims(
 
     values = None if draws is None else read_draws(draws)
     chosen = _chosen_claims(read_claims(), ids or (), section or (), scenario, status or (), central)
-    models = {} if model is None else {"migration": read_model(model, None)}
-    if model is None:
-        models["migration"] = read_model(None, None)
+    models = {"migration": read_model(model, units)}
     with show_progress("Claims") as progress:
         verdicts = evaluate(chosen, models=models, draws=values, progress=progress)
     results = [word for word in status or () if word in _RESULTS]

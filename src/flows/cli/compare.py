@@ -15,6 +15,8 @@ from flows.cli.options import (
     Draws,
     Out,
     Settings,
+    Units,
+    UnitsChoice,
     Until,
     draw_inputs,
     folder_name,
@@ -86,6 +88,7 @@ def compare(
     xlsx: Annotated[
         bool, typer.Option("--xlsx", help="Write a workbook too; its scenario sheets can be read back.")
     ] = False,
+    units: UnitsChoice = None,
     out: Out = None,
 ) -> None:
     """Compare scenarios with current-course: differences, odds, ranks, regret, side effects, halving; CSV, figure.
@@ -97,7 +100,13 @@ def compare(
     names = list(dict.fromkeys(scenarios or ()))
     if names and all(Path(name).is_dir() for name in names):
         _refuse_with_folders(
-            {"--lever": levers, "--model": model, "--set": settings, "--interaction": interaction}
+            {
+                "--lever": levers,
+                "--model": model,
+                "--set": settings,
+                "--interaction": interaction,
+                "--units": units,
+            }
         )
         _saved(names, at=at, every=every, out=out)
         return
@@ -115,13 +124,14 @@ def compare(
         )  # fmt: skip
     _fresh(
         names, levers or (), model=model, settings=settings or (), until=until, at=at, draws=draws,
-        interaction=interaction, every=every, xlsx=xlsx, out=out,
+        interaction=interaction, every=every, xlsx=xlsx, units=units, out=out,
     )  # fmt: skip
 
 
 def _fresh(
     names: Sequence[str], levers: Sequence[str], *, model: Path | None, settings: Sequence[str], until: str | None,
-    at: str | None, draws: int | None, interaction: bool, every: bool, xlsx: bool, out: Path | None,
+    at: str | None, draws: int | None, interaction: bool, every: bool, xlsx: bool, units: Units | None,
+    out: Path | None,
 ) -> None:  # fmt: skip
     """Run scenarios and compare them."""
     from flows import compare as comparing
@@ -132,8 +142,8 @@ def _fresh(
 
     chosen: list[Scenario] = [read_scenario(comparing.BASELINE if name == _BASE else name) for name in names]
     home = comparing.baseline_of(chosen).model
-    built = read_model(None, None, home)
-    edited = None if model is None else read_model(model, None)
+    built = read_model(None, units, home)
+    edited = None if model is None else read_model(model, units)
     chosen += [inline_scenario(text, built if edited is None else edited) for text in levers]
     baseline = comparing.baseline_of(chosen)
     if model is None and not settings and all(s.name == baseline.name for s in chosen):

@@ -7,7 +7,17 @@ from typing import Annotated, Any
 import typer
 
 from flows.cli.numbers import number_text, signed_text
-from flows.cli.options import OUTPUTS, Draws, Out, draw_inputs, folder_name, read_model, say_doubts
+from flows.cli.options import (
+    OUTPUTS,
+    Draws,
+    Out,
+    ShippedUnits,
+    Units,
+    draw_inputs,
+    folder_name,
+    read_model,
+    say_doubts,
+)
 from flows.cli.terminal import (
     NARROW,
     has_older,
@@ -40,6 +50,7 @@ def levers(
             "--scenario", metavar="NAME", help="What levers are moved from; it may set none itself."
         ),
     ] = "current-course",
+    units: ShippedUnits = Units.error,
     out: Out = None,
 ) -> None:
     """Rank all levers by their effect, each moved as far as history moved it: table, CSV, figure.
@@ -55,7 +66,7 @@ def levers(
     from flows.report.results import SOURCE
 
     base = read_scenario(scenario)
-    built = read_model(None, None)
+    built = read_model(None, units)
     known = outcomes_of(built)
     chosen = [resolve_outcome(name, known, model=built, where="--outcome") for name in outcome or ()]
     futures = draw_inputs(draws, built)

@@ -64,6 +64,18 @@ ModelFile = Annotated[
         show_default=False,
     ),
 ]
+UnitsChoice = Annotated[
+    Units | None,
+    typer.Option(
+        "--units",
+        help="What to do about units that don't match. [default: error; warn in a model of your own]",
+        show_default=False,
+    ),
+]
+ShippedUnits = Annotated[
+    Units,
+    typer.Option("--units", help="What to do about units that don't match."),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(

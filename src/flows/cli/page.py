@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import OUTPUTS, ModelFile, read_model
+from flows.cli.options import OUTPUTS, ModelFile, UnitsChoice, read_model
 from flows.cli.terminal import short_path, working_on
 from flows.errors import InputError
 
@@ -23,12 +23,13 @@ def page(
         ),
     ] = None,
     model: ModelFile = None,
+    units: UnitsChoice = None,
 ) -> None:
     """Write the lever simulator: one HTML file that runs the model in a browser, without server or network."""
     from flows import provenance
     from flows.page.build import write_page
 
-    built = read_model(model, None)
+    built = read_model(model, units)
     if out is not None and out.is_dir():
         raise InputError(
             "is a folder", where=f"--out {out}", expected="a file", remedy="Name an .html file in it"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.numbers import number_text
-from flows.cli.options import Out, read_model
+from flows.cli.options import Out, ShippedUnits, Units, read_model
 from flows.cli.terminal import has_older, make_console, make_table, say, say_written
 from flows.errors import InputError, near
 
@@ -44,6 +44,7 @@ def project(
             "--file", metavar="FILE", help="Projections of your own, in the form of the shipped ones."
         ),
     ] = None,
+    units: ShippedUnits = Units.error,
     out: Out = None,
 ) -> None:
     """Run the immigration courts alone on given assumptions: receipts, judges, hires, attrition, completions per judge.
@@ -71,7 +72,7 @@ def project(
             expected="one of " + ", ".join(p.id for p in chosen), remedy=f"flows project {chosen[0].id} --set …",
         )  # fmt: skip
     chosen = [_changed(projection, changes, start, until) for projection in chosen]
-    model = read_model(None, None)
+    model = read_model(None, units)
     runs, table = run_projections(model, chosen)
     for projection, run in zip(chosen, runs, strict=True):
         shown = make_table(

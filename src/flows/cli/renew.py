@@ -7,12 +7,13 @@ from typing import Annotated, Any
 
 import typer
 
-from flows.cli.options import ModelFile, read_model
+from flows.cli.options import ModelFile, UnitsChoice, read_model
 from flows.cli.terminal import make_console, make_table, say, short_path
 
 
 def renew(
     model: ModelFile = None,
+    units: UnitsChoice = None,
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit code 1 if anything is out of date.")
     ] = False,
@@ -26,7 +27,7 @@ def renew(
     from flows.inputs.renewals import FILE
     from flows.renew import renew as run
 
-    read = read_model(model, None)
+    read = read_model(model, units)
     renewed = run(read)
     if renewed is None:
         raise InputError(

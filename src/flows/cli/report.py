@@ -7,12 +7,13 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import OUTPUTS, Out
+from flows.cli.options import OUTPUTS, Out, ShippedUnits, Units
 from flows.cli.terminal import has_older, make_console, say, say_stage, short_path, show_progress
 
 
 def report(
     out: Out = None,
+    units: ShippedUnits = Units.error,
     quick: Annotated[
         bool,
         typer.Option("--quick", help="Few samples, so that it takes seconds; indices have wide intervals."),
@@ -32,7 +33,9 @@ def report(
     older = has_older(folder)
     began = clock.monotonic()
     with show_progress("Report") as progress:
-        page = build(folder, quick=quick, lang=lang, xlsx=xlsx, runs=progress, stage=say_stage)
+        page = build(
+            folder, quick=quick, lang=lang, xlsx=xlsx, units=units.value, runs=progress, stage=say_stage
+        )
     make_console(stderr=True).print(f"Done in {clock.monotonic() - began:.0f} s.", style="dim")
     if older:
         say("It replaces the older report.", stderr=True)

@@ -16,7 +16,7 @@ from flows.cli.options import (
     ModelFile,
     Out,
     Settings,
-    Units,
+    UnitsChoice,
     Until,
     folder_name,
     is_familiar,
@@ -71,13 +71,7 @@ def run(
             help="Flows' own engine, or PySD: the slow reference, minutes for each year of the shipped model."
         ),
     ] = Engine.auto,
-    units: Annotated[
-        Units | None,
-        typer.Option(
-            help="What to do about units that don't match. [default: error; warn with --model]",
-            show_default=False,
-        ),
-    ] = None,
+    units: UnitsChoice = None,
     out: Out = None,
     figures: Annotated[bool, typer.Option("--figures/--no-figures", help="Whether to draw.")] = True,
     export: Annotated[

@@ -14,6 +14,8 @@ from flows.cli.options import (
     OUTPUTS,
     Draws,
     Out,
+    ShippedUnits,
+    Units,
     draw_inputs,
     folder_name,
     is_set,
@@ -98,6 +100,7 @@ def solve(
         ),
     ] = None,
     draws: Draws = None,
+    units: ShippedUnits = Units.error,
     out: Out = None,
 ) -> None:
     """Find how much is needed: the smallest change of a lever that meets a target with a stated probability.
@@ -111,7 +114,7 @@ def solve(
         raise InputError(
             "no target", where="--for", expected="OUTCOME@YYYY-MM < NUMBER, such as 'COMAR wait@2030-12 < 6'"
         )
-    built = read_model(None, None)
+    built = read_model(None, units)
     changed = settings_inputs(settings or (), built, option="--with")
     if any(is_set(changed, control) for control in ("saveper", "initial time", "final time", "time step")):
         raise InputError("a control variable can't be set here", where="--with", remedy="Leave it out")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 import flows
-from flows.cli.options import OUTPUTS, Out, folder_name, refuse_other_results
+from flows.cli.options import OUTPUTS, Out, UnitsChoice, folder_name, refuse_other_results
 from flows.cli.terminal import has_older, make_console, make_table, say, say_stage, say_written, show_progress
 from flows.errors import InputError
 from flows.pace import Pace, spoken
@@ -39,6 +39,7 @@ def study(
             show_default=False,
         ),
     ] = None,
+    units: UnitsChoice = None,
     savelist: Annotated[
         Path | None,
         typer.Option(
@@ -102,6 +103,7 @@ def study(
 ) -> None:
     """Run a sensitivity study as its file says (Sobol, Shapley, Morris, draws, tornado); says if it was enough."""
     from flows.compare import CAVEAT
+    from flows.inputs import find
     from flows.report.results import is_of_shipped, study_figures, study_month
     from flows.study import run as run_study
 
@@ -112,14 +114,15 @@ def study(
             remedy="Give one of the two",
         )
     plan = _read_study(file, model, savelist)
+    built = None if units is None else flows.read_vensim(find("model", plan.model), units=units.value)
     if export is not None:
         from flows.study.export import export as export_study
 
-        for path in export_study(plan, export, n=n):
+        for path in export_study(plan, export, model=built, n=n):
             say(f"Written: {path}")
         return
     if run is not None:
-        _one_run(plan, run, n, out)
+        _one_run(plan, run, n, out, built)
         return
     control = Path(file).suffix.lower() == ".vsc"  # mostly of the model's own name, which its runs have too
     folder = out or OUTPUTS / folder_name(f"{plan.name}-study" if control else plan.name)
@@ -143,6 +146,7 @@ def study(
 
             result = run_study(
                 plan,
+                model=built,
                 out=folder,
                 n=n,
                 resume=resume,
@@ -165,13 +169,13 @@ def study(
     say_written(folder, older)
 
 
-def _one_run(study_: Any, number: int, n: int | None, out: Path | None) -> None:
+def _one_run(study_: Any, number: int, n: int | None, out: Path | None, model: Any) -> None:
     """Make one run of a study again: its inputs, and the trajectories of all variables."""
     from flows import provenance
     from flows.report.results import write_run
     from flows.study import single_run
 
-    plan, dataset, drawn = single_run(study_, number, n=n)
+    plan, dataset, drawn = single_run(study_, number, model=model, n=n)
     folder = out or OUTPUTS / f"{folder_name(study_.name)}-run-{number}"
     older = has_older(folder)
     title = f"Run {number} of {study_.title or study_.name}"

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.options import OUTPUTS, ModelFile, Out, read_model
+from flows.cli.options import OUTPUTS, ModelFile, Out, UnitsChoice, read_model
 from flows.cli.terminal import has_older, make_console, make_table, say, say_stage, short_path, show_progress
 
 
@@ -27,6 +27,7 @@ def validate(
         ),
     ] = None,
     model: ModelFile = None,
+    units: UnitsChoice = None,
     strict: Annotated[
         bool, typer.Option("--strict", help="Exit code 1 if something that has to hold doesn't.")
     ] = False,
@@ -48,7 +49,7 @@ def validate(
     older = has_older(folder)
     started, began = provenance.now(), clock.monotonic()
     declared = read_calibration(calibration)
-    read = read_model(model, None)
+    read = read_model(model, units)
     with show_progress("Bands") as progress:
         found = run(read, declared, posterior_of(read), quick=quick, stage=say_stage, progress=progress)
     entry = provenance.record(

@@ -46,7 +46,7 @@ class Reference:
         Parameters
         ----------
         constants, initial : mapping of folded name to array over the variable's elements
-            Values that replace those of the file.
+            Values that replace those of the file; an initial value of NaN leaves its element as it is.
         lookups : mapping of folded name to (x, y)
             Points that replace those of a lookup or data variable: arrays of shapes (points,) and (elements, points).
         variables : list of Variable
@@ -73,23 +73,39 @@ class Reference:
         condition: object = "original"
         if initial or (start is not None and start != model.control.initial_time):
             first = model.control.initial_time if start is None else start
+            part = [model.variables[n] for n, v in initial.items() if np.isnan(v).any()]
+            if part:
+                own = self._table(
+                    part, params=params, initial_condition=(first, {}), return_timestamps=first
+                )[1]
+                whole = {n: own[n].reshape(v.shape) for n, v in initial.items() if n in own}
+                initial = {n: np.where(np.isnan(v), whole.get(n, v), v) for n, v in initial.items()}
             condition = (first, {spelled[n]: _labelled(model, n, v) for n, v in initial.items()})
+        return self._table(
+            variables,
+            params=params,
+            initial_condition=condition,
+            final_time=final,
+            time_step=step,
+            saveper=save_every,
+        )
+
+    def _table(
+        self, variables: list[Variable], **options: Any
+    ) -> tuple[NDArray[np.float64], dict[str, NDArray[np.float64]]]:
+        """One run by PySD, with its options: the times, and by folded name values of shape (times, elements)."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 frame = self._pysd.run(
-                    params=params,
-                    initial_condition=condition,
-                    return_columns=[spelled[v.name] for v in variables],
-                    final_time=final,
-                    time_step=step,
-                    saveper=save_every,
+                    return_columns=[self._spelled[v.name] for v in variables],
                     flatten_output=True,
                     reload=True,  # what an earlier run was given is forgotten
+                    **options,
                 )
         except Exception as error:  # of any kind, from its own generated code
             what = f"{type(error).__name__}: {error}".splitlines()[0]
-            raise ModelError("PySD can't run this model", where=str(model.path), found=what) from error
+            raise ModelError("PySD can't run this model", where=str(self._model.path), found=what) from error
         columns: dict[tuple[str, tuple[str, ...]], NDArray[np.float64]] = {}
         for label in frame.columns:
             name, _, rest = str(label).partition("[")

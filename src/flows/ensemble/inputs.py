@@ -43,8 +43,13 @@ class Resolved:
         else:
             items = list(self.inputs.items())
         pending: list[tuple[str, Variable, tuple[str | None, ...] | None, Any, xr.DataArray]] = []
+        spelled: dict[tuple[str, tuple[str | None, ...] | None], Any] = {}
         for key, value in items:
             variable, elements = reference(self.model, str(key), where="inputs")
+            if (first := spelled.setdefault((variable.name, elements), key)) is not key:
+                raise InputError(
+                    f'"{variable.spelling}" is given twice', where="inputs", found=f'"{first}" and "{key}"'
+                )
             if variable.name in CONTROLS:
                 self.controls[variable.name] = _number(key, value)
                 continue

@@ -24,7 +24,7 @@ def clock_of(job: Resolved, save_every: float | None, until: float | str | None)
     ):
         given["saveper"] = given["time step"]
     if save_every is not None:
-        given["saveper"] = float(save_every)
+        given["saveper"] = _number("save_every", save_every, "a model time as a number")
     changed = with_controls(with_tables(job), given)
     if varying and varying & causes(changed.variables, CONTROLS):
         raise UnsupportedError(
@@ -47,6 +47,15 @@ def clock_of(job: Resolved, save_every: float | None, until: float | str | None)
     return found
 
 
+def _number(argument: str, value: object, expected: str) -> float:
+    try:
+        if not isinstance(value, str | bool):
+            return float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        pass
+    raise InputError(f"{argument} is no number", found=repr(value), expected=expected)
+
+
 def _last(model: Model, control: Control, until: float | str) -> float:
     """The last time of a run that `until` asks for."""
     if isinstance(until, str) and not model.dated:
@@ -61,7 +70,10 @@ def _last(model: Model, control: Control, until: float | str) -> float:
             if model.in_months
             else "",
         )
-    final = calendar.time_at_end(until) if isinstance(until, str) else float(until)
+    if isinstance(until, str):
+        final = calendar.time_at_end(until)
+    else:
+        final = _number("until", until, 'a model time as a number, or a month such as "2030-12"')
     if not control.initial_time < final:
         raise InputError(
             "until asks for a time before the start of the run",

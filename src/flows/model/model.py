@@ -16,6 +16,15 @@ from flows.paths import plain
 from flows.references import fold
 
 CONTROLS = ("initial time", "final time", "time step", "saveper")
+FURTHER_CONTROLS = (
+    "noise seed",
+    "noise rng",
+    "absolute tolerance",
+    "relative tolerance",
+    "simulation pause",
+    "max threads",
+)
+"""Control variables that a model may do without."""
 LEVER_GROUP = "levers"
 _EPOCH = re.compile(r"\b0[\s\\]*=[\s\\]*(?:1[\s\\]+)?January[\s\\]+2013\b", re.IGNORECASE)
 
@@ -164,7 +173,7 @@ class Model:
                 for v in self.variables.values()
                 if v.kind in kinds
                 and not v.hidden
-                and v.name not in CONTROLS
+                and v.name not in (*CONTROLS, *FURTHER_CONTROLS)
                 and (flows is None or (v.name in flow_names) == flows)
             ],
         )
@@ -214,8 +223,8 @@ class Model:
 
     @cached_property
     def flows(self) -> Catalogue:
-        """Flows: what enters or leaves a stock."""
-        return self._catalogue("flow", "auxiliary", flows=True)
+        """Flows: what enters or leaves a stock; a constant that does stands among the constants too."""
+        return self._catalogue("flow", "auxiliary", "constant", flows=True)
 
     @cached_property
     def auxiliaries(self) -> Catalogue:

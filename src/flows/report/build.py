@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 from flows import claims, compare, observations, provenance, study
 from flows.calendar import time_at_end
@@ -45,6 +46,7 @@ def build(
     quick: bool = False,
     lang: str = "en",
     xlsx: bool = False,
+    units: Literal["error", "warn", "off"] = "error",
     stage: Callable[[str], None] = lambda _: None,
     runs: Progress | None = None,
 ) -> Path:
@@ -62,6 +64,8 @@ def build(
         Language of the page: ``en`` or ``es``.
     xlsx : bool
         Write ``report.xlsx`` too: the tables as tidy sheets, and a sheet for each chosen scenario.
+    units : {"error", "warn", "off"}
+        What to do about units of the model that don't match.
     stage : callable
         Called with words for what begins.
     runs : callable, optional
@@ -82,7 +86,7 @@ def build(
     folder = Path(out)
     provenance.check_replaceable(folder.resolve())
     stage("Reading the model")
-    model = shipped_model()
+    model = shipped_model(units)
     plan = read_study(STUDY)
     own = tuple(s for s in list_scenarios() if s.model in ("", model.name))
     scenarios, left_out = runnable(own, model)
@@ -198,11 +202,11 @@ def _draw_study(found: study.StudyResult, folder: Path) -> None:
     results.study_figures(found, folder)
 
 
-def shipped_model() -> Model:
-    """Read the shipped model; units that don't match are an error."""
+def shipped_model(units: Literal["error", "warn", "off"] = "error") -> Model:
+    """Read the shipped model; units that don't match are an error, unless `units` says otherwise."""
     path = find("model", "migration")
     shown = Path(shown_path(path))
-    return read_vensim(shown if shown.is_file() else path, units="error")
+    return read_vensim(shown if shown.is_file() else path, units=units)
 
 
 def runnable(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -20,7 +21,10 @@ class UnitWarning(UserWarning):
 
 @deep
 def read_vensim(
-    path: str | Path, *, units: Literal["warn", "error", "off"] = "warn", data: tuple[str | Path, ...] = ()
+    path: str | Path,
+    *,
+    units: Literal["warn", "error", "off"] = "warn",
+    data: str | Path | Sequence[str | Path] = (),
 ) -> Model:
     """Read a Vensim model, or an XMILE one.
 
@@ -30,7 +34,7 @@ def read_vensim(
         An ``.mdl`` file; one that ends in ``.xmile`` or ``.stmx`` is read as XMILE, by PySD's reader.
     units : {"warn", "error", "off"}
         What to do about units that don't match: one warning, a `UnitError`, or nothing.
-    data : tuple of paths
+    data : path or sequence of paths
         Data sets beside those that the model names.
 
     Returns
@@ -46,7 +50,8 @@ def read_vensim(
     """
     if units not in ("warn", "error", "off"):
         raise InputError("units= is unknown", found=repr(units), expected='"warn", "error" or "off"')
-    model = lower(read_source(path), data)
+    data_sets = (data,) if isinstance(data, str | Path) else tuple(data)
+    model = lower(read_source(path), data_sets)
     if units != "off":
         findings = unit_findings(model)
         if findings and units == "error":

@@ -38,7 +38,6 @@ from flows.vensim.tree import (
 )
 
 _LIST = re.compile(r"[+-]?\d[\d.,]*")
-_DATA = (".tab", ".csv", ".dat", ".xlsx", ".xls", ".txt")
 
 
 class Series(Ranges):
@@ -102,17 +101,8 @@ class Series(Ranges):
 
     @cached_property
     def data_files(self) -> list[Path]:
-        """Data sets of the settings that are there as text, then those given."""
-        folder = Path(self.source.path).parent
-        named = re.findall(r"^13:([^\r\n]*)", self.source.settings, re.MULTILINE)
-        found = []
-        for name in (n.strip() for line in named for n in line.split(",") if n.strip()):
-            stem = re.sub(r"\.vdfx?$", "", name.replace("\\", "/"), flags=re.IGNORECASE)
-            candidates = [name, *(stem + suffix for suffix in (".tab", ".csv", ".dat"))]
-            found += [
-                folder / c for c in candidates if Path(c).suffix.lower() in _DATA and (folder / c).is_file()
-            ][:1]
-        return [*found, *(Path(d) for d in self.data)]
+        """Data sets that the settings name, then those given."""
+        return [*external.named_data_sets(self.files, self.source.settings), *(Path(d) for d in self.data)]
 
     @cached_property
     def data_sets(self) -> dict[tuple[str, tuple[str, ...]], tuple[Any, Any]]:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from flows.errors import InputError, ModelError
 from flows.model.model import Model
+from flows.vensim.external import Files, named_data_sets
 from flows.vensim.lower import lower
 from flows.vensim.parse import decoded
 from flows.vensim.source import read_source
@@ -231,7 +232,10 @@ def data_files(text: str, folder: Path) -> dict[str, Path]:
     -------
     dict of str to Path
     """
-    return {name: folder / name.replace("\\", "/") for name in sorted(_names_in(text))}
+    found = {name: folder / name.replace("\\", "/") for name in sorted(_names_in(text))}
+    known = {os.path.abspath(path) for path in found.values()}
+    sets = named_data_sets(Files(folder, {}), text)
+    return found | {path.name: path for path in sets if os.path.abspath(path) not in known}
 
 
 def _names_in(text: str) -> set[str]:

@@ -5,7 +5,7 @@ point at comes from `get`, whole data sets for data variables from `dataset`.
 """
 
 from flows.vensim.external.dataset import dataset
-from flows.vensim.external.files import Files, tags
+from flows.vensim.external.files import Files, named_data_sets, tags
 from flows.vensim.external.get import constants, elements, series
 
-__all__ = ["Files", "constants", "dataset", "elements", "series", "tags"]
+__all__ = ["Files", "constants", "dataset", "elements", "named_data_sets", "series", "tags"]

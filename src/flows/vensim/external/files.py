@@ -8,6 +8,7 @@ Links inside the root are followed.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import unicodedata
@@ -58,6 +59,47 @@ def tags(settings: str) -> dict[str, str]:
     """
     lines = re.findall(r"^30:(\?[^=\r\n]*)=([^\r\n]*)", settings, flags=re.MULTILINE)
     return {tag.strip(): name.strip() for tag, name in lines}
+
+
+_TEXT = (".tab", ".csv", ".dat")
+_DATA = (*_TEXT, ".xlsx", ".xls", ".txt")
+_SETTING = re.compile(r"^(1|13):([^\r\n]*)", re.MULTILINE)
+
+
+def named_data_sets(files: Files, settings: str) -> list[Path]:
+    """Find the data sets that the settings of a model name, in the order in which a later one wins.
+
+    Lines 13 name data sources; for one that Vensim keeps as ``.vdf`` or ``.vdfx`` the text of the same name is taken.
+    Lines 1 name what is loaded, which may be a run, so only text itself is taken from them.
+
+    Parameters
+    ----------
+    files : Files
+        Where they may lie; one named with a folder that isn't there is looked for beside the model.
+    settings : str
+        The settings of a model file.
+
+    Returns
+    -------
+    list of Path
+        Those that are there.
+    """
+    lines: dict[str, list[str]] = {"1": [], "13": []}
+    for number, names in _SETTING.findall(settings):
+        lines[number] += [names] if number == "1" else names.split(",")
+    found = []
+    for number, names in lines.items():
+        for name in filter(None, map(str.strip, names)):
+            stem = re.sub(r"\.vdfx?$", "", name, flags=re.IGNORECASE)
+            endings = ("",) if number == "1" else ("", *_TEXT)
+            wanted = [(stem if ending else name) + ending for ending in endings]
+            wanted += [re.split(r"[/\\]", each)[-1] for each in wanted]
+            for each in wanted:
+                if Path(each).suffix.lower() in (_TEXT if number == "1" else _DATA):
+                    with contextlib.suppress(InputError):
+                        found.append(find_file(files, each)[0])
+                        break
+    return found
 
 
 def find_file(files: Files, name: str) -> tuple[Path, str]:
