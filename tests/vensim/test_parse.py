@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from flows.errors import FlowsError, ModelError
 from flows.references import fold
 from flows.vensim import parse as blocks
+from flows.vensim.conflicts import settled
 from flows.vensim.lower import lower
 from flows.vensim.parse import Unreadable, parse, read_text
 from flows.vensim.tree import Apply, Array, Definition, ModelText, Name, Node, Num, Op, Points, Text
@@ -581,8 +582,32 @@ def test_a_merge_conflict_is_named_at_its_marker() -> None:
     with pytest.raises(ModelError, match=r"m\.mdl:3:1: a merge conflict is left in the file"):
         parse(text, "m.mdl")
     unread: list[Unreadable] = []
-    assert parse(text, "m.mdl", unreadable=unread).definitions == ()
+    read = parse(text, "m.mdl", unreadable=unread)
+    assert [(d.name, d.at) for d in read.definitions] == [("a", text.index("a =")), ("b", text.index("b ="))]
     assert [str(u.error).partition(", ")[0] for u in unread] == [
         "m.mdl:3:1: a merge conflict is left in the file"
     ]
     parse("a = 2 ~~ <<<<<<< is no marker |\n", "m.mdl")
+
+
+_OURS, _BASE, _RULE, _THEIRS = "<<<<<<< HEAD\n", "||||||| base\n", "=======\n", ">>>>>>> theirs\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "kept", "starts"),
+    [
+        (f"a\n{_OURS}b\n{_BASE}c\n{_RULE}d\n{_THEIRS}e\n", "a b e", [2]),  # diff3
+        (f"{_OURS}b\n{_RULE}c\n{_THEIRS}d\n{_OURS}e\n{_RULE}f\n{_THEIRS}", "b d e", [0, 42]),
+        (f"a\n{_OURS}b\n{_OURS}c\n{_RULE}d\n{_THEIRS}", "a b c", [2, 17]),  # the first has lost its end
+        (f"a\n{_RULE}b\n{_THEIRS}c\n", "a c", [2]),  # the first marker was removed
+        (f"a\n{_THEIRS}c\n", "a c", [2]),
+        (f"a\n{_OURS}c\n", "a c", [2]),
+        (f"a\n{_RULE}c\n", "a ======= c", []),  # a rule in a comment
+        (f"a\n{_OURS}b\n{_THEIRS}c\n".replace("\n", "\r\n"), "a b c", [3]),
+    ],
+)
+def test_of_two_versions_the_first_is_read(text: str, kept: str, starts: list[int]) -> None:
+    blanked, conflicts = settled(text)
+    assert (len(blanked), blanked.count("\n")) == (len(text), text.count("\n"))
+    assert " ".join(blanked.split()) == kept
+    assert [c.start for c in conflicts] == starts

@@ -61,7 +61,7 @@ def inspect(path: str | Path, *, run: bool = True, text: str | None = None) -> t
     drawn = Drawn.of(places)
     wrong = [e for e in errors if not isinstance(e, DataError)]
     found += names.meaning(places, errors, unread, drawn)
-    told = {fold(f.variable) for f in found}
+    told = {fold(f.variable) for f in found} | unread
     found += names.undocumented(places, unread)
     found += names.unsorted(places)
     found += names.near_names(places)
@@ -71,7 +71,9 @@ def inspect(path: str | Path, *, run: bool = True, text: str | None = None) -> t
         told |= {fold(f.variable) for f in circles}
         arrowed = [] if drawn.error else arrows(places, drawn, told)
         told |= {fold(f.variable) for f in arrowed if f.level == "warning"}
-        unfit = [*structure.units(places, model, drawn, told), *structure.uneven_units(places, model)]
+        unfit = list(structure.units(places, model, drawn, told))
+        unfit += structure.uneven_units(places, model, unfit)
+        unfit += structure.near_units(places, model, unfit)
         told |= {fold(f.variable) for f in unfit}
         found += [*arrowed, *unfit, *structure.control(places, model, told)]
         if not (wrong or unreadable):

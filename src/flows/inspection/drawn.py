@@ -9,6 +9,7 @@ from functools import cached_property
 from flows.errors import ModelError
 from flows.inspection.finding import Finding, Places, mentions, walk
 from flows.references import fold
+from flows.vensim.conflicts import settled
 from flows.vensim.sketch import Sketch, View, Word, parse_sketch
 from flows.vensim.source import XMILE
 from flows.vensim.tree import Apply, Definition, Name
@@ -40,7 +41,9 @@ class Drawn:
     def of(cls, places: Places) -> Drawn:
         """Read the views of a file."""
         source = places.source
-        if source.path.lower().endswith(XMILE):
+        if (
+            source.path.lower().endswith(XMILE) or settled(source.text)[1]
+        ):  # of two versions of a file neither is held
             return cls(Sketch("", (), ""))
         try:
             return cls(parse_sketch(source.text, source.path))

@@ -182,7 +182,17 @@ def undocumented(places: Places, unread: frozenset[str]) -> Iterator[Finding]:
         name = fold(definition.name)
         if name in unread:
             continue
-        if not units[name]:
+        if not units[name] and xml and name in CONTROLS:
+            if name == "time step":  # one unit for all of them
+                yield places.at(
+                    "warning",
+                    "missing units",
+                    definition.name,
+                    "the times of the run have no units",
+                    places.source.text.find("<sim_specs"),
+                    remedy='Write them as an attribute of it, such as time_units="Month"',
+                )
+        elif not units[name]:
             yield places.at(
                 "warning",
                 "missing units",
@@ -253,13 +263,13 @@ def near_names(places: Places) -> Iterator[Finding]:
         for k, later in enumerate(group):
             for earlier in group[:k]:
                 a, b = fold(earlier.name), fold(later.name)
-                if a != b and frozenset((a, b)) not in seen and _slip(a, b):
+                if a != b and frozenset((a, b)) not in seen and is_slip(a, b):
                     seen.add(frozenset((a, b)))
                     first, second = sorted((earlier, later), key=lambda d: d.at)
                     yield _pair(places, second, first)
 
 
-def _slip(a: str, b: str) -> bool:
+def is_slip(a: str, b: str) -> bool:
     """True if two folded names differ in one word only, by one letter inside it or by two that are exchanged."""
     ones, others = a.split(), b.split()
     if len(ones) != len(others):

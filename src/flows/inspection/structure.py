@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +12,7 @@ from pathlib import Path
 from flows.inputs.tables import read_toml
 from flows.inspection.drawn import Drawn, agreeing
 from flows.inspection.finding import LEVELS, Finding, Places
+from flows.inspection.names import is_slip
 from flows.model.check import DECLARED, conservation_findings, unit_findings
 from flows.model.ir import (
     STEP_START,
@@ -29,12 +32,14 @@ from flows.model.ir import (
 from flows.model.model import Model
 from flows.model.order import CircularError, plan
 from flows.references import fold
-from flows.units import Units
+from flows.units import Unit, Units
 from flows.vensim.tree import Definition
 
 _CONTRADICTED = re.compile(
-    r"does not stand in its equation$|where the sketch draws| but (subtracted from|added to) it$"
+    r"does not stand in its equation$| stands twice in the net flow of |where the sketch draws|"
+    r" but (subtracted from|added to) it$"
 )
+_OFTEN = 3  # equations with a unit beside which one with another letter is a slip
 _MOST_CIRCLES = 20
 _MOST_LINKS = 12  # of a circle that are tried
 
@@ -203,35 +208,62 @@ def units(places: Places, model: Model, drawn: Drawn, doubtful: Collection[str])
         )
 
 
-def uneven_units(places: Places, model: Model) -> Iterator[Finding]:
-    """Report equations of one variable that declare different units."""
+def uneven_units(places: Places, model: Model, told: Collection[Finding] = ()) -> Iterator[Finding]:
+    """Report equations of one variable that declare other units than most of them; not where it was told already."""
     read = Units(model.synonyms)
+    all_of: dict[str, list[tuple[Definition, Unit]]] = {}
     first: dict[str, Definition] = {}
     for definition in places.source.definitions:
         if not definition.units:
             continue
         earlier = first.setdefault(fold(definition.name), definition)
         try:
-            meant = read.read(definition.units)
+            all_of.setdefault(fold(definition.name), []).append((definition, read.read(definition.units)))
         except ValueError as error:
             if definition is not earlier:  # the first ones are reported with all units
                 at = places.units_at(definition.at)
                 yield places.at("warning", "units", definition.name, str(error), at)
-            continue
-        try:
-            same = read.read(earlier.units) == meant
-        except ValueError:
-            continue
-        if not same:
+    known = {f.line for f in told}
+    for pairs in all_of.values():
+        counts = Counter(unit for _, unit in pairs)
+        usual = max(counts, key=lambda u: counts[u])  # of several the first
+        example = next(d for d, unit in pairs if unit == usual)
+        for definition, unit in pairs:
+            at = places.units_at(definition.at)
+            if unit != usual and places.source.span(at).line not in known:
+                yield places.at(
+                    "warning",
+                    "units",
+                    definition.name,
+                    f'two equations of "{definition.name}" declare different units',
+                    at,
+                    found=definition.units,
+                    expected=f"{example.units} as on line {places.source.span(example.at).line}",
+                    remedy="Correct one of them",
+                )
+
+
+def near_units(places: Places, model: Model, told: Collection[Finding] = ()) -> Iterator[Finding]:
+    """Report a unit that stands once and differs by a letter from one that stands often; not where units are told."""
+    read = Units(model.synonyms)
+    users: dict[str, list[Definition]] = {}
+    for definition in places.source.definitions:
+        with contextlib.suppress(ValueError):
+            for name, _ in read.read(definition.units).powers if definition.units else ():
+                users.setdefault(name, []).append(definition)
+    known = {f.line for f in told}
+    often = [name for name, own in users.items() if len(own) >= _OFTEN]
+    for name, (definition, *others) in users.items():
+        near = [] if others else [o for o in often if is_slip(fold(name), fold(o))]
+        at = places.units_at(definition.at)
+        if near and places.source.span(at).line not in known:
             yield places.at(
                 "warning",
                 "units",
                 definition.name,
-                f'two equations of "{definition.name}" declare different units',
-                places.units_at(definition.at),
-                found=definition.units,
-                expected=f"{earlier.units} as on line {places.source.span(earlier.at).line}",
-                remedy="Correct one of them",
+                f'the unit "{name}" of "{definition.name}" stands nowhere else, and "{near[0]}" does',
+                at,
+                remedy=f'Did you mean "{near[0]}"?',
             )
 
 
@@ -369,8 +401,37 @@ def conservation(places: Places, model: Model, drawn: Drawn, doubtful: Collectio
                 )
                 loose.append(finding)
     told: set[str] = set()
+    for flow, finding in doubled(places, model):
+        told.add(flow)
+        yield finding
     yield from _drawn(places, model, drawn, enters, leaves, covered, doubtful, told)
     yield from (f for f in loose if fold(f.variable) not in told)
+
+
+def doubled(places: Places, model: Model) -> Iterator[tuple[str, Finding]]:
+    """Report flows that stand twice in the net flow of a stock, each with its folded name."""
+    for stock in stocks(model):
+        for eq in stock.equations:
+            seen: set[tuple[str, object]] = set()
+            for _, term in terms(eq.expr) if eq.expr is not None else ():
+                if not isinstance(term, Ref) or term.name not in model.variables:
+                    continue
+                if (term.name, term.subscripts) not in seen:
+                    seen.add((term.name, term.subscripts))
+                    continue
+                flow = model.variables[term.name].spelling
+                span = term.span if term.span.line else eq.span
+                yield (
+                    term.name,
+                    places.at(
+                        "warning",
+                        "conservation",
+                        stock.spelling,
+                        f'the flow "{flow}" stands twice in the net flow of "{stock.spelling}"',
+                        places.offset(f"{places.source.path}:{span.line}:{span.column}") or 0,
+                        remedy="Remove one of the two, or correct its name",
+                    ),
+                )
 
 
 def _ends(model: Model) -> tuple[dict[str, list[Variable]], dict[str, list[Variable]]]:
@@ -469,6 +530,8 @@ def _drawn(
             continue  # told at the stock, or in order
         if all(_adjusts(variable, s) for s in into) or {s.name for s in into} & {*doubtful}:
             continue
+        if any(s.name in doubtful and _mentions(s, flow) for s in stocks(model)):
+            continue  # it may stand where the initial value belongs
         names = ", ".join(f'"{n}"' for n in dict.fromkeys(s.spelling for s in into))
         yield places.at(
             "note",
@@ -478,6 +541,11 @@ def _drawn(
             at,
             remedy="Subtract it from the stock that it leaves, draw a cloud at its start, or name one in clouds.toml",
         )
+
+
+def _mentions(stock: Variable, name: str) -> bool:
+    """True if a variable stands anywhere in a stock's equations."""
+    return any(name in _names(e) for eq in stock.equations for e in (eq.expr, eq.initial) if e is not None)
 
 
 def _summed(variables: Mapping[str, Variable], expr: Expr) -> set[str]:

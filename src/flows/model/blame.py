@@ -9,13 +9,11 @@ from fractions import Fraction
 
 from flows.model.finding import Finding
 from flows.model.ir import Binary, BinaryOperator, Equation, Expr, Span, Variable, rebuilt, references, walk
-from flows.model.measure import Mismatch, UnitCheck
+from flows.model.measure import DECLARED, Mismatch, UnitCheck
 from flows.units import Unit
 
 __all__ = ["DECLARED", "OPERATOR", "Blame"]
 
-DECLARED = "Correct the declared units"
-"""How the remedy begins where the declared unit is known to be the mistake."""
 OPERATOR = "Check the operator"
 """How the remedy begins where another operator makes the units fit."""
 

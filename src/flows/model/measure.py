@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
 
@@ -28,9 +29,11 @@ from flows.model.ir import (
     Variable,
     Vector,
 )
-from flows.model.model import Model
+from flows.model.model import CONTROLS, Model
 from flows.units import DIMENSIONLESS, Unit, Units
 
+DECLARED = "Correct the declared units"
+"""How the remedy begins where the declared unit is known to be the mistake."""
 ANY = None  # a literal zero, or what can't be told: fits every unit
 _PLAIN = frozenset("exp ln sin cos tan sinh cosh tanh arcsin arccos arctan".split())
 _FITSANY = (0.0, -(2.0**109))  # zero and :NA:
@@ -83,10 +86,33 @@ class UnitCheck:
                 self.declared[v.name] = ANY
                 where = f"{self.model.path}:{v.span.line}:{v.span.column}"
                 result.append(Finding(v.spelling, str(error), where, remedy="Correct the units"))
-        self.time_unit = self.declared.get("time step")
+        result += self.clock()
         for v in self.model.variables.values():
             if v.hidden and v.kind != "lookup":
                 self.declared[v.name] = self.learnt(v)
+        return result
+
+    def clock(self) -> list[Finding]:
+        """Settle the unit of time: that of most control variables; returns those that declare another."""
+        declared = {n: u for n in CONTROLS if (u := self.declared.get(n)) is not ANY}
+        counts = Counter(declared.values())
+        unit = max(counts, key=lambda u: (counts[u], declared.get("time step") == u), default=ANY)
+        self.time_unit = unit
+        result: list[Finding] = []
+        for name, own in declared.items():
+            if own != unit and unit is not ANY and counts[unit] > len(declared) / 2:
+                v = self.model.variables[name]
+                result.append(
+                    Finding(
+                        v.spelling,
+                        f'the units of "{v.spelling}" aren\'t those of the other control variables',
+                        f"{self.model.path}:{v.span.line}:{v.span.column}",
+                        f"{own} as declared",
+                        str(unit),
+                        DECLARED,
+                    )
+                )
+                self.declared[name] = unit
         return result
 
     def learnt(self, v: Variable) -> Unit | None:
@@ -134,8 +160,8 @@ class UnitCheck:
             declared = self.declared[v.name]
             if v.hidden and over_time and unit == declared:
                 continue  # a delay time written as a bare number
-            if unit is not ANY and over_time and self.time_unit is not None:
-                unit = unit * self.time_unit
+            if unit is not ANY and over_time:
+                unit = ANY if self.time_unit is ANY else unit * self.time_unit
             if unit is not ANY and declared is not ANY and unit != declared:
                 self.computed.setdefault(v.name, unit)
                 per_time = " after integration over time" if over_time else ""

@@ -15,6 +15,7 @@ from pathlib import Path
 from flows.errors import ModelError, near
 from flows.model.ir import deep
 from flows.references import fold
+from flows.vensim.conflicts import Conflict, settled
 from flows.vensim.grammar import (
     BLANKS,
     CONTINUED,
@@ -46,7 +47,6 @@ _GROUP = re.compile(
 _NEXT = re.compile(
     r"""[\r\n][ \t]*(?:"[^"\r\n]*"|[^\W\d][\w$' \t]*?)[ \t]*(?:\[[^\]\r\n]*\][ \t]*)?(?:=|\(\s*[\[(])"""
 )
-_CONFLICT = re.compile(r"^<{7}(?: [^\r\n]*)?\r?$", re.MULTILINE)
 _SETTINGS = re.compile(r"[\r\n]:L\x7f?<%\^E!@")
 
 # ---------------------------------------------------------------------------------------------------- blocks
@@ -152,17 +152,16 @@ def parse(text: str, path: str = "<text>", *, unreadable: list[Unreadable] | Non
             where=path,
             remedy="XMILE files are read if their name ends in .xmile or .stmx",
         )
-    conflict = _conflict(source)
-    if conflict is not None and unreadable is None:
-        raise conflict
+    kept, conflicts = settled(text)
+    if conflicts and unreadable is None:
+        raise _conflict(source, conflicts[0])
     sketch_at = _sketch(text)
     settings = _SETTINGS.search(text)
     settings_at = len(text) if settings is None else settings.start() + 1
     sketch_at = settings_at if sketch_at < 0 else sketch_at
-    body = text[: min(sketch_at, settings_at)]
-    if conflict is not None and unreadable is not None:
-        unreadable.append(Unreadable(conflict, 0, len(body)))
-        body = ""
+    body = kept[: min(sketch_at, settings_at)]
+    if unreadable is not None:
+        unreadable += (Unreadable(_conflict(source, c), c.start, c.end) for c in conflicts)
 
     definitions: list[Definition] = []
     ranges: list[RangeDefinition] = []
@@ -195,21 +194,20 @@ def parse(text: str, path: str = "<text>", *, unreadable: list[Unreadable] | Non
         ranges=tuple(ranges),
         groups=tuple(groups),
         macros=tuple(macros),
-        sketch=text[sketch_at:settings_at],
-        settings=text[settings_at:],
+        sketch=kept[sketch_at:settings_at],
+        settings=kept[settings_at:],
         lines=source.lines,
     )
 
 
-def _conflict(source: Source) -> ModelError | None:
-    """The error that git left a merge conflict, at its marker: its halves would be read as equations."""
-    match = _CONFLICT.search(source.text) if "<<<<<<<" in source.text else None
-    if match is None or ">>>>>>>" not in source.text:
-        return None
+def _conflict(source: Source, conflict: Conflict) -> ModelError:
+    """The error that git left a merge conflict, at its first marker: its halves would be read as equations."""
     return source.error(
-        "a merge conflict is left in the file",
-        match.start(),
-        found=f'"{match[0].strip()}"',
+        "a merge conflict is left in the file"
+        if conflict.whole
+        else "a marker of a merge conflict is left in the file",
+        conflict.start,
+        found=f'"{conflict.marker.strip()}"',
         remedy="Keep one of the two versions between <<<<<<< and >>>>>>>, and remove the lines of the markers",
     )
 

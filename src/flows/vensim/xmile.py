@@ -54,6 +54,7 @@ _RENAMED = {
     "starttime": "INITIAL TIME",
     "stoptime": "FINAL TIME",
 }
+_CLOCK = {"initial time": "start", "final time": "stop", "time step": "dt", "saveper": "sim_specs"}
 _FUNCTIONS: Mapping[str, tuple[str, int]] = {
     "abs": ("ABS", 1),
     "arccos": ("ARCCOS", 1),
@@ -126,6 +127,10 @@ class _Reader:
                 spelling = _clean(name[1] or name[2] or "")
                 self.places.setdefault(fold(spelling), (start, end))
                 self.spelt.setdefault(fold(spelling), unescape(spelling))
+        specs = max(text.find("<sim_specs"), 0)
+        for clock, tag in _CLOCK.items():
+            at = text.find(f"<{tag}", specs)
+            self.places.setdefault(clock, (at, text.find(">", at) + 1) if at >= 0 else (specs, specs))
         self.extra: list[Definition] = []
         self.at, self.calls = 0, -1
         self.subject = ""
