@@ -42,20 +42,23 @@ def page(method: str, indices: xr.Dataset, **about: Any) -> list[str]:
         posterior=None, uncertainties=[SimpleNamespace(group=about.pop("group", None))] * 3,
     )  # fmt: skip
     result: Any = SimpleNamespace(
-        study=study, runs=100, verdict=about.pop("verdict", ("Enough.",)), indices=indices,
+        study=study, runs=100, verdict=("Not enough for all.",), indices=indices,
         numbers=about.pop("numbers", None), worst=None, left_out=about.pop("left_out", pd.DataFrame()),
     )  # fmt: skip
     assert not about
     return conclusions(result).splitlines()
 
 
-def shares(*total: float, alone: tuple[float, ...] | None = None, key: str = "ST") -> dict[str, list[float]]:
+def shares(
+    *total: float, alone: tuple[float, ...] | None = None, key: str = "ST", half: float = 0.05
+) -> dict[str, list[float]]:
     found = {
         key: [*total],
         f"{key}_low": [t - 0.002 for t in total],
         f"{key}_high": [t + 0.002 for t in total],
     }
-    return {**found, "S1": [*(alone or total)]}
+    halves = {f"{k}_conf": [half] * len(total) for k in (key, "S1")}
+    return {**found, **halves, "S1": [*(alone or total)]}
 
 
 def test_shares_and_what_belongs_to_none_alone() -> None:
@@ -63,19 +66,19 @@ def test_shares_and_what_belongs_to_none_alone() -> None:
         "sobol",
         dataset(
             {
-                "x": shares(0.8, 0.4, 0.001, alone=(0.5, 0.1, 0.0)),
+                "x": shares(0.8, 0.4, 0.001, alone=(0.5, 0.1, 0.0), half=0.2),
                 "still": shares(NAN, NAN, NAN),
                 "even": shares(0.04, 0.04, 0.001, alone=(0.5, 0.5, 0.0)),
             }
         ),
         group="g",
-        verdict=("Not enough for all.",),
         left_out=pd.DataFrame({"run": [3]}),
     )
     assert "## What drives the outcomes, at time 5" in lines
     assert (
-        "- **X**: a 80% (80% to 80%), alone 50%; b 40% (40% to 40%), alone 10%. About 40% belongs to none alone: they "
-        "act together." in lines
+        "- **X**: a 80 % (80 % to 80 %), alone 50 %; b 40 % (40 % to 40 %), alone 10 %. About 40 % belongs to none "
+        "alone: they act together.".replace(" %", "\N{NO-BREAK SPACE}%")
+        in lines
     )
     assert "- **STILL**: all runs give the same number, so nothing drives it." in lines
     assert "- **EVEN**: no uncertainty reaches a twentieth of the variance." in lines
@@ -107,9 +110,10 @@ def test_single_numbers_alone() -> None:
     assert [line for line in lines if line.startswith("## What drives")] == [
         "## What drives the outcomes: single numbers"
     ]
-    assert "- **X**: a 70% (70% to 70%); b 30% (30% to 30%)." in lines
+    said = "- **X**: a 70 % (70 % to 70 %); b 30 % (30 % to 30 %)."
+    assert said.replace(" %", "\N{NO-BREAK SPACE}%") in lines
     assert any(
-        line.startswith("- These may stay at one value in the next study: c. Their share stays")
+        line.startswith("- These may stay at one value in the next study: c. Their share (Sh) stays")
         for line in lines
     )
 

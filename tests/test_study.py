@@ -22,6 +22,7 @@ from flows.pace import Pace
 from flows.study import methods
 from flows.study.conclude import conclusions
 from flows.study.plan import make_plan
+from flows.study.words import percent
 from flows.vensim.read import UnitWarning, read_vensim
 
 TIMES = np.arange(0.0, 25.0)
@@ -771,7 +772,7 @@ def test_a_page_says_what_to_conclude(tiny: SimpleNamespace) -> None:
     waiting, haiti = rows["people waiting"], rows["encounters[Haiti]"]
     strongest = found.indices["ST"].sel(outcome="people waiting").isel(time=-1)
     assert waiting.startswith(f"- **people waiting**: {strongest.idxmax('uncertainty').item()} ")
-    assert f" {float(strongest.max()):.0%} (" in waiting
+    assert f" {percent(float(strongest.max()))} (" in waiting
     assert "How to read a line" in page
     assert "share[Haiti]" in haiti
     assert all(sentence in page for sentence in found.verdict)

@@ -72,8 +72,8 @@ def test_tornado_shows_the_strongest_first_and_both_ends() -> None:
         "end of June 2014",
         "People waiting",
         "people",
-        "5% quantile",
-        "95% quantile",
+        "5\N{NO-BREAK SPACE}% quantile",
+        "95\N{NO-BREAK SPACE}% quantile",
         "a study.",
         "1 other moves",
     ):
@@ -100,7 +100,7 @@ def test_screening_shows_effect_spread_and_interval() -> None:
         "mean size of effects (μ*), people",
         "spread (σ), people",
         "growth",
-        "95 % bootstrap",
+        "95\N{NO-BREAK SPACE}% bootstrap",
         "a study.",
     ):
         assert part in said
@@ -141,7 +141,7 @@ def test_worst_runs_and_correlations_show_side_and_noise() -> None:
         rank_correlation=over_time(0.9, -0.5, 0.05),
     )
     said = words(drivers.worst(found, at="2014-06", source="a study."))
-    for part in ("worst 10%", "+0.90", "−0.50", "none", "below 0.30", "People waiting"):
+    for part in ("worst 10\N{NO-BREAK SPACE}%", "+0.90", "−0.50", "none", "below 0.30", "People waiting"):
         assert part in said
     said = words(drivers.rank_correlations(found, at="2014-06", source="a study."))
     assert "+0.90" in said

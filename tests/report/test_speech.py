@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -15,14 +16,16 @@ import xarray as xr
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from flows import observations, resources
+from flows import observations, resources, study
 from flows.calendar import to_date
+from flows.claims import read_claims
 from flows.cli import main
 from flows.compare import CAVEAT, Comparison
 from flows.errors import InputError
 from flows.inputs import Labels, Outcome, Scenario, find, list_scenarios, read_outcomes, read_study
 from flows.observations import seed_figures
-from flows.report import build, figures, html, pictures, results, rows, speech, wording
+from flows.report import build, drivers, figures, html, pictures, results, rows, speech, wording
+from flows.study import conclude, judge
 
 SMALL = Path(__file__).resolve().parents[1] / "small"
 FOLDER = Path(speech.__file__).parent
@@ -48,17 +51,19 @@ def spoken() -> Iterator[str]:
     """Every English sentence that the code and the templates say."""
     for quoted, single in CALL.findall((FOLDER / "report.html.jinja").read_text(encoding="utf-8")):
         yield quoted or single
-    for path in (
-        FOLDER / f"{name}.py" for name in ("html", "rows", "pictures", "wording", "workbook", "build")
-    ):
-        if not path.is_file():
-            continue
+    for path in sorted([*FOLDER.glob("*.py"), *Path(study.__file__).parent.glob("*.py")]):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name | ast.Attribute):
                 name = node.func.id if isinstance(node.func, ast.Name) else node.func.attr
                 first = node.args[0] if name == "say" and node.args else None
-                if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                    yield first.value
+                either = (first.body, first.orelse) if isinstance(first, ast.IfExp) else (first,)
+                yield from (
+                    one.value
+                    for one in either
+                    if isinstance(one, ast.Constant) and isinstance(one.value, str)
+                )
+    yield from (*conclude._METHODS.values(), *conclude._READING.values(), conclude._READING_WORST)
+    yield from (" under the scenario “{scenario}”", ", scenario “{scenario}”")
     yield from html.LIMITS
     yield from pictures.CEILINGS.values()
     yield from (text for pair in html.USE for text in pair)
@@ -103,6 +108,9 @@ def test_long_texts_belong_to_something_that_exists() -> None:
     figures = set(seed_figures_names())
     assert set(texts["figures"]) == figures
     assert set(texts["notes"]) <= figures
+    known = {claim.id for claim in read_claims()}
+    for table in ("claims", "reasons", "decides"):
+        assert set(texts[table]) <= known
     inputs = {str(u.name) for u in read_study("base").uncertainties}
     for table in ("constants", "meanings", "whys"):
         assert set(texts[table]) == inputs
@@ -220,6 +228,8 @@ def test_tables_beside_the_page_are_in_spanish(folder: Path) -> None:
         known = {key: title for key, title in titled.items() if key in labels.outcomes}
         assert known and all(labels.outcomes[key].title == title for key, title in known.items()), name
         assert table["caveat"].str.startswith("No es un pronóstico").all()
+    concluded = (folder / "study" / "conclusions.md").read_text(encoding="utf-8")
+    assert "## Lo que esto no puede decir" in concluded and "enough" not in concluded
     scenarios = pd.read_csv(folder / "comparison.csv").set_index("scenario")["title"]
     assert (scenarios["current-course"] == labels.scenarios["current-course"]).all()
 
@@ -242,6 +252,83 @@ def test_the_picture_beside_the_page_is_in_spanish(tmp_path: Path, monkeypatch: 
     assert any(text.startswith("Escenarios junto a «Título") for text in said)
     assert any(text.startswith("Fuente: ") for text in said) and "actúan las palancas" in said
     assert not [text for text in said if ENGLISH.search(re.sub(r"[\w/]+\.csv", "", text))]
+
+
+OUTCOMES, INPUTS = ["people waiting in Mexico", "exposure index"], ["decisions per staff", "filing delay"]
+MONTHS = np.arange(1.0, 25.0)
+
+
+def shares(*names: str, pairs: bool = False) -> xr.Dataset:
+    """Results of a study of the shipped model's outcomes and inputs; the second outcome doesn't vary."""
+    partner = ("partner",) * pairs
+    shape = (2, 2, *(2 for _ in partner), len(MONTHS))
+    values = np.full(shape, 0.4)
+    values[1] = np.nan
+    return xr.Dataset(
+        {name: (("outcome", "uncertainty", *partner, "time"), values) for name in names},
+        coords={
+            "outcome": OUTCOMES, "title": ("outcome", ["People waiting in Mexico", "Exposure to harm"]),
+            "unit": ("outcome", ["Person", "Dmnl"]), "uncertainty": INPUTS, "time": MONTHS,
+            "date": ("time", to_date(MONTHS)), **({"partner": INPUTS} if pairs else {}),
+        },
+        attrs={"n": 64, "runs": 401, "level": 0.95, "noise": 0.3, "share": 0.1},
+    )  # fmt: skip
+
+
+def ends(key: str) -> tuple[str, ...]:
+    return key, f"{key}_low", f"{key}_high", f"{key}_conf"
+
+
+def test_the_figures_of_a_study_are_in_spanish() -> None:
+    say, at = speech.speech_of("es"), "2014-06"
+    found = shares(*ends("ST"), *ends("S1"), *ends("mu_star"), "sigma", "low", "high", "distance", "shift",
+                   "rank_correlation").assign(middle=(("outcome", "time"), np.full((2, 24), 3e4)))  # fmt: skip
+    found, pairs = results.named(found, say), results.named(shares(*ends("S2"), pairs=True), say)
+    bands = xr.Dataset(
+        {"value": (("outcome", "quantile", "time"), np.full((2, 5, 24), 3e6))},
+        coords={**found.drop_vars("uncertainty").coords, "quantile": [0.05, 0.25, 0.5, 0.75, 0.95]},
+    )
+    looks = xr.concat([found.assign_coords(n=n) for n in (16, 32)], dim="n")
+    drawn = [
+        figures.fan(bands, OUTCOMES, say=say),
+        figures.indices_over_time(found, OUTCOMES, most=1, say=say),
+        figures.total_heatmap(found, at=at, say=say),
+        drivers.second_order(pairs, OUTCOMES[0], at=at, say=say),
+        drivers.convergence(looks, found, at=at, say=say),
+        drivers.worst(found, at=at, say=say),
+        drivers.rank_correlations(found, at=at, say=say),
+        drivers.screening(found.fillna(0), at=at, say=say),
+        drivers.tornado(found.fillna(0), OUTCOMES[:1], at=at, most=1, say=say),
+    ]
+    for figure in drawn:
+        said = [text.get_text() for text in speech.labels_in(figure, say).findobj(Text) if text.get_text()]
+        assert not [text for text in said if ENGLISH.search(text.replace("\n", " "))]
+    titles = " ".join(" ".join(text.get_text() for text in drawn[2].texts).split())
+    assert "Qué importa para cada resultado, al cierre de junio de 2014" in titles
+    assert "miles de personas" in drawn[-1].axes[0].get_xlabel()
+
+
+def test_the_conclusions_of_a_study_are_in_spanish() -> None:
+    say = speech.speech_of("es")
+    found = shares(*ends("ST"), *ends("S1"), "dummy_low", "dummy_high").assign_coords(time=MONTHS + 200)
+    about = SimpleNamespace(
+        title="", name="base", model="models/migration.mdl", scenario="current-course", seed=1, method="sobol",
+        worst=0.1, second_order=False, posterior=None, uncertainties=[SimpleNamespace(group=None)] * 2,
+    )  # fmt: skip
+    result = SimpleNamespace(
+        study=about, runs=2048, verdict=judge.indices_verdict(found, None, say=say), indices=found, numbers=None,
+        worst=shares("distance", "shift"), left_out=pd.DataFrame(),
+    )  # fmt: skip
+    page = conclude.conclusions(result, say=say)  # type: ignore[arg-type]
+    assert (
+        "**Personas en espera en México**: decisiones por persona de la COMAR 40\N{NO-BREAK SPACE}%" in page
+    )
+    assert "«Curso vigente" in page and "2,048 corridas" in page and "No basta para todo" in page
+    assert (
+        "Haga más corridas" in page and "ningún insumo se distingue" not in page.split("Qué mueve el peor")[0]
+    )
+    bare = re.sub(r"second_order = true|models/\w+\.mdl|`--extend`|--extend", "", page)
+    assert not [line for line in bare.splitlines() if ENGLISH.search(line)]
 
 
 def test_sheets_are_named_in_spanish_and_read_back(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,11 +100,18 @@ def study(
             "--extend", help="Go on from finished Sobol or Shapley results to twice their samples, or to --n."
         ),
     ] = False,
+    lang: Annotated[
+        str,
+        typer.Option(
+            "--lang", metavar="en|es", help="Language of figures and conclusions: English or Spanish."
+        ),
+    ] = "en",
 ) -> None:
     """Run a sensitivity study as its file says (Sobol, Shapley, Morris, draws, tornado); says if it was enough."""
     from flows.compare import CAVEAT
     from flows.inputs import find
     from flows.report.results import is_of_shipped, study_figures, study_month
+    from flows.report.speech import speech_of
     from flows.study import run as run_study
 
     if workers is not None and cluster is not None:
@@ -113,6 +120,7 @@ def study(
             where="--workers, --cluster",
             remedy="Give one of the two",
         )
+    speech = speech_of(lang)
     plan = _read_study(file, model, savelist)
     built = None if units is None else flows.read_vensim(find("model", plan.model), units=units.value)
     if export is not None:
@@ -133,7 +141,7 @@ def study(
 
     def draw(result: Any, place: Path) -> None:
         say_stage("Figures")
-        study_figures(result, place)
+        study_figures(result, place, say=speech)
 
     try:
         pace = Pace()
@@ -157,6 +165,7 @@ def study(
                 stage=say_stage,
                 pace=pace,
                 finish=draw,
+                say=speech,
             )
     except KeyboardInterrupt:
         _stopped(done, total)
@@ -164,7 +173,8 @@ def study(
     _print_indices(result, study_month(result, "2030-12"))
     for sentence in result.verdict:
         say(sentence)
-    say(CAVEAT if is_of_shipped(result) else CAVEAT.partition(". ")[0] + ".")
+    caveat = speech(CAVEAT)
+    say(caveat if is_of_shipped(result) else caveat.partition(". ")[0] + ".")
     make_console(stderr=True).print(_took(result), style="dim")
     say_written(folder, older)
 

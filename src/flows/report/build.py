@@ -18,7 +18,7 @@ from flows.pace import Progress, silent
 from flows.report import html, results, rows, tables
 from flows.report.data import ReportData
 from flows.report.results import study_month
-from flows.report.speech import speech_of
+from flows.report.speech import Speech, speech_of
 from flows.report.standing import standing_validation
 from flows.report.workbook import Sheet, comparison_sheets, write_workbook
 from flows.vensim.read import read_vensim
@@ -124,7 +124,8 @@ def build(
             out=place / "study",
             n=QUICK_N if quick else None,
             progress=runs,
-            finish=_draw_study,
+            finish=lambda result, place: _draw_study(result, place, say),
+            say=say,
         )
         verdicts: tuple[claims.Verdict, ...] = ()
         if find("claims").is_file():
@@ -198,8 +199,8 @@ def _workbook(data: ReportData, path: Path) -> None:
     write_workbook(path, sheets, notes=notes, scenarios=chosen, model=data.model, say=say)
 
 
-def _draw_study(found: study.StudyResult, folder: Path) -> None:
-    results.study_figures(found, folder)
+def _draw_study(found: study.StudyResult, folder: Path, say: Speech) -> None:
+    results.study_figures(found, folder, say=say)
 
 
 def shipped_model(units: Literal["error", "warn", "off"] = "error") -> Model:

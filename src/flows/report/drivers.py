@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
 from flows.report.indices import MOST_ROWS, cells, moment, outcomes_in
+from flows.report.speech import ENGLISH, Speech
 from flows.report.style import (
     GREY,
     INK,
@@ -32,6 +33,7 @@ from flows.report.style import (
     titled,
     unit_words,
 )
+from flows.study.words import percent
 
 __all__ = ["convergence", "rank_correlations", "screening", "second_order", "tornado", "worst"]
 
@@ -48,6 +50,7 @@ def tornado(
     title: str | None = None,
     source: str = "",
     most: int = 8,
+    say: Speech = ENGLISH,
 ) -> Figure:
     """Draw how far each input alone moves an outcome, the strongest on top.
 
@@ -65,13 +68,15 @@ def tornado(
         As in `flows.report.figures.trajectories`.
     most : int
         Inputs shown.
+    say : Speech
+        The language of its words.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     chosen = outcomes_in(indices, outcomes)
-    one, words = moment(indices.sel(outcome=chosen), at)
+    one, words = moment(indices.sel(outcome=chosen), at, say)
     shown = min(most, one.sizes["uncertainty"])
     figure, axes = _bars(len(chosen), shown)
     handles: dict[str, Artist] = {}
@@ -81,29 +86,35 @@ def tornado(
         reach = np.maximum(abs(low - middle), abs(high - middle))
         order = np.argsort(-reach, kind="stable")[:shown][::-1]
         where = np.arange(len(order), dtype=float)
-        looks = ((low, PALETTE[0], f"input at its {tails:.0%} quantile", ""),
-                 (high, PALETTE[4], f"input at its {1 - tails:.0%} quantile", "////"))  # fmt: skip
+        ends_of = [say("input at its {share} quantile", share=percent(q)) for q in (tails, 1 - tails)]
+        looks = ((low, PALETTE[0], ends_of[0], ""), (high, PALETTE[4], ends_of[1], "////"))
         for ends, colour, label, hatch in looks:
             handles[label] = axis.barh(
                 where, ends[order] - middle, left=middle, height=0.62, color=colour, hatch=hatch,
                 edgecolor="white", linewidth=0, zorder=2,
             )[0]  # fmt: skip
-        handles["all inputs at their medians"] = axis.axvline(middle, color=INK, linewidth=1.2, zorder=3)
+        handles[say("all inputs at their medians")] = axis.axvline(middle, color=INK, linewidth=1.2, zorder=3)
         titled(axis, _title(row))
         named_rows(axis, [str(row["uncertainty"].values[j]) for j in order])
         if not reach.max() > 0:
             axis.set_xlim(middle - 1, middle + 1)
-            axis.text(0.5, 0.5, "nothing moves it", transform=axis.transAxes, ha="center", color=GREY)
+            axis.text(0.5, 0.5, say("nothing moves it"), transform=axis.transAxes, ha="center", color=GREY)
         _across(axis, str(row["unit"].values))
     rest = one.sizes["uncertainty"] - shown
     note = (
-        f"The {shown} inputs that move each outcome most; {rest} other{'s move' if rest > 1 else ' moves'} it less."
+        say(
+            "The {shown} inputs that move each outcome most; {rest} others move it less.",
+            shown=shown,
+            rest=rest,
+        )
+        if rest > 1
+        else say("The {shown} inputs that move each outcome most; 1 other moves it less.", shown=shown)
         if rest
         else ""
     )
     return headed(
         figure,
-        title or f"How far each input alone moves the outcomes{words}",
+        title or say("How far each input alone moves the outcomes") + words,
         f"{source} {note}".strip(),
         legend=handles,
     )
@@ -117,6 +128,7 @@ def screening(
     title: str | None = None,
     source: str = "",
     most: int = 7,
+    say: Speech = ENGLISH,
 ) -> Figure:
     """Draw the elementary effects of a Morris study: their mean size against their spread.
 
@@ -131,13 +143,15 @@ def screening(
         As in `tornado`.
     most : int
         Inputs with a sign of their own: the strongest over all outcomes shown.
+    say
+        As in `tornado`.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
     chosen = outcomes_in(effects, outcomes)
-    one, words = moment(effects.sel(outcome=chosen), at)
+    one, words = moment(effects.sel(outcome=chosen), at, say)
     star = one["mu_star"].transpose("outcome", "uncertainty").values
     largest = star.max(axis=1, keepdims=True)
     share = np.divide(star, largest, out=np.zeros_like(star), where=largest > 0)
@@ -156,11 +170,17 @@ def screening(
             quiet(axis)
             axis.set(xticks=[], yticks=[])
             axis.text(
-                0.5, 0.5, "nothing moves it", transform=axis.transAxes, ha="center", color=GREY, fontsize=9
+                0.5,
+                0.5,
+                say("nothing moves it"),
+                transform=axis.transAxes,
+                ha="center",
+                color=GREY,
+                fontsize=9,
             )
             continue
         if not grouped:
-            (handles["spread as large as the effect"],) = axis.plot(
+            (handles[say("spread as large as the effect")],) = axis.plot(
                 [0, top], [0, top], color=GREY, linewidth=0.9, linestyle=(0, (4, 3)), zorder=1
             )
         for j in ranked[::-1]:
@@ -174,26 +194,29 @@ def screening(
                 mid[j], sigma[j], marker="." if turn is None else _MARKS[turn], color=colour, linestyle="none",
                 markersize=7, markeredgecolor=INK if turn is not None else colour, markeredgewidth=0.6, zorder=3,
             )  # fmt: skip
-            handles["other inputs" if turn is None else str(row["uncertainty"].values[j])] = dot
+            handles[say("other inputs") if turn is None else str(row["uncertainty"].values[j])] = dot
         axis.set_xlim(0, top)
         axis.set_ylim(0, 1.06 * float(max(np.nanmax(sigma), 0.25 * top)))
         titled(axis, _title(row))
         quiet(axis)
         unit = unit_words(str(row["unit"].values))
         factor, name_of = factor_of(top)
-        unit = ", " + " ".join(filter(None, (name_of, unit))) if unit or name_of else ""
+        unit = ", " + say.axis(" ".join(filter(None, (name_of, unit)))) if unit or name_of else ""
 
         def shown(value: float, _: Any, factor: float = factor) -> str:
             return f"{value / factor:,.4g}"
 
-        for lines, label in ((axis.xaxis, "mean size of effects (μ*)"), (axis.yaxis, "spread (σ)")):
+        along = ((axis.xaxis, say("mean size of effects (μ*)")), (axis.yaxis, say("spread (σ)")))
+        for lines, label in along:
             lines.set_major_locator(MaxNLocator(nbins=5, steps=[1, 2, 2.5, 5, 10]))
             lines.set_major_formatter(shown)
             lines.set_label_text(label + unit, fontsize=8.5)
     order = [str(one["uncertainty"].values[j]) for j in told]
     rest = [label for label in handles if label not in order]
-    heading = title or f"Which inputs matter at all{words}"
-    note = f"{_level(effects)} % bootstrap intervals of μ*; effects are per whole range of an input."
+    heading = title or say("Which inputs matter at all") + words
+    note = say(
+        "{level} bootstrap intervals of μ*; effects are per whole range of an input.", level=_level(effects)
+    )
     legend = {label: handles[label] for label in (*order, *rest)}
     return headed(figure, heading, f"{source} {note}".strip(), legend=legend, side=True)
 
@@ -207,6 +230,7 @@ def convergence(
     title: str | None = None,
     source: str = "",
     most: int = 5,
+    say: Speech = ENGLISH,
 ) -> Figure:
     """Draw total-order indices against the number of samples, with their intervals.
 
@@ -220,12 +244,14 @@ def convergence(
         As in `tornado`; outcomes without variance at that date are left out.
     most : int
         Inputs shown: the strongest of each outcome among the strongest of all.
+    say
+        As in `tornado`.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    last, words = moment(indices, at)
+    last, words = moment(indices, at, say)
     early, _ = moment(looks, at)
     chosen = [
         name for name in outcomes_in(indices, outcomes) if bool(last["ST"].sel(outcome=name).notnull().any())
@@ -273,14 +299,24 @@ def convergence(
         axis.set_ylim(max(low, -0.5), min(high, 2.0))
         titled(axis, _title(last.sel(outcome=name)))
         quiet(axis)
-        labelled(axis, x="samples n", y="total-order index ST")
-    heading = title or f"Do the indices settle as samples are added?{words and ' At the' + words[1:]}"
-    note = f"Bars: {_level(indices)} % bootstrap intervals; a half width of {_ENOUGH:g} counts as enough."
+        labelled(axis, x=say("samples n"), y=say("total-order index ST"))
+    heading = title or say("How the indices settle as samples are added") + words
+    note = say(
+        "Bars: {level} bootstrap intervals; a half width of {enough} counts as enough.",
+        level=_level(indices),
+        enough=f"{_ENOUGH:g}",
+    )
     return headed(figure, heading, f"{source} {note}".strip(), legend=handles)
 
 
 def second_order(
-    indices: xr.Dataset, outcome: str, *, at: str | None = None, title: str | None = None, source: str = ""
+    indices: xr.Dataset,
+    outcome: str,
+    *,
+    at: str | None = None,
+    title: str | None = None,
+    source: str = "",
+    say: Speech = ENGLISH,
 ) -> Figure:
     """Draw the second-order indices of one outcome: what pairs of inputs do beyond each alone.
 
@@ -290,14 +326,14 @@ def second_order(
         ``S2`` and its interval over (outcome, uncertainty, partner[, time]).
     outcome : str
         Its label.
-    at, title, source
+    at, title, source, say
         As in `tornado`.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    one, words = moment(indices.sel(outcome=outcomes_in(indices, outcome)[0]), at)
+    one, words = moment(indices.sel(outcome=outcomes_in(indices, outcome)[0]), at, say)
     value, half = (one[key].transpose("partner", "uncertainty").values for key in ("S2", "S2_conf"))
     low, high = (one[key].transpose("partner", "uncertainty").values for key in ("S2_low", "S2_high"))
     names = [str(name) for name in one["uncertainty"].values]
@@ -308,6 +344,7 @@ def second_order(
     with np.errstate(invalid="ignore"):
         faint = ~((low > 0) | (high < 0))
     top = max(0.1, float(np.nanmax(abs(value[~faint]), initial=0.0)))
+    note = say("± half of the {level} interval; grey: the interval holds zero.", level=_level(indices))
     # above the diagonal there is nothing: the first row and the last column would be empty
     return cells(
         value[1:, :-1],
@@ -317,15 +354,20 @@ def second_order(
         faint=faint[1:, :-1],
         shades="PuOr_r",
         limits=(-top, top),
-        label="second-order index S2, share of the variance",
-        title=title or f"Which pairs act together on “{one['title'].values!s}”{words}",
-        source=f"{source} ± half of the {_level(indices)} % interval; grey: the interval holds zero.".strip(),
+        label=say("second-order index S2, share of the variance"),
+        title=title or say("Which pairs act together on “{title}”", title=str(one["title"].values)) + words,
+        source=f"{source} {note}".strip(),
         column_width=0.95,
     )
 
 
 def rank_correlations(
-    indices: xr.Dataset, *, at: str | None = None, title: str | None = None, source: str = ""
+    indices: xr.Dataset,
+    *,
+    at: str | None = None,
+    title: str | None = None,
+    source: str = "",
+    say: Speech = ENGLISH,
 ) -> Figure:
     """Draw Spearman's rank correlations of inputs (down) and outcomes (across) over plain draws.
 
@@ -333,24 +375,29 @@ def rank_correlations(
     ----------
     indices : xarray.Dataset
         ``rank_correlation`` over (outcome, uncertainty[, time]).
-    at, title, source
+    at, title, source, say
         As in `tornado`.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    one, words = moment(indices, at)
+    one, words = moment(indices, at, say)
     values = one["rank_correlation"].transpose("uncertainty", "outcome").values
     noise = 1.96 / np.sqrt(max(int(indices.attrs["runs"]) - 1, 1))
-    note = f"Grey: within ±{noise:.2f}, where 95 % of the correlations of an input without effect lie."
+    note = say(
+        "Grey: within ±{noise}, where 95 % of the correlations of an input without effect lie.",
+        noise=f"{noise:.2f}",
+    )
     return _by_outcome(
-        one, values, values, noise, note, shades="PuOr_r", label="rank correlation (Spearman)",
-        title=title or f"Which inputs go with which outcome{words}", source=source,
+        one, values, values, noise, note, shades="PuOr_r", label=say("rank correlation (Spearman)"),
+        title=title or say("Which inputs go with which outcome") + words, source=source, say=say,
     )  # fmt: skip
 
 
-def worst(found: xr.Dataset, *, at: str, title: str | None = None, source: str = "") -> Figure:
+def worst(
+    found: xr.Dataset, *, at: str, title: str | None = None, source: str = "", say: Speech = ENGLISH
+) -> Figure:
     """Draw what sets the worst runs apart: inputs down, outcomes across.
 
     The cell says how far the distribution of an input in the worst runs lies from that in the others; the sign says
@@ -360,26 +407,30 @@ def worst(found: xr.Dataset, *, at: str, title: str | None = None, source: str =
     ----------
     found : xarray.Dataset
         ``distance`` and ``shift`` over (outcome, uncertainty, time), as in `flows.study.StudyResult`.
-    at, title, source
+    at, title, source, say
         As in `tornado`; the nearest date at which the worst runs were looked at is taken.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    one, words = moment(found, at)
+    one, words = moment(found, at, say)
     distance, shift = (one[key].transpose("uncertainty", "outcome").values for key in ("distance", "shift"))
     noise, share = float(found.attrs["noise"]), float(found.attrs["share"])
     note = (
-        "+: high values of the input lead there, −: low ones. "
-        f"Grey: below {noise:.2f}, which an input without effect exceeds in one study of twenty."
+        say(
+            "+: high values of the input lead there, −: low ones. Grey: below {noise}, which an input without effect "
+            "exceeds in one study of twenty.",
+            noise=f"{noise:.2f}",
+        )
         if noise < 1
-        else "Too few runs to tell any input from chance."
+        else say("Too few runs to tell any input from chance.")
     )
     return _by_outcome(
         one, np.copysign(distance, shift), distance, noise, note, shades="PuOr_r",
-        label="distance of the distributions, with the side",
-        title=title or f"What drives the worst {share:.0%} of the runs{words}", source=source,
+        label=say("distance between worst runs and others (Kolmogorov–Smirnov)"),
+        title=title or say("What drives the worst {share} of the runs", share=percent(share)) + words,
+        source=source, say=say,
     )  # fmt: skip
 
 
@@ -397,17 +448,19 @@ def _by_outcome(
     label: str,
     title: str,
     source: str,
+    say: Speech,
 ) -> Figure:
     """Draw signed values of inputs and outcomes, the strongest inputs on top; those within the noise in grey."""
     order = np.argsort(-np.nan_to_num(abs(size)).max(axis=1, initial=0), kind="stable")[:MOST_ROWS]
     if len(order) < len(values):
-        note += f" The {len(order)} strongest of {len(values)} inputs."
+        words = say("The {count} strongest of {all} inputs.", count=len(order), all=len(values))
+        note = f"{note} {words}"
     values = values[order]
-    texts = np.full(values.shape, "none", dtype=object)
+    texts = np.full(values.shape, say("none"), dtype=object)
     for row, column in np.argwhere(np.isfinite(values)):
         texts[row, column] = f"{values[row, column]:+.2f}".replace("-", "−")
     if np.isnan(values).any():
-        note += " “none”: all runs give the same number."
+        note = f"{note} {say('“none”: all runs give the same number.')}"
     heads = one["title"] if "title" in one.coords else one["outcome"]
     return cells(
         values,
@@ -444,5 +497,5 @@ def _across(axis: Axes, unit: str) -> None:
     labelled(axis, x=" ".join(filter(None, (name, unit_words(unit)))))
 
 
-def _level(dataset: xr.Dataset) -> int:
-    return round(100 * float(dataset.attrs.get("level", 0.95)))
+def _level(dataset: xr.Dataset) -> str:
+    return percent(float(dataset.attrs.get("level", 0.95)))

@@ -26,6 +26,7 @@ from flows.report.indices import (
     outcomes_in,
     total_heatmap,
 )
+from flows.report.speech import ENGLISH, Speech
 from flows.report.style import GREY, INK, PALETTE, dates_of, finish, headed, panels, save, unit_words
 
 __all__ = [
@@ -186,6 +187,7 @@ def fan(
     title: str | None = None,
     source: str = "",
     mark: tuple[str, str] | None = None,
+    say: Speech = ENGLISH,
 ) -> Figure:
     """Draw the bands of outcomes over time: median, middle half, and nine tenths of the runs.
 
@@ -197,6 +199,8 @@ def fan(
         A panel each.
     observed, title, source, mark
         As in `trajectories`.
+    say : Speech
+        The language of its words.
 
     Returns
     -------
@@ -209,17 +213,17 @@ def fan(
         one = bands["value"].sel(outcome=name)
         dates, unit = dates_of(one), str(one["unit"].values)
         low, lower, middle, upper, high = (one.sel(quantile=q).values for q in (0.05, 0.25, 0.5, 0.75, 0.95))
-        handles["90 % of the runs"] = axis.fill_between(
+        handles[say("90 % of the runs")] = axis.fill_between(
             dates, low, high, color=PALETTE[5], alpha=0.35, linewidth=0
         )
-        handles["50 % of the runs"] = axis.fill_between(
+        handles[say("50 % of the runs")] = axis.fill_between(
             dates, lower, upper, color=PALETTE[0], alpha=0.45, linewidth=0
         )
-        (handles["median"],) = axis.plot(dates, middle, color=PALETTE[0], linewidth=1.6)
+        (handles[say("median")],) = axis.plot(dates, middle, color=PALETTE[0], linewidth=1.6)
         if observed is not None:
             handles |= _draw_observed(axis, observed[observed["outcome"] == name], unit)
         finish(axis, str(one["title"].values), unit, dates, mark=mark, word=position == 0)
-    heading = title or "How far the uncertainties spread the outcomes"
+    heading = title or say("How far the uncertainties spread the outcomes")
     return headed(figure, heading, source, legend=handles)
 
 

@@ -15,8 +15,9 @@ from matplotlib.ticker import PercentFormatter
 from numpy.typing import NDArray
 
 from flows.calendar import label as month_label
-from flows.calendar import time_at_end
+from flows.calendar import month_of, time_at_end
 from flows.errors import InputError, near
+from flows.report.speech import ENGLISH, PER_CENT, Speech
 from flows.report.style import (
     GREY,
     INK,
@@ -28,6 +29,7 @@ from flows.report.style import (
     panels,
     wrapped,
 )
+from flows.study.words import percent
 
 _VISIBLE = 0.02  # a first-order index that never reaches this share has no colour of its own
 
@@ -42,6 +44,7 @@ def indices_over_time(
     title: str | None = None,
     source: str = "",
     most: int = 7,
+    say: Speech = ENGLISH,
 ) -> Figure:
     """Draw what drives outcomes over time: first-order indices stacked, interactions on top; or Shapley effects.
 
@@ -59,6 +62,8 @@ def indices_over_time(
     most : int
         Inputs with a colour of their own: those with the greatest first-order index at any time in any of the
         outcomes. The rest is drawn together.
+    say : Speech
+        The language of its words.
 
     Returns
     -------
@@ -84,11 +89,12 @@ def indices_over_time(
         ]
         if rest:
             together = one.sel(uncertainty=rest).sum("uncertainty", skipna=False).values / scale
-            layers.append((f"{len(rest)} other input{'s' * (len(rest) > 1)}", together, {"color": "#BDBDBD"}))
+            word = say("{count} other inputs", count=len(rest)) if len(rest) > 1 else say("1 other input")
+            layers.append((word, together, {"color": "#BDBDBD"}))
         if key == "S1":
             remainder = 1 - np.sum([values for _, values, _ in layers], axis=0)
             pale = {"facecolor": "#F2F2F2", "hatch": "////", "edgecolor": "#B0B0B0"}
-            layers.append(("interactions (the rest)", remainder, pale))
+            layers.append((say("interactions (the rest)"), remainder, pale))
         below = np.zeros(one.sizes["time"])
         for label, values, look in layers:
             handles[label] = axis.fill_between(dates_of(one), below, below + values, linewidth=0, **look)
@@ -96,11 +102,11 @@ def indices_over_time(
         axis.set_xlim(*dates_of(one)[[0, -1]])
         finish(axis, str(one["title"].values), "", dates_of(one))
         axis.set_ylim(0, 1)
-        axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
+        axis.yaxis.set_major_formatter(PercentFormatter(1, decimals=0, symbol=PER_CENT))
         axis.set_ylabel("share of variance" + (" (S1)" if key == "S1" else ""))
         if np.isnan(below).any():
-            _say_blank(axis, dates_of(one), np.isnan(below))
-    heading = title or "What drives the outcomes, over time"
+            _say_blank(axis, dates_of(one), np.isnan(below), say("no variance"))
+    heading = title or say("What drives the outcomes, over time")
     return headed(figure, heading, source, legend=dict(reversed(handles.items())), side=True)
 
 
@@ -111,6 +117,7 @@ def total_heatmap(
     title: str | None = None,
     source: str = "",
     outcomes: Sequence[str] = (),
+    say: Speech = ENGLISH,
 ) -> Figure:
     """Draw total-order indices or Shapley effects at one month, or of single numbers: inputs down, outcomes across.
 
@@ -124,29 +131,33 @@ def total_heatmap(
         As in `trajectories`.
     outcomes : sequence of str, optional
         Those shown; all by default.
+    say : Speech
+        The language of its words.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    one, words = moment(indices.sel(outcome=outcomes_in(indices, outcomes or None)), at)
-    key, label, interval = (
-        ("ST", "total-order index ST", "bootstrap ") if "ST" in one else ("Sh", "Shapley effect", "")
-    )
+    one, words = moment(indices.sel(outcome=outcomes_in(indices, outcomes or None)), at, say)
+    key = "ST" if "ST" in one else "Sh"
     total = one[key].transpose("uncertainty", "outcome")
     weight = np.nan_to_num(total.values, nan=-1).max(axis=1)
     order = np.argsort(-weight, kind="stable")[:MOST_ROWS]
     values = total.values[order]
     half = (0.5 * (one[f"{key}_high"] - one[f"{key}_low"])).transpose("uncertainty", "outcome").values[order]
-    texts = np.vectorize(_two_digits, otypes=[object])(values)
+    texts = np.vectorize(lambda value: _two_digits(value, say("none")), otypes=[object])(values)
     for place in np.argwhere((values >= 0.01) & np.isfinite(half)):
         texts[tuple(place)] += f"\n±{half[tuple(place)]:.2f}"
-    level = round(100 * float(indices.attrs.get("level", 0.95)))
-    note = f"± half of the {level} % {interval}interval."
+    level = percent(float(indices.attrs.get("level", 0.95)))
+    notes = [
+        say("± half of the {level} bootstrap interval.", level=level)
+        if key == "ST"
+        else say("± half of the {level} interval.", level=level)
+    ]
     if np.isnan(values).any():
-        note += " “none”: all runs give the same number."
+        notes.append(say("“none”: all runs give the same number."))
     if len(order) < len(weight):
-        note += f" The {len(order)} strongest of {len(weight)} inputs."
+        notes.append(say("The {count} strongest of {all} inputs.", count=len(order), all=len(weight)))
     return cells(
         values,
         rows=[str(name) for name in total["uncertainty"].values[order]],
@@ -155,9 +166,11 @@ def total_heatmap(
         faint=~(values >= 0.01),
         shades="Blues",
         limits=(0, 1),
-        label=f"{label}, share of the variance",
-        title=title or f"What matters for which outcome{words}",
-        source=" ".join(filter(None, (source, note))),
+        label=say("total-order index ST, share of the variance")
+        if key == "ST"
+        else say("Shapley effect, share of the variance"),
+        title=title or say("What matters for which outcome") + words,
+        source=" ".join(filter(None, (source, *notes))),
     )
 
 
@@ -241,8 +254,8 @@ def cells(
     return headed(figure, title, source)
 
 
-def _two_digits(value: float) -> str:
-    words = f"{value:.2f}" if np.isfinite(value) else "none"
+def _two_digits(value: float, none: str) -> str:
+    words = f"{value:.2f}" if np.isfinite(value) else none
     return "0.00" if words == "-0.00" else words
 
 
@@ -258,7 +271,7 @@ def outcomes_in(dataset: xr.Dataset, outcomes: str | Sequence[str] | None) -> li
     return chosen
 
 
-def moment(indices: xr.Dataset, month: str | None) -> tuple[xr.Dataset, str]:
+def moment(indices: xr.Dataset, month: str | None, say: Speech = ENGLISH) -> tuple[xr.Dataset, str]:
     """Read results at the end of a month, and say when that is, for the end of a heading.
 
     Results without time come back as they are.
@@ -275,11 +288,15 @@ def moment(indices: xr.Dataset, month: str | None) -> tuple[xr.Dataset, str]:
             expected=f"{month_label(float(times[0]))} to {month_label(float(times[-1]) - 1)}",
         )
     at = float(times[near_one])
-    words = f", end of {month_label(at - 1)}" if "date" in indices.coords else f", at time {at:g}"
+    words = (
+        say(", end of {month}", month=say.month(month_of(at - 1)))
+        if "date" in indices.coords
+        else say(", at time {time}", time=f"{at:g}")
+    )
     return indices.isel(time=near_one), words
 
 
-def _say_blank(axis: Axes, dates: NDArray[np.datetime64], blank: NDArray[np.bool_]) -> None:
+def _say_blank(axis: Axes, dates: NDArray[np.datetime64], blank: NDArray[np.bool_], word: str) -> None:
     """Say why a part of a panel is empty: in its middle, where there is room."""
     places = np.flatnonzero(blank)
     runs = np.split(places, np.flatnonzero(np.diff(places) > 1) + 1)
@@ -289,6 +306,6 @@ def _say_blank(axis: Axes, dates: NDArray[np.datetime64], blank: NDArray[np.bool
         return
     narrow = len(longest) < 0.3 * len(dates)
     axis.text(
-        middle, 0.5, "no variance", ha="center", va="center", fontsize=8, color=GREY,
+        middle, 0.5, word, ha="center", va="center", fontsize=8, color=GREY,
         rotation=90 if narrow else 0,
     )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from flows import compare, provenance
 from flows.calendar import month_of, time_at_end
 from flows.compare import CAVEAT, HUMAN_COST, Comparison
 from flows.inputs import Outcome
+from flows.study.words import percent
 from flows.tables import as_text, without_formulas
 
 if TYPE_CHECKING:
@@ -203,7 +205,7 @@ def comparison_figures(
         The files written.
     """
     from flows.report import figures
-    from flows.report.speech import ENGLISH
+    from flows.report.speech import ENGLISH, labels_in
 
     words = say or ENGLISH
     labels = {s.name: s.title for s in comparison.scenarios}
@@ -217,16 +219,12 @@ def comparison_figures(
         mark=_mark(comparison.start) if "-" in comparison.start else None,
         start=_shown_from(comparison),
     )
-    for axis in figure.axes:
-        axis.set_ylabel(words.axis(axis.get_ylabel()))
-        for text in axis.texts:
-            text.set_text(words.axis(text.get_text()))
-    for text in figure.texts:
-        text.set_text(text.get_text().replace("Source: ", f"{words('Source')}: ", 1))
-    return figures.save(figure, folder / "comparison")
+    return figures.save(labels_in(figure, words), folder / "comparison")
 
 
-def study_figures(result: StudyResult, folder: Path, *, at: str = "2030-12") -> list[Path]:
+def study_figures(
+    result: StudyResult, folder: Path, *, at: str = "2030-12", say: Speech | None = None
+) -> list[Path]:
     """Draw what a study found, by its method.
 
     All draws: bands, and what drives the worst runs. Sobol: first-order indices over time, total order, pairs, and
@@ -241,6 +239,8 @@ def study_figures(result: StudyResult, folder: Path, *, at: str = "2030-12") -> 
         An existing folder.
     at : str
         Month of the indices; the study's last month where it lies outside.
+    say : Speech, optional
+        The language of the words and names in them; English by default.
 
     Returns
     -------
@@ -248,26 +248,30 @@ def study_figures(result: StudyResult, folder: Path, *, at: str = "2030-12") -> 
         The files written.
     """
     from flows.report import drivers, figures
+    from flows.report.speech import ENGLISH, labels_in
 
-    source = study_source(result)
+    words = say or ENGLISH
+    result = _in_words(result, words)
+    source = study_source(result, words)
     names = [str(name) for name in result.indices["outcome"].values]
+    few = names[:_PANELS]
     pictures: dict[str, Figure] = {}
     if names:
         at = study_month(result, at)
-        pictures |= _pictures(result, result.indices, at, "", source)
+        pictures |= _pictures(result, result.indices, at, "", source, words)
         if result.bands is not None:
-            pictures["bands"] = figures.fan(result.bands, names[:_PANELS], source=source)
+            pictures["bands"] = figures.fan(result.bands, few, source=source, say=words)
         if result.study.method == "shapley":
             pictures["shapley_over_time"] = figures.indices_over_time(
-                result.indices, names[:_PANELS], source=f"{source} {_width(result.indices, 'Sh')}"
+                result.indices, few, source=f"{source} {_width(result.indices, words, 'Sh')}", say=words
             )
         if result.study.method == "sobol":
             pictures["indices_over_time"] = figures.indices_over_time(
-                result.indices, names[:_PANELS], source=f"{source} {_width(result.indices)}"
+                result.indices, few, source=f"{source} {_width(result.indices, words)}", say=words
             )
             if result.looks is not None and result.looks.sizes["n"] and _varies(result.indices, at):
                 pictures["convergence"] = drivers.convergence(
-                    result.looks, result.indices, names[:_PANELS], at=at, source=source
+                    result.looks, result.indices, few, at=at, source=source, say=words
                 )
         if result.worst is not None:
             titles = result.indices["title"].sel(outcome=result.worst["outcome"].values).values
@@ -275,22 +279,55 @@ def study_figures(result: StudyResult, folder: Path, *, at: str = "2030-12") -> 
                 result.worst.assign_coords(title=("outcome", titles)),
                 at=_near(result.worst, at),
                 source=source,
+                say=words,
             )
     if result.numbers is not None:
-        pictures |= _pictures(result, result.numbers, None, "numbers_", source)
-    return [path for name, figure in pictures.items() for path in figures.save(figure, folder / name)]
+        pictures |= _pictures(result, result.numbers, None, "numbers_", source, words)
+    return [
+        path
+        for name, figure in pictures.items()
+        for path in figures.save(labels_in(figure, words), folder / name)
+    ]
 
 
-def study_source(result: StudyResult) -> str:
+def named(dataset: xr.Dataset, say: Speech) -> xr.Dataset:
+    """Give outcomes and inputs of the results of a study their names in a language."""
+    coords: dict[str, Any] = {
+        name: [say.variable(str(one)) for one in dataset[name].values]
+        for name in ("uncertainty", "partner")
+        if name in dataset.coords
+    }
+    if "title" in dataset.coords:
+        pairs = zip(dataset["outcome"].values, dataset["title"].values, strict=True)
+        coords["title"] = ("outcome", [say.title(str(name), str(title)) for name, title in pairs])
+    return dataset.assign_coords(coords)
+
+
+def _in_words(result: StudyResult, say: Speech) -> StudyResult:
+    if not say.foreign:
+        return result
+    keys = ("indices", "numbers", "bands", "worst", "looks")
+    found = {key: getattr(result, key) for key in keys}
+    changed: dict[str, Any] = {key: named(d, say) for key, d in found.items() if d is not None}
+    return replace(result, **changed)
+
+
+def study_source(result: StudyResult, say: Speech | None = None) -> str:
     """Say below the figures of a study where they come from: study, method, runs, seed, scenario and model."""
+    from flows.report.speech import ENGLISH
     from flows.study.conclude import under
 
-    study = result.study
-    words = (
-        f"Flows, study “{study.name}” ({study.method}, {result.runs:,} runs, seed {study.seed})"
-        f"{under(result, ', scenario')}, model {Path(study.model).name}."
+    study, say = result.study, say or ENGLISH
+    words = say(
+        "Flows, study “{study}” ({method}, {runs} runs, seed {seed}){scenario}, model {model}.",
+        study=study.name,
+        method=study.method,
+        runs=f"{result.runs:,}",
+        seed=study.seed,
+        scenario=under(result, ", scenario “{scenario}”", say),
+        model=Path(study.model).name,
     )
-    return f"{words} {CAVEAT}" if is_of_shipped(result) else words
+    return f"{words} {say(CAVEAT)}" if is_of_shipped(result) else words
 
 
 def is_of_shipped(result: StudyResult) -> bool:
@@ -301,7 +338,7 @@ def is_of_shipped(result: StudyResult) -> bool:
 
 
 def _pictures(
-    result: StudyResult, found: xr.Dataset, at: str | None, prefix: str, source: str
+    result: StudyResult, found: xr.Dataset, at: str | None, prefix: str, source: str, say: Speech
 ) -> dict[str, Figure]:
     """Draw the one or two figures that belong to a method, at one month or of single numbers."""
     from flows.report import drivers, figures
@@ -311,33 +348,38 @@ def _pictures(
     drawn: dict[str, Figure] = {}
     match result.study.method:
         case "morris":
-            drawn["screening"] = drivers.screening(found, few, at=at, source=source)
+            drawn["screening"] = drivers.screening(found, few, at=at, source=source, say=say)
         case "tornado":
-            drawn["tornado"] = drivers.tornado(found, few, at=at, tails=result.study.tails, source=source)
+            drawn["tornado"] = drivers.tornado(
+                found, few, at=at, tails=result.study.tails, source=source, say=say
+            )
         case "sobol":
-            drawn["total_order"] = figures.total_heatmap(found, at=at, source=source)
+            drawn["total_order"] = figures.total_heatmap(found, at=at, source=source, say=say)
             if "S2" in found:
                 one, _ = figures.moment(found, at)
                 for name in names[:_PAIRS]:
                     if bool(one["S2"].sel(outcome=name).notnull().any()):
                         key = f"second_order-{_file_word(name)}"
-                        drawn[key] = drivers.second_order(found, name, at=at, source=source)
+                        drawn[key] = drivers.second_order(found, name, at=at, source=source, say=say)
         case "shapley":
-            drawn["shapley"] = figures.total_heatmap(found, at=at, source=source)
+            drawn["shapley"] = figures.total_heatmap(found, at=at, source=source, say=say)
         case _:
-            drawn["rank_correlations"] = drivers.rank_correlations(found, at=at, source=source)
+            drawn["rank_correlations"] = drivers.rank_correlations(found, at=at, source=source, say=say)
     return {prefix + name: figure for name, figure in drawn.items()}
 
 
-def _width(indices: xr.Dataset, key: str = "S1") -> str:
+def _width(indices: xr.Dataset, say: Speech, key: str = "S1") -> str:
     """Say how wide the intervals are behind areas that can't show them."""
     half = indices[f"{key}_conf"].where(indices[key] >= _COUNTS)
     if not bool(half.notnull().any()):
         return ""
-    level = round(100 * float(indices.attrs["level"]))
-    return (
-        f"Half of the shares of {_COUNTS:.0%} or more are known to ±{float(half.median()):.2f} or better, nine in ten "
-        f"to ±{float(half.quantile(0.9)):.2f} ({level} % intervals)."
+    return say(
+        "Half of the shares of {least} or more are known to ±{middle} or better, nine in ten to ±{most} ({level} "
+        "intervals).",
+        least=percent(_COUNTS),
+        middle=f"{float(half.median()):.2f}",
+        most=f"{float(half.quantile(0.9)):.2f}",
+        level=percent(float(indices.attrs["level"])),
     )
 
 

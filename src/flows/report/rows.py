@@ -59,7 +59,7 @@ def claims_section(data: ReportData) -> dict[str, Any] | None:
                 "statement": _claim_text(v, say),
                 "result": say(str(v.result)),
                 "status": say(v.claim.status),
-                "decides": "" if say.foreign else v.claim.decides,
+                "decides": say.text("decides", v.claim.id, v.claim.decides),
                 "reason": say.text("reasons", v.claim.id, v.claim.reason),
                 "checks": [
                     {"text": f.statement.text, "found": _found(f, say)} for f in v.findings if not f.holds

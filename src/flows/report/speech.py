@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup, escape
 
@@ -23,10 +23,14 @@ from flows.errors import InputError
 from flows.inputs import Labels, Outcome, Scenario, read_labels
 from flows.report.style import unit_words
 
-__all__ = ["ENGLISH", "LANGUAGES", "Speech", "speech_of"]
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+__all__ = ["ENGLISH", "LANGUAGES", "PER_CENT", "Speech", "labels_in", "speech_of"]
 
 LANGUAGES = ("en", "es")
 _MONTHS = "January February March April May June July August September October November December".split()
+PER_CENT = "\N{NO-BREAK SPACE}%"
 _FISCAL = re.compile(r"\bfiscal years? (\d{4})(?: to (\d{4}))?")
 _DAY = re.compile(rf"\b(\d{{1,2}}) ({'|'.join(_MONTHS)}) (\d{{4}})\b")
 _MONTH = re.compile(rf"\b({'|'.join(_MONTHS)}) (\d{{4}})\b")
@@ -53,14 +57,14 @@ class Speech:
     sentences: Mapping[str, str] = field(default_factory=dict)
     texts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
-    def __call__(self, english: str, **values: Any) -> str:
+    def __call__(self, english: str, /, **values: Any) -> str:
         """Say a sentence; ``{name}`` in it stands for a value."""
-        text = self.sentences.get(english, english)
+        text = self.sentences.get(english, english).replace(" %", PER_CENT)
         return text.format(**values) if values else text
 
-    def markup(self, english: str, **values: Any) -> Markup:
+    def markup(self, english: str, /, **values: Any) -> Markup:
         """Say a sentence that holds tags of its own; values are escaped."""
-        text = self.sentences.get(english, english)
+        text = self.sentences.get(english, english).replace(" %", PER_CENT)
         return Markup(text).format(
             **{k: v if isinstance(v, Markup) else escape(v) for k, v in values.items()}
         )
@@ -98,7 +102,8 @@ class Speech:
 
     def title(self, name: str, english: str) -> str:
         """Title of an outcome by its name."""
-        return self.labels.outcome(name).title if self.foreign else english
+        found = self.labels.outcome(name).title if self.foreign else english
+        return english if found == name and english else found
 
     def scenario(self, scenario: Scenario | str, english: str = "") -> str:
         """Title of a scenario."""
@@ -142,6 +147,33 @@ class Speech:
 
 
 ENGLISH = Speech("en", read_labels("en"))
+
+
+def labels_in(figure: Figure, say: Speech) -> Figure:
+    """Say the labels along the axes of a finished figure, the words beside its lines and its source in a language.
+
+    Parameters
+    ----------
+    figure : matplotlib.figure.Figure
+        With labels of axes in English, as `flows.report.style` makes them.
+    say : Speech
+        The language.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        The same.
+    """
+    if not say.foreign:
+        return figure
+    for axis in figure.axes:
+        axis.set_xlabel(say.axis(axis.get_xlabel()))
+        axis.set_ylabel(say.axis(axis.get_ylabel()))
+        for text in axis.texts:
+            text.set_text(say.axis(text.get_text()))
+    for text in figure.texts:
+        text.set_text(text.get_text().replace("Source: ", f"{say('Source')}: ", 1))
+    return figure
 
 
 def speech_of(lang: str) -> Speech:

@@ -13,10 +13,11 @@ from flows.compare import LEVEL, Comparison
 from flows.inputs import Outcome
 from flows.inputs.titles import displayed
 from flows.report.grade import Grade
-from flows.report.speech import ENGLISH, Speech
+from flows.report.speech import ENGLISH, PER_CENT, Speech
 from flows.study import StudyResult
 
 __all__ = [
+    "PER_CENT",
     "Said",
     "change",
     "displayed",
@@ -57,7 +58,6 @@ RANGES_CAUTION = (
 
 _SMALLEST = 2.0  # per cent: smaller changes aren't worth a sentence
 _SEEN = 0.05  # per cent: what is written as other than zero
-PER_CENT = "\N{NO-BREAK SPACE}%"
 MINUS = "\N{MINUS SIGN}"
 MISSING = "\N{EN DASH}"
 

@@ -32,6 +32,7 @@ from flows.study import methods, results
 from flows.study.methods import LEVEL, QUANTILES
 from flows.study.plan import Plan, make_plan
 from flows.study.results import StudyResult, read
+from flows.study.words import ENGLISH, Words
 from flows.study.work import STATE, WorkFolder, read_state, write_state
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def run(
     finish: Callable[[StudyResult, Path], None] | None = None,
     simulate: Simulate | None = None,
     command: str | Sequence[str] | None = None,
+    say: Words = ENGLISH,
 ) -> StudyResult:
     """Run a study, or the rest of one that was stopped, or more samples of one that is done.
 
@@ -100,6 +102,8 @@ def run(
         In place of `flows.simulate`.
     command : str or sequence of str, optional
         For the provenance record; the process's command line by default.
+    say : Words
+        The language of the verdict and of the page of conclusions; English by default.
 
     Returns
     -------
@@ -158,14 +162,14 @@ def run(
         spent = _spent_before(work, target if extend else None)
         _run_chunks(plan, kept, work, pool, stage, progress, spent, pace or Pace())
     with _timed(spent, "analysis"):
-        result = results.result(plan, kept, spent=spent)
+        result = results.result(plan, kept, spent=spent, say=say)
     result = replace(result, seconds=clock.monotonic() - began)
     if target is None or work is None:
         return result
     stage("Tables")
     times = {"seconds": result.seconds, "seconds_by_part": dict(result.spent)}
     with provenance.results_folder(target, entry={**(entry or {}), **times}) as folder:
-        results.write(result, folder)
+        results.write(result, folder, say=say)
         state = kept.state() if keep else None
         if state is not None:
             write_state(folder / STATE, state)

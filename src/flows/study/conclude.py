@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import xarray as xr
 
-from flows.calendar import label as month_label
-from flows.calendar import time_at_end
+from flows.calendar import month_of, time_at_end
 from flows.compare import BASELINE
+from flows.study import judge
+from flows.study.words import ENGLISH, Words, percent
 
 if TYPE_CHECKING:
     from flows.study.results import StudyResult
@@ -20,7 +21,7 @@ __all__ = ["FILE", "conclusions"]
 FILE = "conclusions.md"
 _MONTH = "2030-12"
 _SMALL = 0.01  # an input whose total share stays below this everywhere may be fixed
-_COUNTS = 0.05
+_COUNTS = judge.COUNTS
 _INTERACTING = 0.1
 
 _METHODS = {
@@ -37,12 +38,11 @@ _READING = {
     "sobol": (
         "How to read a line: the first number is the share of the outcome's variance that would stay if everything but "
         "this uncertainty were known (ST), with its 95 % interval; *alone* is the share that would go if only this one "
-        f"were known (S1). Shares below {_COUNTS:.0%} are left out."
+        "were known (S1). Shares below {least} are left out."
     ),
     "shapley": (
         "How to read a line: the uncertainty's fair share of the outcome's variance, with its 95 % interval. All "
-        "shares add up to 100%; what several cause together is divided among them. Shares below "
-        f"{_COUNTS:.0%} are left out."
+        "shares add up to 100 %; what several cause together is divided among them. Shares below {least} are left out."
     ),
 }
 
@@ -53,13 +53,15 @@ _READING_WORST = (
 )
 
 
-def conclusions(result: StudyResult) -> str:
+def conclusions(result: StudyResult, *, say: Words = ENGLISH) -> str:
     """Write the page.
 
     Parameters
     ----------
     result : StudyResult
-        As `flows.study.run` makes it.
+        As `flows.study.run` makes it, with its verdict in the same language.
+    say : Words
+        The language.
 
     Returns
     -------
@@ -67,63 +69,71 @@ def conclusions(result: StudyResult) -> str:
         Markdown: verdict, strongest inputs of each outcome, the worst runs, what to do next, limits.
     """
     study = result.study
+    made = say(
+        "{method}; {runs} runs of {model}{scenario}, {uncertainties}, seed {seed}.",
+        method=say(_METHODS[study.method]),
+        runs=f"{result.runs:,}",
+        model=study.model,
+        scenario=under(result, " under the scenario “{scenario}”", say),
+        uncertainties=_counted(result, say),
+        seed=study.seed,
+    )
     lines = [
-        f"# {study.title or study.name}",
+        f"# {say(study.title or study.name)}",
         "",
-        f"{_METHODS[study.method]}; {result.runs:,} runs of {study.model}"
-        f"{under(result, ' under the scenario')}, {_counted(result)}, seed {study.seed}.",
+        made,
         "",
-        "## Was it enough?",
+        f"## {say('Was it enough?')}",
         "",
         *(f"- {sentence}" for sentence in result.verdict),
         "",
     ]
-    for heading, one in _moments(result):
-        lines += [f"## What drives the outcomes{heading}", ""]
+    for heading, one in _moments(result, say):
+        lines += [f"## {say('What drives the outcomes')}{heading}", ""]
         if study.method in _READING:
-            lines += [_READING[study.method], ""]
-        for i, title in enumerate(one["title"].values):
-            lines.append(f"- **{title}**: {_said(one.isel(outcome=i), study.method)}")
+            lines += [say(_READING[study.method], least=percent(_COUNTS)), ""]
+        for i, (name, title) in enumerate(zip(one["outcome"].values, one["title"].values, strict=True)):
+            said = _said(one.isel(outcome=i), study.method, say)
+            lines.append(f"- **{say.title(str(name), str(title))}**: {said}")
         lines.append("")
-    worst = list(_worst(result))
+    worst = list(_worst(result, say))
     if worst:
-        lines += [
-            f"## What drives the worst {study.worst:.0%} of the runs{_worst_date(result)}",
-            "",
-            _READING_WORST,
-            "",
-            *worst,
-            "",
-        ]
-    lines += ["## What to do next", "", *(f"- {s}" for s in _next(result)), ""]
-    lines += ["## What this can't say", "", *(f"- {s}" for s in _limits(result)), ""]
+        heading = say("What drives the worst {share} of the runs", share=percent(study.worst))
+        lines += [f"## {heading}{_worst_date(result, say)}", "", say(_READING_WORST), "", *worst, ""]
+    lines += [f"## {say('What to do next')}", "", *(f"- {s}" for s in _next(result, say)), ""]
+    limits = say("What this can't say")
+    lines += [f"## {limits}", "", *(f"- {s}" for s in _limits(result, say)), ""]
     return "\n".join(lines)
 
 
-def under(result: StudyResult, words: str) -> str:
-    """Name the scenario behind some words; nothing for a model that counts in no months, which none was chosen for."""
+def under(result: StudyResult, words: str, say: Words = ENGLISH) -> str:
+    """Name the scenario in some words; nothing for a model that counts in no months, which none was chosen for."""
     study = result.study
     if study.scenario == BASELINE and "date" not in result.indices.coords:
         return ""
-    return f"{words} “{study.scenario}”"
+    return say(words, scenario=say.scenario(study.scenario))
 
 
-def _counted(result: StudyResult) -> str:
+def _counted(result: StudyResult, say: Words) -> str:
     """How many uncertainties, and how many constants of a posterior sample among them where these are told apart."""
     study = result.study
     told = result.indices.sizes["uncertainty"]
     rest = len(study.uncertainties) - 1
     if study.posterior is None or told == rest + 1:
-        return f"{len(study.uncertainties)} uncertainties"
-    return f"{told - rest} constants of the posterior sample and {rest} other uncertainties"
+        return say("{count} uncertainties", count=len(study.uncertainties))
+    return say(
+        "{count} constants of the posterior sample and {rest} other uncertainties",
+        count=told - rest,
+        rest=rest,
+    )
 
 
-def _moments(result: StudyResult) -> Iterator[tuple[str, xr.Dataset]]:
+def _moments(result: StudyResult, say: Words) -> Iterator[tuple[str, xr.Dataset]]:
     if result.indices.sizes["outcome"]:
         place = _place(result.indices)
-        yield _when(result.indices, place), result.indices.isel(time=place)
+        yield _when(result.indices, place, say), result.indices.isel(time=place)
     if result.numbers is not None:
-        yield ": single numbers", result.numbers
+        yield say(": single numbers"), result.numbers
 
 
 def _place(dataset: xr.Dataset) -> int:
@@ -135,26 +145,30 @@ def _place(dataset: xr.Dataset) -> int:
     return len(times) - 1
 
 
-def _when(dataset: xr.Dataset, place: int) -> str:
+def _when(dataset: xr.Dataset, place: int, say: Words) -> str:
     time = float(dataset["time"].values[place])
-    return f", end of {month_label(time - 1)}" if "date" in dataset.coords else f", at time {time:g}"
+    if "date" in dataset.coords:
+        return say(", end of {month}", month=say.month(month_of(time - 1)))
+    return say(", at time {time}", time=f"{time:g}")
 
 
-def _said(one: xr.Dataset, method: str) -> str:
+def _said(one: xr.Dataset, method: str, say: Words) -> str:
     """Say what drives one outcome at one time."""
     match method:
         case "sobol":
-            return _shares(one)
+            return _shares(one, say)
         case "shapley":
-            return _shares(one, "Sh", alone=False)
+            return _shares(one, say, "Sh", alone=False)
         case "morris":
-            return _listed(one, one["mu_star"], interval="mu_star", unit=True)
+            return _listed(one, one["mu_star"], say, interval="mu_star", unit=True)
         case "tornado":
-            return _listed(one, one["high"] - one["low"], unit=True)
-    return _listed(one, one["rank_correlation"])
+            return _listed(one, one["high"] - one["low"], say, unit=True)
+    return _listed(one, one["rank_correlation"], say)
 
 
-def _listed(one: xr.Dataset, size: xr.DataArray, *, interval: str = "", unit: bool = False) -> str:
+def _listed(
+    one: xr.Dataset, size: xr.DataArray, say: Words, *, interval: str = "", unit: bool = False
+) -> str:
     parts = []
     for j in np.argsort(-np.nan_to_num(abs(size.values)), kind="stable")[:3]:
         value = float(size[j])
@@ -162,12 +176,16 @@ def _listed(one: xr.Dataset, size: xr.DataArray, *, interval: str = "", unit: bo
             continue
         number = ("+" if value > 0 else "") + _number(value) if unit else f"{value:+.2f}"
         if interval:
-            low, high = (float(one[f"{interval}_{end}"][j]) for end in ("low", "high"))
-            number = f"{_number(value)} ({_number(low)} to {_number(high)})"
-        parts.append(f"{one['uncertainty'].values[j]} {number}")
+            low, high = (_number(float(one[f"{interval}_{end}"][j])) for end in ("low", "high"))
+            number = f"{_number(value)} ({say('{low} to {high}', low=low, high=high)})"
+        parts.append(f"{_input(one, int(j), say)} {number}")
     if not parts:
-        return "nothing moves it."
-    return "; ".join(parts) + (f"; in {one['unit'].values!s}." if unit else ".")
+        return say("nothing moves it.")
+    return "; ".join(parts) + (say("; in {unit}.", unit=say.unit(str(one["unit"].values))) if unit else ".")
+
+
+def _input(one: xr.Dataset, j: int, say: Words) -> str:
+    return say.variable(str(one["uncertainty"].values[j]))
 
 
 def _number(value: float) -> str:
@@ -176,26 +194,29 @@ def _number(value: float) -> str:
     return f"{short:,.0f}" if abs(short) >= 1000 else f"{short:g}"
 
 
-def _shares(one: xr.Dataset, key: str = "ST", *, alone: bool = True) -> str:
+def _shares(one: xr.Dataset, say: Words, key: str = "ST", *, alone: bool = True) -> str:
     total = one[key].values
     if not np.isfinite(total).any():
-        return "all runs give the same number, so nothing drives it."
-    order = [j for j in np.argsort(-np.nan_to_num(total), kind="stable")[:3] if total[j] >= _COUNTS]
-    said = "; ".join(
-        f"{one['uncertainty'].values[j]} {_share(total[j])} "
-        f"({_share(float(one[f'{key}_low'][j]))} to {_share(float(one[f'{key}_high'][j]))})"
-        + (f", alone {_share(float(one['S1'][j]))}" if alone else "")
-        for j in order
-    )
+        return say("all runs give the same number, so nothing drives it.")
+    parts = []
+    for j in np.argsort(-np.nan_to_num(total), kind="stable")[:3]:
+        if total[j] < _COUNTS:
+            continue
+        low, high = (_share(float(one[f"{key}_{end}"][j])) for end in ("low", "high"))
+        part = f"{_input(one, int(j), say)} {_share(total[j])} ({say('{low} to {high}', low=low, high=high)})"
+        parts.append(part + (say(", alone {share}", share=_share(float(one["S1"][j]))) if alone else ""))
     together = _together(one) if alone else 0.0
-    if together >= _INTERACTING:
-        said += f". About {_share(together)} belongs to none alone: they act together"
-    return (said or "no uncertainty reaches a twentieth of the variance") + "."
+    said = "; ".join(parts) or say("no uncertainty reaches a twentieth of the variance")
+    if together < _INTERACTING:
+        return f"{said}."
+    return f"{said}. " + say(
+        "About {share} belongs to none alone: they act together.", share=_share(together)
+    )
 
 
 def _share(value: float) -> str:
     """A share in words; estimates beyond none or all are noise."""
-    return f"{min(max(value, 0.0), 1.0):.0%}"
+    return percent(min(max(value, 0.0), 1.0))
 
 
 def _together(one: xr.Dataset) -> float:
@@ -210,12 +231,12 @@ def _worst_place(result: StudyResult) -> int:
     return int(np.abs(result.worst["time"].values - at).argmin())
 
 
-def _worst_date(result: StudyResult) -> str:
+def _worst_date(result: StudyResult, say: Words) -> str:
     assert result.worst is not None
-    return _when(result.worst, _worst_place(result))
+    return _when(result.worst, _worst_place(result), say)
 
 
-def _worst(result: StudyResult) -> Iterator[str]:
+def _worst(result: StudyResult, say: Words) -> Iterator[str]:
     if result.worst is None:
         return
     one = result.worst.isel(time=_worst_place(result))
@@ -225,49 +246,63 @@ def _worst(result: StudyResult) -> Iterator[str]:
         row = one.sel(outcome=name)
         size = np.nan_to_num(row["distance"].values)
         said = "; ".join(
-            f"{'high' if float(row['shift'][j]) > 0 else 'low'} {row['uncertainty'].values[j]} ({size[j]:.2f})"
+            say(
+                "high {input} ({distance})" if float(row["shift"][j]) > 0 else "low {input} ({distance})",
+                input=_input(row, int(j), say),
+                distance=f"{size[j]:.2f}",
+            )
             for j in np.argsort(-size, kind="stable")[:3]
             if size[j] > noise
         )
-        yield f"- **{titles[name]}**: {said or 'no input stands out from the noise'}."
+        title = say.title(str(name), str(titles[name]))
+        yield f"- **{title}**: {said or say('no input stands out from the noise')}."
 
 
-def _next(result: StudyResult) -> Iterator[str]:
+def _next(result: StudyResult, say: Words) -> Iterator[str]:
     study = result.study
-    if result.verdict and result.verdict[0].startswith("Not enough"):
-        yield "Run more before quoting a share: the same command with `--extend`; the runs made so far are used."
-    leader = _leaders(result)
-    if leader:
-        words = " and of ".join(leader)
-        yield f"Better knowledge of {words} would narrow the outcomes most: look for data there first."
+    shares = study.method in _READING
+    if shares and judge.unsure(result.indices if result.indices.sizes["outcome"] else result.numbers):
+        yield say(
+            "Run more before quoting a share: the same command with `--extend`; the runs made so far are used."
+        )
+    leader = [say.variable(name) for name in _leaders(result)]
+    if len(leader) == 2:
+        yield say(
+            "Better knowledge of {first} and of {second} would narrow the outcomes most: look for data there first.",
+            first=leader[0],
+            second=leader[1],
+        )
+    elif leader:
+        yield say(
+            "Better knowledge of {first} would narrow the outcomes most: look for data there first.",
+            first=leader[0],
+        )
+    small = [say.variable(name) for name in _fixable(result)] if shares else []
+    if small:
+        yield say(
+            "These may stay at one value in the next study: {names}. Their share ({index}) stays below {least} for "
+            "every outcome and time, by the upper ends of their intervals.",
+            names=", ".join(small),
+            index="ST" if study.method == "sobol" else "Sh",
+            least=percent(_SMALL),
+        )
     match study.method:
         case "sobol":
-            small = _fixable(result)
-            if small:
-                yield (
-                    f"These may stay at one value in the next study: {', '.join(small)}. Their share (ST) stays below "
-                    f"{_SMALL:.0%} for every outcome and time, by the upper ends of their intervals."
-                )
             if not study.second_order and _interact(result):
-                yield "Interactions count: set second_order = true to see which pairs act together."
-        case "shapley":
-            small = _fixable(result, "Sh_high")
-            if small:
-                yield (
-                    f"These may stay at one value in the next study: {', '.join(small)}. Their share stays below "
-                    f"{_SMALL:.0%} for every outcome and time, by the upper ends of their intervals."
-                )
+                yield say("Interactions count: set second_order = true to see which pairs act together.")
         case "morris":
-            yield 'Carry the strongest into a Sobol study (method = "sobol") for shares of the variance.'
+            yield say('Carry the strongest into a Sobol study (method = "sobol") for shares of the variance.')
         case "tornado":
-            yield (
+            yield say(
                 'A tornado sees no interactions: check with a Morris screening (method = "morris"), then with a Sobol '
                 "study of what is left."
             )
-        case _:
-            yield 'For shares of the variance and interactions, run the same file with method = "sobol".'
+        case "monte-carlo" | "latin-hypercube":
+            yield say('For shares of the variance and interactions, run the same file with method = "sobol".')
     if len(result.left_out):
-        yield "See left_out.csv: find out why these runs have no finite values before relying on the rest."
+        yield say(
+            "See left_out.csv: find out why these runs have no finite values before relying on the rest."
+        )
 
 
 def _leaders(result: StudyResult) -> list[str]:
@@ -276,7 +311,7 @@ def _leaders(result: StudyResult) -> list[str]:
         result.study.method, "rank_correlation"
     )
     first: dict[str, int] = {}
-    for _, one in _moments(result):
+    for _, one in _moments(result, ENGLISH):
         size = abs(one[key] if key else one["high"] - one["low"])
         for i in range(one.sizes["outcome"]):
             row = np.nan_to_num(size.isel(outcome=i).values)
@@ -286,8 +321,9 @@ def _leaders(result: StudyResult) -> list[str]:
     return sorted(first, key=lambda name: -first[name])[:2]
 
 
-def _fixable(result: StudyResult, key: str = "ST_high") -> list[str]:
+def _fixable(result: StudyResult) -> list[str]:
     """Inputs whose total share is small for all outcomes and times that have variance."""
+    key = "ST_high" if "ST_high" in result.indices else "Sh_high"
     found = [d[key] for d in (result.indices, result.numbers) if d is not None and d.sizes["outcome"]]
     most = [
         np.nan_to_num(v.transpose("uncertainty", ...).values).reshape(v.sizes["uncertainty"], -1)
@@ -301,39 +337,46 @@ def _fixable(result: StudyResult, key: str = "ST_high") -> list[str]:
 def _interact(result: StudyResult) -> bool:
     return any(
         _together(one.isel(outcome=i)) >= _INTERACTING
-        for _, one in _moments(result)
+        for _, one in _moments(result, ENGLISH)
         for i in range(one.sizes["outcome"])
     )
 
 
-def _limits(result: StudyResult) -> Iterator[str]:
+def _limits(result: StudyResult, say: Words) -> Iterator[str]:
     study = result.study
-    yield (
+    yield say(
         "All of it rests on the distributions in the study file and on the model's structure; a wider range makes an "
         "input matter more."
     )
     posterior = study.posterior
     if posterior is None:
-        yield "The uncertainties are varied independently of each other; where they go together, shares differ."
+        yield say(
+            "The uncertainties are varied independently of each other; where they go together, shares differ."
+        )
     elif study.method == "shapley":
-        yield (
-            f"The constants of “{posterior.name}” go together as their ranks do in the posterior sample (a Gaussian "
-            "copula): ties that bend back on themselves are not kept."
+        yield say(
+            "The constants of “{sample}” go together as their ranks do in the posterior sample (a Gaussian copula): "
+            "ties that bend back on themselves are not kept.",
+            sample=posterior.name,
         )
     else:
-        yield (
-            f"“{posterior.name}” draws whole rows of the posterior sample, so its constants go together as the data "
-            "tie them; all else is varied independently."
+        yield say(
+            "“{sample}” draws whole rows of the posterior sample, so its constants go together as the data tie them; "
+            "all else is varied independently.",
+            sample=posterior.name,
         )
     if study.method == "sobol" and posterior is not None:
-        yield f"“{posterior.name}” has one share: which of its constants it belongs to isn't told apart (see shapley)."
+        yield say(
+            "“{sample}” has one share: which of its constants it belongs to isn't told apart (see shapley).",
+            sample=posterior.name,
+        )
     if study.method == "sobol":
         if any(u.group for u in study.uncertainties):
-            yield "Indices are those of groups: what happens inside a group isn't told apart."
-        yield (
+            yield say("Indices are those of groups: what happens inside a group isn't told apart.")
+        yield say(
             "Variance is one measure of spread: where a few extreme runs make most of it, look at the bands and the "
             "worst runs too."
         )
     if study.method in ("monte-carlo", "latin-hypercube"):
-        yield "Rank correlations see effects that rise or fall, none that turn back."
-    yield "One scenario: another one may have other drivers. Nothing here is a forecast."
+        yield say("Rank correlations see effects that rise or fall, none that turn back.")
+    yield say("One scenario: another one may have other drivers. Nothing here is a forecast.")

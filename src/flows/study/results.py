@@ -18,6 +18,7 @@ from flows.inputs import Study
 from flows.study import conclude, judge, methods
 from flows.study.methods import Collector, RunsCollector, ShapleyCollector, SobolCollector
 from flows.study.plan import Array, Plan
+from flows.study.words import ENGLISH, Words, percent
 from flows.tables import without_formulas
 
 _WORST_EVERY = 12  # saved times between those at which the worst runs are looked at
@@ -89,7 +90,7 @@ class StudyResult:
     folder: Path | None = None
 
 
-def result(plan: Plan, kept: Collector, *, spent: Mapping[str, float]) -> StudyResult:
+def result(plan: Plan, kept: Collector, *, spent: Mapping[str, float], say: Words = ENGLISH) -> StudyResult:
     """Make the result of a study of what its collector kept; the caller fills in its seconds."""
     looks = None
     bands: tuple[xr.Dataset | None, xr.Dataset | None] = (None, None)
@@ -99,29 +100,37 @@ def result(plan: Plan, kept: Collector, *, spent: Mapping[str, float]) -> StudyR
         looks = _looks(plan, [look for look in kept.looks if look.n < kept.sums.n])
         verdict = []
         if plan.layout.names:
-            verdict += judge.indices_verdict(indices, looks)
+            verdict += judge.indices_verdict(indices, looks, say=say)
         if numbers is not None:
-            verdict += [f"Of the single numbers: {s}" for s in judge.indices_verdict(numbers, None)[:1]]
+            verdict += [
+                say("Of the single numbers: {verdict}", verdict=sentence)
+                for sentence in judge.indices_verdict(numbers, None, say=say)[:1]
+            ]
     elif isinstance(kept, ShapleyCollector):
         indices, numbers = _of_shapley(plan, kept.effects())
-        verdict = judge.shares_verdict(indices if plan.layout.names else numbers)
+        verdict = judge.shares_verdict(indices if plan.layout.names else numbers, say=say)
     else:
         assert isinstance(kept, RunsCollector)
-        indices, numbers, verdict = _of_runs(plan, kept)
+        indices, numbers, verdict = _of_runs(plan, kept, say)
     if plan.study.method not in ("morris", "tornado"):
         points, values = kept.plain()
         bands = _bands(plan, values)
         worst = _worst(plan, points, values)
         if isinstance(kept, RunsCollector):
-            verdict = judge.bands_verdict(len(values), methods.QUANTILES) + verdict
+            verdict = judge.bands_verdict(len(values), methods.QUANTILES, say=say) + verdict
     if numbers is not None and bands[1] is not None:
         numbers = numbers.assign(bands[1].data_vars)
     left_out = pd.DataFrame(kept.left_out)
     if len(left_out):
         groups = left_out["group"].nunique()
         verdict.append(
-            f"{len(left_out):,} runs had values that aren't finite; their {groups:,} of {plan.sample.units:,} groups "
-            "were left out and are listed in left_out.csv. What the rest says may lean to one side."
+            say(
+                "{runs} runs had values that aren't finite; their {groups} of {all} groups were left out and are "
+                "listed in left_out.csv. What the rest says may lean to one side.",
+                runs=f"{len(left_out):,}",
+                groups=f"{groups:,}",
+                all=f"{plan.sample.units:,}",
+            )
         )
     return StudyResult(
         study=plan.study,
@@ -248,7 +257,7 @@ def _of_shapley(plan: Plan, found: shapley.Effects) -> tuple[xr.Dataset, xr.Data
     return labels.datasets()
 
 
-def _of_runs(plan: Plan, kept: RunsCollector) -> tuple[xr.Dataset, xr.Dataset | None, list[str]]:
+def _of_runs(plan: Plan, kept: RunsCollector, say: Words) -> tuple[xr.Dataset, xr.Dataset | None, list[str]]:
     match plan.study.method:
         case "morris":
             labels = _Labels(plan, plan.sample.factors)
@@ -264,16 +273,18 @@ def _of_runs(plan: Plan, kept: RunsCollector) -> tuple[xr.Dataset, xr.Dataset | 
             courses, numbers = labels.datasets()
             judged = courses if plan.layout.names else numbers
             assert judged is not None
-            return courses, numbers, judge.effects_verdict(judged)
+            return courses, numbers, judge.effects_verdict(judged, say=say)
         case "tornado":
             labels = _Labels(plan, plan.sample.factors)
             middle, low, high = methods.swings(kept)
             labels.add("low", low, "uncertainty", long_name=f"outcome at quantile {plan.study.tails:g}")
             labels.add("high", high, "uncertainty", long_name=f"outcome at quantile {1 - plan.study.tails:g}")
             labels.add("middle", middle, long_name="outcome with all uncertainties at their medians")
-            said = (
-                f"Each uncertainty was moved alone, from its {plan.study.tails:.0%} to its {1 - plan.study.tails:.0%} "
-                "quantile, all others at their medians: what they do together isn't seen. No shares of variance."
+            said = say(
+                "Each uncertainty was moved alone, from its {low} to its {high} quantile, all others at their "
+                "medians: what they do together isn't seen. No shares of variance.",
+                low=percent(plan.study.tails),
+                high=percent(1 - plan.study.tails),
             )
             return *labels.datasets(), [said]
     points, values = kept.plain()
@@ -362,8 +373,8 @@ def _looks(plan: Plan, looks: list[methods.Look]) -> xr.Dataset | None:
 _ARRAYS = ("indices", "numbers", "bands", "worst", "looks")
 
 
-def write(result: StudyResult, folder: Path) -> None:
-    """Write the tables and the labelled arrays."""
+def write(result: StudyResult, folder: Path, *, say: Words = ENGLISH) -> None:
+    """Write the tables and the labelled arrays, and the page of conclusions in a language."""
     for name in _ARRAYS:
         dataset = getattr(result, name)
         if dataset is not None:
@@ -395,7 +406,7 @@ def write(result: StudyResult, folder: Path) -> None:
     if len(result.left_out):
         _write_csv(result.left_out, folder / "left_out.csv", digits=None)
     provenance.atomic_write(folder / "verdict.txt", "\n".join(result.verdict) + "\n")
-    provenance.atomic_write(folder / conclude.FILE, conclude.conclusions(result))
+    provenance.atomic_write(folder / conclude.FILE, conclude.conclusions(result, say=say))
     _write_csv(result.samples, folder / "samples.csv", digits=None)
 
 
