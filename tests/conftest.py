@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -82,6 +82,23 @@ def pytest_sessionfinish() -> None:
 def unmeasured() -> dict[str, str]:
     """The environment for a process in which coverage would be in the way."""
     return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Let coverage rest for a test marked ``unmeasured``: here, in its fixtures and in the processes that it starts."""
+    measured = sys.modules["coverage"].Coverage.current() if "coverage" in sys.modules else None
+    if measured is None or item.get_closest_marker("unmeasured") is None:
+        return (yield)
+    held = {name: value for name, value in os.environ.items() if name.startswith("COVERAGE_")}
+    measured.stop()
+    try:
+        for name in held:
+            del os.environ[name]
+        return (yield)
+    finally:
+        os.environ.update(held)
+        measured.start()
 
 
 def heed_ctrl_c() -> None:

@@ -439,6 +439,7 @@ def tea_study(here: Path, name: str = "tea.toml", n: int = 32, more: str = "") -
     return here / name
 
 
+@pytest.mark.unmeasured
 @pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
 @pytest.mark.usefixtures("no_pictures")
 def test_a_study_by_workers_and_on_a_cluster(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -920,6 +921,7 @@ def test_help_imports_nothing_heavy() -> None:
     assert done.stdout.strip().endswith("[]")
 
 
+@pytest.mark.unmeasured
 def test_a_terminal_that_knows_ascii_only(here: Path) -> None:
     (here / "año.mdl").write_text(TEACUP.replace("Temperature", "Température"), encoding="utf-8")
     done = process("run", "--model", "año.mdl", PYTHONIOENCODING="ascii", PYTHONUTF8="0", NO_COLOR="1")
@@ -934,6 +936,7 @@ def test_a_closed_pipe_is_no_mistake() -> None:
         [f"{shlex.quote(sys.executable)} -m flows list outcomes | head -n 1; echo ${{PIPESTATUS[0]}}"],
         shell=True,
         executable="/bin/bash",
+        env=unmeasured(),
         capture_output=True,
         text=True,
         check=False,
@@ -952,6 +955,7 @@ def test_a_closed_pipe_does_not_stop_the_work(here: Path, closed: str) -> None:
         ],
         shell=True,
         executable="/bin/bash",
+        env=unmeasured(),
         capture_output=True,
         text=True,
         check=False,
@@ -965,6 +969,7 @@ def test_a_closed_pipe_does_not_stop_the_work(here: Path, closed: str) -> None:
 # The shipped model -----------------------------------------------------------------------------------
 
 
+@pytest.mark.unmeasured
 def test_shipped_model_runs_for_two_years(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["run", "--until", "2014-12"]) == 0
     out = capsys.readouterr().out

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from flows import cli
 from flows.conform import cases, conform, read_output
 from flows.errors import InputError
 
@@ -133,3 +135,42 @@ def test_what_is_no_table_of_a_run(tmp_path: Path, text: str, message: str) -> N
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
         read_output(path)
+
+
+def test_the_command_counts_verdicts_and_names_what_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a", "b"):
+        _case(tmp_path / "cases" / name, RIGHT)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "200")
+    assert cli.main(["conform", "cases", "--no-reference"]) == 0
+    assert capsys.readouterr().out == "compiled: 2 models, 2 agree\n"  # no table where all agree
+    assert cli.main(["conform", "cases/a"]) == 0
+    assert capsys.readouterr().out == "compiled: 1 model, 1 agrees\npysd: 1 model, 1 agrees\n"
+    (tmp_path / "cases/b/output.tab").write_text(RIGHT.replace("5\n", "5.1\n"), encoding="utf-8")
+    _case(tmp_path / "cases" / "c", RIGHT, model=MODEL.replace("rate = 2", "rate = NO SUCH(2)"))
+    assert cli.main(["conform", "cases", "--no-reference", "--json", "told.json"]) == 1
+    out = capsys.readouterr().out
+    assert out.endswith("compiled: 3 models, 1 agrees, 1 differs, 1 refused\n")
+    table = out.splitlines()
+    assert any("differs" in line and "9.8e-03" in line and "x[q]" in line for line in table)
+    assert any("refused" in line and "NO SUCH" in line for line in table)
+    assert not any(line.split()[:1] == ["a/m.mdl"] for line in table)
+    told = json.loads((tmp_path / "told.json").read_text(encoding="utf-8"))
+    assert [(one["model"], one["status"]) for one in told] == [
+        ("a/m.mdl", "agrees"),
+        ("b/m.mdl", "differs"),
+        ("c/m.mdl", "refused"),
+    ]
+
+
+def test_the_command_says_where_a_wider_tolerance_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _case(tmp_path / "a", RIGHT.replace("5\n", "5.02\n"))
+    assert cli.main(["conform", str(tmp_path), "--no-reference"]) == 1
+    assert "wider" not in capsys.readouterr().out
+    monkeypatch.setattr("flows.conform.WIDER", {"m.mdl": (0.01, "its table is rounded")})
+    assert cli.main(["conform", str(tmp_path), "--no-reference"]) == 0
+    assert "wider tolerance 0.01 for m.mdl: its table is rounded\n" in capsys.readouterr().out

@@ -274,6 +274,7 @@ def done() -> set[str]:
     return set()
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=name_of)
 def test_page_runs(page: Path, checkout: Path, done: set[str], capsys: pytest.CaptureFixture[str]) -> None:
     go_through(page, done, capsys)

@@ -32,7 +32,7 @@ SAVEPER = 1 ~ Month ~ |
 STUDY = """
 model = "drain.mdl"
 method = "sobol"
-n = 2048
+n = 256
 seed = 1
 outcomes = ["level"]
 [[uncertainty]]
@@ -133,7 +133,7 @@ def test_compiled_code_that_was_spoilt_is_compiled_anew(folder: Path) -> None:
     expected = float(
         flows.simulate(flows.read_vensim(folder / "drain.mdl"), engine="python")["level"].values[-1]
     )
-    for spoil in (None, b"", b"not machine code", None):
+    for spoil in (None, b"not machine code"):
         for file in cache.rglob("*.o") if spoil is not None else ():
             file.write_bytes(spoil)
         out, said = start(folder, "-c", code, FLOWS_CACHE=str(cache)).communicate(timeout=120)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from tests.conftest import unmeasured
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -17,7 +17,7 @@ def run(*command: str, cwd: Path, **environment: str) -> str:
     done = subprocess.run(
         [sys.executable, *command],
         cwd=cwd,
-        env={**os.environ, "PYTHONUTF8": "1", "PYTHONWARNINGS": "default", **environment},
+        env={**unmeasured(), "PYTHONUTF8": "1", "PYTHONWARNINGS": "default", **environment},
         capture_output=True,
         text=True,
         encoding="utf-8",

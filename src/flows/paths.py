@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["DEVICES", "load_netcdf", "plain", "save_netcdf"]
 
 _ENGINE: Any = "netcdf4"
+_ESCAPED = re.compile("[\udc80-\udcff]")
 
 DEVICES = frozenset(
     {"con", "prn", "aux", "nul", *(f"{kind}{k}" for kind in ("com", "lpt") for k in "123456789¹²³")}
@@ -31,7 +33,7 @@ def plain(text: str) -> str:
     >>> plain("models/a\udcf1o.mdl")  # a name in Latin-1, read under a locale of UTF-8
     'models/a�o.mdl'
     """
-    if text.isascii() or not any("\udc80" <= letter <= "\udcff" for letter in text):
+    if text.isascii() or not _ESCAPED.search(text):
         return text
     return text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 

@@ -44,6 +44,11 @@ def fold(name: str) -> str:
     >>> fold("Court_cases  Pending"), fold('"U.S. border"')
     ('court cases pending', 'u.s. border')
     """
+    return _folded(name)
+
+
+@lru_cache(maxsize=10_000)  # the same few thousand names again and again
+def _folded(name: str) -> str:
     name = name.strip()
     if len(name) >= 2 and name[0] == name[-1] == '"':
         name = name[1:-1].replace('\\"', '"').replace("\\\\", "\\")

@@ -48,6 +48,7 @@ def test_the_large_study_has_a_million_runs() -> None:
     assert study.n * (2 * 15 + 2) == 1_048_576
 
 
+@pytest.mark.unmeasured
 def test_a_study_is_measured_in_a_process_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "small.mdl").write_text(MODEL, encoding="utf-8")
     file = tmp_path / "small.toml"

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page
 
 from flows.document import page, read_documentation
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.unmeasured]
 
 ROOT = Path(__file__).parents[2]
 

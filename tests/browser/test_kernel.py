@@ -214,6 +214,7 @@ def test_methods_of_integration(page: Page, method: str) -> None:
     assert_equal(run_page(page, text), np.array(rows), [o["outcome"] for o in text.spec["outputs"]])
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_random_models(page: Page, data: st.DataObject) -> None:
@@ -293,6 +294,7 @@ def shipped() -> tuple[Model, KernelText, tuple[str, ...]]:
     return model, write_kernel(model, outcomes), outcomes
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("scenario", SCENARIOS)
 def test_the_shipped_model_in_scenarios(
     page: Page, shipped: tuple[Model, KernelText, tuple[str, ...]], scenario: str

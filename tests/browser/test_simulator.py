@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.unmeasured]
 
 DESK, TABLET, TELEPHONE = (1440, 900), (1024, 768), (390, 844)
 READY = "body[data-state=ready]"

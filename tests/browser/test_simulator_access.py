@@ -10,7 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.unmeasured]
 
 VIEWS = ("results", "diagram", "why", "numbers", "about")
 SETTINGS: tuple[tuple[str, tuple[int, int], Literal["light", "dark"], str], ...] = (

@@ -23,7 +23,7 @@ from flows.model.model import Model
 from flows.page.build import write_page
 from flows.references import Expression, take
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.unmeasured]
 
 READY = "body[data-state=ready]"
 

@@ -15,7 +15,7 @@ from tests.test_repository import LOADED as LOADED_ENGLISH
 import flows.page.words
 from flows.page.words import read_words
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.unmeasured]
 
 VIEWS = ("results", "diagram", "why", "numbers", "about")
 LINK = "#v=1&with=us-tightening,protection-reform&levers=reintegration-support~0.5~168~~240&context=violence-future~1.5"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows import cli
-from flows.document import Documentation, page, read_documentation
+from flows.document import Documentation, gather, page, read_documentation
 
 CONTROL = """
 ********************************************************
@@ -314,3 +314,54 @@ def test_shares_are_rounded_and_100_only_where_none_is_missing() -> None:
         "100 %",
         "–",
     ]
+
+
+@pytest.mark.parametrize(
+    ("equation", "kind"),
+    [
+        ("it = 3", "constant"),
+        ("it[age] = 1, 2", "constant"),
+        ("it = INTEG(other, 0)", "stock"),
+        ("it((0,0),(1,1))", "lookup"),
+        ("it = other * 2", "auxiliary"),
+        ("it", "data"),
+    ],
+)
+def test_kinds_are_told_by_the_equations_alone_where_ranges_make_no_sense(
+    tmp_path: Path, equation: str, kind: str
+) -> None:
+    found = document(tmp_path, f"age : old ~~|\nold : age ~~|\n{equation} ~~|\nother = 1 ~~|\n" + CONTROL)
+    assert found.entries["it"].kind == kind
+    assert not found.subscripts and [f.rule for f in found.findings if f.level == "error"] == ["meaning"]
+    assert "defined by itself" in page(found)
+
+
+def test_what_has_the_name_of_a_function_or_of_no_control_is_left_out(tmp_path: Path) -> None:
+    found = document(tmp_path, "MAX = 3 ~~|\nother = 1 ~~|\n" + CONTROL)
+    assert "max" not in found.entries and "other" in found.entries
+    fragment = document(tmp_path, CLEAN)
+    assert fragment.controls == () and "the model has no INITIAL TIME" in page(fragment)
+
+
+@pytest.mark.parametrize("limit", ["_LONGEST_RUN", "_LARGE"])
+def test_a_run_too_large_for_pictures_leaves_those_of_lookups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    text = CLEAN + "table((0,0),(20,3)) ~ Dmnl ~ |\nread = table(Time) ~ Dmnl ~ |\n" + CONTROL
+    assert document(tmp_path, text).entries["population"].course is not None
+    monkeypatch.setattr(gather, limit, 1)
+    entries = document(tmp_path, text).entries
+    assert entries["population"].course is None and entries["table"].course is not None
+
+
+def test_a_group_in_two_parts_has_its_first_comment(tmp_path: Path) -> None:
+    head = "********************************************************\n\t.{}\n****~\n\t\t{}\n\t|\n"
+    parts = (head.format(*one) + f"{name} = 1 ~~|\n" for name, one in PARTS.items())
+    found = document(tmp_path, "{UTF-8}\n" + "".join(parts) + CONTROL)
+    assert [(g.name, g.comment, g.members) for g in found.groups[:2]] == [
+        ("One", "The first.", ("a", "c")),
+        ("Two", "", ("b",)),
+    ]
+
+
+PARTS = {"a": ("One", "The first."), "b": ("Two", ""), "c": ("One", "The third.")}

@@ -27,6 +27,7 @@ Build = Callable[..., Model]
 STEP = 0.5
 
 
+@pytest.mark.unmeasured
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_every_equation_holds_at_every_step(

@@ -95,6 +95,7 @@ SETTINGS = settings(
 )
 
 
+@pytest.mark.unmeasured
 @settings(SETTINGS, max_examples=12)
 @given(data=st.data())
 def test_equal_to_pysd_on_random_models(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 import xarray as xr
 from tests.conftest import small_model
 
@@ -121,6 +122,7 @@ def test_tables_of_constants_say_how_many_values_there_are() -> None:
     assert "| 4 values from 1 to 40 | Dmnl |  | Shares. |  |" in page
 
 
+@pytest.mark.unmeasured
 def test_the_shipped_book_holds_every_variable_once(tmp_path: Path) -> None:
     model = flows.read_vensim("models/migration.mdl")
     index = book.make(model, tmp_path / "book", shipped=True)

@@ -11,7 +11,8 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import wraps
-from typing import Literal, ParamSpec, TypeVar
+from operator import attrgetter
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from flows.errors import ModelError
 
@@ -317,27 +318,22 @@ class Range:
     span: Span = NOWHERE
 
 
+_CHILDREN: dict[type, Callable[[Any], tuple[Expr, ...]]] = {
+    Unary: lambda e: (e.operand,),
+    Binary: attrgetter("left", "right"),
+    Call: attrgetter("arguments"),
+    LookupCall: attrgetter("table", "argument"),
+    Reduce: lambda e: (e.body,),
+    Past: attrgetter("lag", "otherwise"),
+    Element: attrgetter("array", "position"),
+    Vector: lambda e: (*(body for _, body in e.groups), *e.scalars, e.position),
+}
+
+
 def children(expr: Expr) -> tuple[Expr, ...]:
     """Return the direct sub-expressions of a node."""
-    match expr:
-        case Unary():
-            return (expr.operand,)
-        case Binary():
-            return (expr.left, expr.right)
-        case Call():
-            return expr.arguments
-        case LookupCall():
-            return (expr.table, expr.argument)
-        case Reduce():
-            return (expr.body,)
-        case Past():
-            return (expr.lag, expr.otherwise)
-        case Element():
-            return (expr.array, expr.position)
-        case Vector():
-            return (*(body for _, body in expr.groups), *expr.scalars, expr.position)
-        case _:
-            return ()
+    below = _CHILDREN.get(type(expr))
+    return () if below is None else below(expr)
 
 
 def rebuilt(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
@@ -376,7 +372,9 @@ def walk(expr: Expr) -> Iterator[Expr]:
     while stack:
         node = stack.pop()
         yield node
-        stack.extend(reversed(children(node)))
+        below = _CHILDREN.get(type(node))
+        if below is not None:
+            stack.extend(reversed(below(node)))
 
 
 P = ParamSpec("P")
