@@ -106,6 +106,13 @@ def heed_ctrl_c() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.fixture
+def unmeasured_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measure the test's own process only, none that it starts."""
+    for name in os.environ.keys() - unmeasured().keys():
+        monkeypatch.delenv(name)
+
+
 @pytest.fixture(scope="session")
 def build() -> Build:
     """Text of equations → model."""

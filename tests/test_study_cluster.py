@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.conftest import heed_ctrl_c
+from tests.conftest import heed_ctrl_c, unmeasured
 
 from flows import study
 from flows.errors import InputError, ResultError
@@ -78,6 +78,7 @@ def small(tmp_path: Path) -> SimpleNamespace:
 
 
 @needs_dask
+@pytest.mark.usefixtures("unmeasured_processes")
 def test_workers_give_the_same_bits_and_one_may_die(
     small: SimpleNamespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -105,6 +106,7 @@ def test_workers_give_the_same_bits_and_one_may_die(
 
 
 @needs_dask
+@pytest.mark.usefixtures("unmeasured_processes")
 def test_a_running_cluster_and_its_absence(small: SimpleNamespace, monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
@@ -143,7 +145,7 @@ plan.CHUNK_RUNS = 16
 work.SNAPSHOT_BYTES = 100_000
 def progress(done, total):
     print(done, flush=True)
-    time.sleep(0.05)
+    time.sleep(0.05 if done < 900 else 60)  # it never comes to its end, however late the signal is
 study.run(sys.argv[1], out=sys.argv[2], progress=progress)
 """
 
@@ -152,6 +154,7 @@ def started(small: SimpleNamespace) -> subprocess.Popen[str]:
     """The study in a process of its own, slowed down; returns when a third of it is done."""
     process = subprocess.Popen(
         [sys.executable, "-c", SLOW, str(small.file), str(small.folder / "out")],
+        env=unmeasured(),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
