@@ -352,7 +352,7 @@ def test_the_halving_table_says_never(model: Model) -> None:
 
 def test_draws_in_pieces_are_those_of_one_call(model: Model, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = compare.compare(model, ["faster", "boom"], draws=DRAWS)
-    monkeypatch.setattr("flows.compare.comparison._AT_ONCE", 12)
+    monkeypatch.setattr("flows.compare.pieces.AT_ONCE", 12)
     parts = compare.compare(model, ["faster", "boom"], draws=DRAWS)
     xr.testing.assert_allclose(whole.levels, parts.levels)
     pd.testing.assert_frame_equal(whole.table, parts.table)

@@ -11,8 +11,9 @@ from tests.conftest import small_model
 
 from flows.diagrams.arrange import arrange, loops_of, polarities
 from flows.diagrams.draw import Text, picture
-from flows.diagrams.layout import Loop, quality
+from flows.diagrams.layout import Loop
 from flows.diagrams.plan import causes_of, plans
+from flows.diagrams.quality import quality
 from flows.ensemble import simulate
 from flows.errors import InputError
 from flows.inputs.places import read_places

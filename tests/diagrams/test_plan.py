@@ -68,6 +68,43 @@ def test_a_part_without_stocks_tells_what_others_take_from_it() -> None:
     assert any(p.note.startswith("N0") for p in made if p.heading.startswith("Sums"))
 
 
+def test_parts_with_the_most_links_for_their_size_are_joined_first() -> None:
+    random = np.random.default_rng(2)
+    names = [f"v{k}" for k in range(40)]
+    text = f"{names[0]} = Time ~~|\n"
+    for place, name in enumerate(names[1:], 1):
+        picked = random.choice(place, size=min(place, 2), replace=False)
+        text += f"{name} = {' + '.join(names[k] for k in sorted(picked))} ~~|\n"
+    causes = causes_in(All=("", text))
+    for most in (5, 9, 17):
+        made = {frozenset(p.own) for p in plans(causes, most=most)}
+        assert made == _joined_one_by_one(causes, names, most)
+
+
+def _joined_one_by_one(causes: Causes, names: list[str], most: int) -> set[frozenset[str]]:
+    """The same by looking at every pair of parts at every step."""
+    parts = [[name] for name in names]  # each led by its first variable
+
+    def strength(one: list[str], other: list[str]) -> float:
+        pairs = [(c, n) for n in names for c in causes.links[n] if c in names]
+        between = [(c, n) for c, n in pairs if (c in one and n in other) or (c in other and n in one)]
+        links = sum(1 / len([e for e in causes.effects[c] if e in names]) for c, _ in between)
+        return links / (len(one) * len(other)) ** 0.5
+
+    while True:
+        fitting = [(a, b) for k, a in enumerate(parts) for b in parts[k + 1 :] if len(a) + len(b) <= most]
+        linked = [(a, b) for a, b in fitting if strength(a, b)]
+        if linked:
+            one, other = max(linked, key=lambda pair: round(strength(*pair), 12))
+        else:
+            one, other = sorted(parts, key=len)[:2] if len(parts) > 1 else (parts[0], parts[0])
+            if len(one) + len(other) > most or one is other:
+                return {frozenset(part) for part in parts}
+            one, other = sorted((one, other), key=parts.index)
+        one.extend(other)
+        parts.remove(other)
+
+
 def test_a_long_name_is_cut_at_a_word() -> None:
     causes = causes_in(**{"People_who_wait_for_the_answer_of_the_authority": ("", PEOPLE + "wish = 1 ~~|\n")})
     (plan,) = plans(causes)

@@ -170,6 +170,7 @@ def _fresh(
             "baseline": baseline,
             "until": last,
             "progress": progress,
+            "folder": next(place for place in folder.absolute().parents if place.is_dir()),
         }
         if interaction:
             if edited is not None or changed:

@@ -86,7 +86,7 @@ def layout(
     the places of sectors on the overview from overview.toml.
     """
     from flows.diagrams.arrange import arrange, loops_of, polarities
-    from flows.diagrams.layout import quality
+    from flows.diagrams.quality import quality
     from flows.inputs.places import read_places
     from flows.provenance import atomic_write
     from flows.vensim.read import read_vensim

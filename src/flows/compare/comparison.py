@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from flows.calendar import month_of
 from flows.compare import judge
+from flows.compare.drawn import Drawn, run_draws
 from flows.compare.measures import (
     LEVELS,
     Measures,
@@ -28,9 +29,9 @@ from flows.compare.measures import (
     dates_within,
     halving_times,
     measures_of,
-    outcome_values,
     outcomes_of,
 )
+from flows.compare.pieces import Runs
 from flows.compare.runs import (
     Group,
     baseline_of,
@@ -38,8 +39,6 @@ from flows.compare.runs import (
     draws_within,
     free_draws,
     groups_of,
-    joined,
-    over_scenarios,
     refuse_twins,
     start_of,
 )
@@ -56,8 +55,6 @@ DATES = ("2027-12", "2030-12", "2035-12")
 
 YEARS = ("2030", "2050", "2070")
 """The same for a model that counts in years."""
-
-_AT_ONCE = 512  # runs in one call of the engine, which bounds the memory
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,9 +156,10 @@ class Comparison:
         """
         rows = []
         for name in (str(n) for n in self.halving.data_vars if not str(n).endswith(" lasts")):
-            for scenario in self.scenarios:
-                when = np.atleast_1d(self.halving[name].sel(scenario=scenario.name).values)
-                lasts = np.atleast_1d(self.halving[f"{name} lasts"].sel(scenario=scenario.name).values)
+            every = self.halving[name].transpose("scenario", ...).values
+            stays = self.halving[f"{name} lasts"].transpose("scenario", ...).values
+            for scenario, one, other in zip(self.scenarios, every, stays, strict=True):
+                when, lasts = np.atleast_1d(one), np.atleast_1d(other)
                 ever = np.isfinite(when)
                 never = np.where(ever, when, np.inf)
                 ends = np.quantile(never, [0.5, (1 - LEVEL) / 2, (1 + LEVEL) / 2], method="higher")
@@ -196,6 +194,7 @@ def compare(
     until: float | str | None = None,
     progress: Progress = silent,
     simulate: Simulate = run_model,
+    folder: Path | None = None,
 ) -> Comparison:
     """Run scenarios and a baseline and compare their outcomes.
 
@@ -231,17 +230,21 @@ def compare(
         Called with (runs done, runs in all).
     simulate : callable, optional
         In place of `flows.simulate`.
+    folder : Path, optional
+        Where the numbers of very many runs are put aside, in a file without a name; by default where the system has
+        its temporary files.
 
     Returns
     -------
     Comparison
+        Of very many runs its arrays lie on the disk, and each is read when it is used.
 
     Raises
     ------
     InputError
         A name isn't known, a value leaves its range, two scenarios have the same name.
     ResultError
-        An outcome is not a finite number.
+        An outcome is not a finite number, or the disk has too little room for the numbers of very many runs.
     """
     others = [read_scenario(s) for s in scenarios]
     base = baseline_of(others) if baseline is None else read_scenario(baseline)
@@ -264,46 +267,25 @@ def compare(
     wanted = list(dict.fromkeys([*needed, *extra]))
     options: dict[str, Any] = {"save_every": 1} if until is None else {"save_every": 1, "until": until}
 
-    def run(outcomes: list[str], free: Mapping[str, xr.DataArray]) -> xr.Dataset:
-        parts = []
-        for group in groups:
-            inputs = {**group.inputs(), **draws_within(free, group.model)}
-            parts.append(
-                over_scenarios(simulate(group.model, inputs, outcomes=outcomes, **options), group.names)
-            )
-        return joined(parts).assign_coords(scenario=names)
-
     free = _free(draws or {}, groups)
     count = count_draws(free)
+    runs = Runs(groups, simulate, options)
     total = len(names) * (1 + count)
     progress(0, total)
-    dataset = run(wanted, {})
-    progress(len(names), total)
-    values = outcome_values(measured, dataset)
+    dataset, values = runs.central(measured, wanted, names, folder=folder, progress=progress, total=total)
     starts = [start_of(case.changes, case.model, dataset) for case in cases]
     when = dates if dates is not None else DATES if model.in_months else YEARS
     kept = dates_within(when, dataset["time"].values)
     central = measures_of(values, start=starts[0], dates=kept)
-    drawn: Measures = {}
-    halving = halving_times(values, starts)
-    bands: xr.Dataset | None = None
-    if count:
-        step = max(1, _AT_ONCE // len(names))
-        pieces: list[Measures] = []
-        times: list[xr.Dataset] = []
-        courses: list[NDArray[np.float64]] = []
-        for first in range(0, count, step):
-            part = {key: array.isel(draw=slice(first, first + step)) for key, array in free.items()}
-            some = outcome_values(measured, run(needed, part))
-            pieces.append(measures_of(some, start=starts[0], dates=kept))
-            times.append(halving_times(some, starts))
-            courses.append(_courses(some))
-            progress(len(names) * (1 + min(first + step, count)), total)
-        drawn = {key: _along_draws([piece[key] for piece in pieces]) for key in central}
-        halving = xr.concat(times, dim="draw", join="override")
-        bands = _bands(np.concatenate(courses, axis=1), values, measured)
-    found = assemble(chosen, measured, dataset, values, central, drawn, starts, halving)
-    return replace(found, bands=bands)
+    if not count:
+        halving = halving_times(values, starts)
+        return assemble(chosen, measured, dataset, values, central, {}, starts, halving)
+    drawn = run_draws(
+        runs, measured, needed, free, values=values, keys=list(central), starts=starts, dates=kept, folder=folder,
+        progress=progress,
+    )  # fmt: skip
+    found = assemble(chosen, measured, dataset, values, central, drawn, starts, drawn.halving)
+    return replace(found, bands=drawn.bands(measured))
 
 
 def assemble(
@@ -312,13 +294,13 @@ def assemble(
     dataset: xr.Dataset,
     values: xr.Dataset,
     central: Measures,
-    drawn: Measures,
+    drawn: Measures | Drawn,
     starts: Sequence[float],
     halving: xr.Dataset,
 ) -> Comparison:
     """Put a comparison together from measures of one run each and of draws (which may be none)."""
     wishes = {outcome.name: outcome.better for outcome in outcomes}
-    spreads = {key: spread(array, wishes[key[0]]) for key, array in drawn.items()}
+    spreads = {key: spread(drawn[key], wishes[key[0]]) for key in drawn}
     table = make_table(scenarios, outcomes, central, spreads, starts)
     alike = len(set(starts)) == 1
     levels: dict[str, xr.DataArray] = {}
@@ -326,12 +308,14 @@ def assemble(
         if adds_up(outcome.unit) and not alike:
             continue
         about = {"units": outcome.unit, "title": outcome.title or outcome.name, "better": outcome.better}
-        parts = {date: a for (name, date, measure), a in (drawn or central).items()
-                 if name == outcome.name and measure in LEVELS}  # fmt: skip
-        array = xr.concat(
-            list(parts.values()), dim="date", coords="minimal", compat="override", join="override"
-        )
-        array = array.drop_vars([c for c in array.coords if c != "scenario"]).assign_coords(date=list(parts))
+        keys = [key for key in (drawn or central) if key[0] == outcome.name and key[2] in LEVELS]
+        if isinstance(drawn, Drawn):
+            array = drawn.levels(keys)
+        else:
+            parts = [(drawn or central)[key] for key in keys]
+            array = xr.concat(parts, dim="date", coords="minimal", compat="override", join="override")
+            array = array.drop_vars([c for c in array.coords if c != "scenario"])
+        array = array.assign_coords(date=[date for _, date, _ in keys])
         if "draw" not in array.dims:
             array = array.expand_dims(draw=1)
         levels[outcome.name] = array.transpose("scenario", "draw", "date").assign_attrs(about)
@@ -343,7 +327,7 @@ def assemble(
         values=values,
         table=table,
         start=month_of(starts[0]) if months else f"{starts[0]:g}",
-        draws=next(iter(drawn.values())).sizes["draw"] if drawn else 0,
+        draws=next(iter(levels.values())).sizes["draw"] if drawn and levels else 0,
         levels=xr.Dataset(levels),
         halving=halving,
     )
@@ -375,39 +359,3 @@ def _free(
     own = [key for g in groups for case in g.cases for key in (*case.changes, *g.settings)]
     free = free_draws(draws, own)
     return free if all(draws_within(free, g.model) for g in groups) else {}
-
-
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
-"""Of the bands."""
-
-
-def _courses(values: xr.Dataset) -> NDArray[np.float64]:
-    """Courses of the baseline, over (outcome, draw, time)."""
-    parts = [a.isel(scenario=0).transpose("draw", "time").values for a in values.data_vars.values()]
-    return np.stack(parts)
-
-
-def _bands(courses: NDArray[np.float64], values: xr.Dataset, outcomes: Sequence[Outcome]) -> xr.Dataset:
-    """Quantiles across draws, in the form of a study's bands."""
-    names = [str(name) for name in values.data_vars]
-    by_name = {outcome.name: outcome for outcome in outcomes}
-    coords: dict[str, Any] = {
-        "outcome": names,
-        "quantile": list(QUANTILES),
-        "time": values["time"].values,
-        "title": ("outcome", [by_name[name].title or name for name in names]),
-        "unit": ("outcome", [by_name[name].unit for name in names]),
-    }
-    if "date" in values.coords:
-        coords["date"] = ("time", values["date"].values)
-    found = np.quantile(courses, QUANTILES, axis=1)
-    return xr.Dataset({"value": (("outcome", "quantile", "time"), found.swapaxes(0, 1))}, coords=coords)
-
-
-def _along_draws(parts: Sequence[xr.DataArray]) -> xr.DataArray:
-    """Set draws of several calls one after another."""
-    if len(parts) == 1:
-        return parts[0].transpose("scenario", "draw")
-    return xr.concat(parts, dim="draw", coords="minimal", compat="override", join="override").transpose(
-        "scenario", "draw"
-    )

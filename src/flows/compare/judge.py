@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -46,8 +46,8 @@ def odds(levels: xr.Dataset) -> xr.DataArray:
     other = scenario if all_paired(levels) else scenario[:1]
     for _, gain in _gains(levels):
         tiny = _tiny(gain)
-        apart = gain[:, None] - gain[None, : len(other)]  # scenario, other, draw, date
-        found.append((apart > tiny).mean(axis=2).transpose(2, 0, 1))
+        shares = [(one - gain[: len(other)] > tiny).mean(axis=1) for one in gain]  # each over other, date
+        found.append(np.stack(shares).transpose(2, 0, 1))
     return xr.DataArray(
         _stacked(found, (len(coords["date"]), len(scenario), len(other))),
         dims=("outcome", "date", "scenario", "other"),
@@ -112,7 +112,7 @@ def ranks(levels: xr.Dataset) -> xr.Dataset:
 
 def _ahead(gain: NDArray[np.float64], tiny: float) -> NDArray[np.intp]:
     """How many scenarios are better than each, by draw and date."""
-    return np.asarray((gain[None, :] - gain[:, None] > tiny).sum(axis=1))
+    return np.stack([(gain - one > tiny).sum(axis=0) for one in gain])
 
 
 def _ahead_of_many(gain: NDArray[np.float64], tiny: float) -> NDArray[np.intp]:
@@ -180,14 +180,16 @@ def side_effects(levels: xr.Dataset, *, aims: Sequence[str] = (), date: str | No
     wanted = set(aims or (*HUMAN_COST, *BACKLOGS))
     at = date if date is not None else str(levels["date"].values[-1])
     found: list[dict[str, object]] = []
+    names = levels["scenario"].values
     for name, gain in _gains(levels.sel(date=[at])):
-        values = levels[name].sel(date=at).transpose("scenario", "draw").values
+        values = gain[:, :, 0] if levels[name].attrs["better"] == "higher" else -gain[:, :, 0]
         base = np.abs(values[0])
         moved = (gain - gain[0])[:, :, 0]
         least = SIDE_EFFECT * base + 1e-9
-        for place, scenario in enumerate(levels["scenario"].values):
-            for effect, shares in (("better", moved[place] > least), ("worse", -moved[place] > least)):
-                if place and float(shares.mean()) >= SURE:
+        better, worse = (moved > least).mean(axis=1), (-moved > least).mean(axis=1)
+        for place, scenario in enumerate(names):
+            for effect, share in (("better", better[place]), ("worse", worse[place])):
+                if place and float(share) >= SURE:
                     change = values[place] - values[0]
                     some = bool((base > 1e-3 * np.abs(values[place]).max()).all())
                     relative = 100 * float(np.median(change / base)) if some else float("nan")
@@ -202,7 +204,7 @@ def side_effects(levels: xr.Dataset, *, aims: Sequence[str] = (), date: str | No
                             "median": float(np.median(change)),
                             "unit": str(levels[name].attrs.get("units", "")),
                             "median_percent": relative,
-                            "share": float(shares.mean()),
+                            "share": float(share),
                         }
                     )
     columns = [
@@ -224,19 +226,19 @@ def side_effects(levels: xr.Dataset, *, aims: Sequence[str] = (), date: str | No
     return table.sort_values("scenario", key=lambda s: s.map(order), kind="stable", ignore_index=True)
 
 
-def _gains(levels: xr.Dataset) -> list[tuple[str, NDArray[np.float64]]]:
-    """Outcomes turned so that more is better, over (scenario, draw, date)."""
-    found = []
-    for name, array in levels.data_vars.items():
-        better = array.attrs.get("better")
-        if better in ("lower", "higher"):
-            values = array.transpose("scenario", "draw", "date").values.astype(float)
-            found.append((str(name), values if better == "higher" else -values))
-    return found
+def _gains(levels: xr.Dataset) -> Iterator[tuple[str, NDArray[np.float64]]]:
+    """Outcomes turned so that more is better, over (scenario, draw, date), one at a time."""
+    for name in _judged(levels):
+        values = levels[name].transpose("scenario", "draw", "date").values.astype(float)
+        yield name, values if levels[name].attrs["better"] == "higher" else -values
+
+
+def _judged(levels: xr.Dataset) -> list[str]:
+    return [str(n) for n, a in levels.data_vars.items() if a.attrs.get("better") in ("lower", "higher")]
 
 
 def _coords(levels: xr.Dataset) -> tuple[list[str], dict[str, list[str]]]:
-    names = [name for name, _ in _gains(levels)]
+    names = _judged(levels)
     return names, {dim: [str(x) for x in levels[dim].values] for dim in ("date", "scenario")}
 
 
@@ -253,8 +255,12 @@ def _stability(gain: NDArray[np.float64], tiny: float) -> NDArray[np.float64]:
     """Share of pairs ordered as by the medians, by date."""
     middle = np.median(gain, axis=1)
     order = np.sign(_rounded(middle[:, None] - middle[None, :], tiny))  # scenario, other, date
-    each = np.sign(_rounded(gain[:, None] - gain[None, :], tiny))  # scenario, other, draw, date
-    same = (each == order[:, :, None]).mean(axis=2)
+    same = np.stack(
+        [
+            (np.sign(_rounded(one - gain, tiny)) == its[:, None]).mean(axis=1)  # other, draw, date
+            for one, its in zip(gain, order, strict=True)
+        ]
+    )
     told = order != 0
     pairs = told.sum(axis=(0, 1))
     total = np.where(told, same, 0.0).sum(axis=(0, 1))

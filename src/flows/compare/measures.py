@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ IN_YEAR = "in that year"
 LEVELS = (AT_END, LAST_YEAR, IN_YEAR)
 _LAST_YEAR = 12.0  # months over which a rate is averaged
 
-Measures = dict[tuple[str, str, str], xr.DataArray]
+Measures = Mapping[tuple[str, str, str], xr.DataArray]
+"""Numbers over (scenario, draw) or scenario, by outcome, date and measure."""
 
 
 def level(values: xr.DataArray, unit: str, end: float) -> xr.DataArray:
@@ -66,8 +67,9 @@ def level(values: xr.DataArray, unit: str, end: float) -> xr.DataArray:
         read: xr.DataArray = at_time(values, end)
         return read
     times = np.asarray(values["time"].values, dtype=float)
-    total = xr.DataArray(_running_integral(values.values, times), dims=values.dims, coords=values.coords)
-    return _mean(total, max(end - _LAST_YEAR, times[0]), end)
+    mean = _mean(_running_integral(values.values, times), times, max(end - _LAST_YEAR, times[0]), end)
+    lead = values.isel(time=-1, drop=True).drop_vars("date", errors="ignore")
+    return lead.copy(data=mean)
 
 
 def outcomes_of(model: Any, path: str | Path | None = None) -> tuple[Outcome, ...]:
@@ -212,29 +214,61 @@ def dates_within(dates: Sequence[str], times: NDArray[np.float64]) -> list[str]:
 
 def measures_of(values: xr.Dataset, *, start: float, dates: Sequence[str]) -> Measures:
     """Reduce every outcome to numbers at dates: by (outcome, date, measure), over all dimensions but ``time``."""
-    times = np.asarray(values["time"].values, dtype=float)
-    found: Measures = {}
+    found: dict[tuple[str, str, str], xr.DataArray] = {}
     for name, array in values.data_vars.items():
-        unit = str(array.attrs["units"])
-        rate = is_rate(unit)
-        if any(map(_is_time, dates)):
-            for date in dates:
-                found[str(name), date, IN_YEAR] = at_time(array, end_of(date))
-            continue
-        total = xr.DataArray(_running_integral(array.values, times), dims=array.dims, coords=array.coords)
-        for date in dates:
-            end = time_at_end(date)
-            found[str(name), date, LAST_YEAR if rate else AT_END] = level(array, unit, end)
-            if end <= start or adds_up(unit):
-                continue
-            if rate:
-                found[str(name), date, TOTAL] = at_time(total, end) - at_time(total, start)
-            else:
-                found[str(name), date, MEAN] = _mean(total, start, end)
+        lead = array.isel(time=0, drop=True).drop_vars("date", errors="ignore")
+        numbers = numbers_of(array, start=start, dates=dates)
+        found |= {(str(name), *key): lead.copy(data=part) for key, part in numbers.items()}
     return found
 
 
-def halving_times(values: xr.Dataset, starts: Sequence[float]) -> xr.Dataset:
+def numbers_of(
+    array: xr.DataArray, *, start: float, dates: Sequence[str]
+) -> dict[tuple[str, str], NDArray[np.float64]]:
+    """Reduce one outcome to numbers at dates.
+
+    Parameters
+    ----------
+    array : xarray.DataArray
+        Over any dimensions and ``time``, last; with ``units``.
+    start : float
+        Model time from which totals and means count.
+    dates : sequence of str
+        Months ``YYYY-MM``, or times.
+
+    Returns
+    -------
+    dict of (str, str) to array
+        By date and measure, over the dimensions but ``time``.
+    """
+    times = np.asarray(array["time"].values, dtype=float)
+    values, unit = array.values, str(array.attrs["units"])
+    if any(map(_is_time, dates)):
+        return {(date, IN_YEAR): _read(values, times, end_of(date)) for date in dates}
+    rate = is_rate(unit)
+    later = any(time_at_end(date) > start for date in dates)
+    total = _running_integral(values, times) if rate or (later and not adds_up(unit)) else None
+    found: dict[tuple[str, str], NDArray[np.float64]] = {}
+    for date in dates:
+        end = time_at_end(date)
+        if rate:
+            assert total is not None
+            found[date, LAST_YEAR] = _mean(total, times, max(end - _LAST_YEAR, times[0]), end)
+        else:
+            found[date, AT_END] = _read(values, times, end)
+        if end <= start or adds_up(unit):
+            continue
+        assert total is not None
+        if rate:
+            found[date, TOTAL] = _read(total, times, end) - _read(total, times, start)
+        else:
+            found[date, MEAN] = _mean(total, times, start, end)
+    return found
+
+
+def halving_times(
+    values: xr.Dataset, starts: Sequence[float], *, base: Mapping[str, xr.DataArray] | None = None
+) -> xr.Dataset:
     """Find when each backlog has halved: the first month's end at which it is at most half of the baseline's start.
 
     Parameters
@@ -244,6 +278,8 @@ def halving_times(values: xr.Dataset, starts: Sequence[float]) -> xr.Dataset:
     starts : sequence of float
         For each scenario, the model time from which its levers act. Half is taken of what the baseline has then, on
         the same draw.
+    base : mapping of str to DataArray, optional
+        Backlogs of the baseline over the same dimensions but ``scenario``, where `values` lacks it.
 
     Returns
     -------
@@ -252,26 +288,26 @@ def halving_times(values: xr.Dataset, starts: Sequence[float]) -> xr.Dataset:
         is nothing at the start. ``NAME lasts`` says whether it stays at or below half from then on.
     """
     times = np.asarray(values["time"].values, dtype=float)
+    after = times > np.asarray(starts, dtype=float)[:, None] + 1e-9  # scenario, time
     found: dict[str, xr.DataArray] = {}
     for name in HALVED:
         if name not in values:
             continue
         array = values[name].transpose("scenario", ..., "time")
-        half = xr.concat([0.5 * at_time(array.isel(scenario=0), s) for s in starts], dim="scenario")
-        begins = xr.DataArray(np.asarray(starts, dtype=float), dims="scenario")
-        after = xr.DataArray(times, dims="time") > begins + 1e-9
-        limit = half.drop_vars("scenario", errors="ignore")
-        below = ((array.drop_vars("scenario", errors="ignore") <= limit) & after & (limit > 0)).transpose(
-            *array.dims
-        )
-        ever = below.any("time")
-        first = below.argmax("time")
-        when = xr.DataArray(np.where(ever.values, times[first.values], np.nan), dims=first.dims)
-        later = xr.DataArray(np.arange(len(times)), dims="time") >= first
-        lasts = ever & (below | ~later).all("time")
+        courses = array.values
+        first_course = courses[0] if base is None else base[name].values
+        halves = {start: 0.5 * _read(first_course, times, start) for start in set(starts)}
+        limit = np.stack([halves[start] for start in starts])[..., None]
+        begun = after if courses.ndim == 2 else after[:, None]
+        below = (courses <= limit) & begun & (limit > 0)
+        ever = below.any(axis=-1)
+        first = below.argmax(axis=-1)
+        lasts = ever & (below | (np.arange(len(times)) < first[..., None])).all(axis=-1)
+        dims = array.dims[:-1]
         coords = {"scenario": array["scenario"].values}
-        found[name] = when.assign_coords(coords).assign_attrs(units="model time")
-        found[f"{name} lasts"] = lasts.assign_coords(coords)
+        when = np.where(ever, times[first], np.nan)
+        found[name] = xr.DataArray(when, dims=dims, coords=coords, attrs={"units": "model time"})
+        found[f"{name} lasts"] = xr.DataArray(lasts, dims=dims, coords=coords)
     return xr.Dataset(found)
 
 
@@ -333,6 +369,22 @@ def _running_integral(values: NDArray[np.float64], times: NDArray[np.float64]) -
     return np.concatenate([np.zeros((*values.shape[:-1], 1)), np.cumsum(steps, axis=-1)], axis=-1)
 
 
-def _mean(total: xr.DataArray, start: float, end: float) -> xr.DataArray:
-    mean: xr.DataArray = (at_time(total, end) - at_time(total, start)) / (end - start)
+def _read(values: NDArray[np.float64], times: NDArray[np.float64], time: float) -> NDArray[np.float64]:
+    """Read values at a time, as `flows.references.at_time` does."""
+    right = min(int(times.searchsorted(time)), len(times) - 1)
+    after = values[..., right]
+    if abs(times[right] - time) <= 1e-9:
+        return np.array(after)
+    if not times[0] < time < times[-1]:
+        return np.full_like(after, np.nan)
+    before = values[..., right - 1]
+    share = (time - times[right - 1]) / (times[right] - times[right - 1])
+    between: NDArray[np.float64] = before + share * (after - before)
+    return between
+
+
+def _mean(
+    total: NDArray[np.float64], times: NDArray[np.float64], start: float, end: float
+) -> NDArray[np.float64]:
+    mean: NDArray[np.float64] = (_read(total, times, end) - _read(total, times, start)) / (end - start)
     return mean

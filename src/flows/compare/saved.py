@@ -259,7 +259,7 @@ def _drawn(
     central: Measures,
 ) -> Measures:
     """Levels on the common draws, by the keys of the measures of one run each."""
-    found: Measures = {}
+    found: dict[tuple[str, str, str], xr.DataArray] = {}
     for name, date, measure in central:
         if measure not in LEVELS or date not in dates:
             continue

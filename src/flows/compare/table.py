@@ -83,47 +83,55 @@ def make_table(
 ) -> pd.DataFrame:
     """Tabulate every scenario, outcome, date and measure, as `Comparison.table` says."""
     by_name = {outcome.name: outcome for outcome in outcomes}
-    rows = []
-    for position, scenario in enumerate(scenarios):
-        for key, array in measures.items():
-            name, date, measure = key
-            outcome = by_name[name]
-            value, base = float(array.values[position]), float(array.values[0])
-            unit = outcome.unit
-            like = not adds_up(unit) or starts[position] == starts[0]
-            if not like:  # added up from another date: nothing to compare with
-                base = float("nan")
-            if measure == TOTAL:
-                unit = outcome.unit.replace(" ", "").removesuffix("/Month")
-            rows.append(
-                {
-                    "scenario": scenario.name,
-                    "title": scenario.title,
-                    "outcome": name,
-                    "outcome_title": outcome.title or name,
-                    "unit": unit,
-                    "date": date,
-                    "measure": measure,
-                    "value": value,
-                    "baseline": base,
-                    "difference": value - base,
-                    "difference_percent": _percent(value, base),
-                    **_ends(spreads.get(key) if like else None, position),
-                    "human_cost": name in HUMAN_COST,
-                    "better": outcome.better,
-                    "caveat": CAVEAT,
-                }
-            )
-    return pd.DataFrame(rows)
+    keys = list(measures)
+    runs = len(scenarios)
+
+    def of_scenarios(texts: Sequence[str]) -> NDArray[np.object_]:
+        return np.repeat(np.array(texts, dtype=object), len(keys))
+
+    def of_keys(told: Sequence[str | bool]) -> NDArray[np.object_]:
+        return np.tile(np.array(told, dtype=object), runs)
+
+    of = [by_name[name] for name, _, _ in keys]
+    values = np.stack(
+        [np.asarray(measures[key].values, dtype=float) for key in keys], axis=1
+    )  # scenario, key
+    # what is added up from another date has nothing to be compared with
+    like = ~np.array([adds_up(o.unit) for o in of]) | (np.asarray(starts) == starts[0])[:, None]
+    base = np.where(like, values[0], np.nan)
+    ends = {}
+    for field in fields(Spread):
+        parts = [
+            getattr(spreads[key], field.name) if key in spreads else np.full(runs, np.nan) for key in keys
+        ]
+        ends[field.name] = np.where(like, np.stack(parts, axis=1), np.nan).ravel()
+    units = [
+        o.unit.replace(" ", "").removesuffix("/Month") if measure == TOTAL else o.unit
+        for o, (_, _, measure) in zip(of, keys, strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "scenario": of_scenarios([s.name for s in scenarios]),
+            "title": of_scenarios([s.title for s in scenarios]),
+            "outcome": of_keys([o.name for o in of]),
+            "outcome_title": of_keys([o.title or o.name for o in of]),
+            "unit": of_keys(units),
+            "date": of_keys([date for _, date, _ in keys]),
+            "measure": of_keys([measure for _, _, measure in keys]),
+            "value": values.ravel(),
+            "baseline": base.ravel(),
+            "difference": (values - base).ravel(),
+            "difference_percent": _percent(values, base).ravel(),
+            **ends,
+            "human_cost": of_keys([o.name in HUMAN_COST for o in of]).astype(bool),
+            "better": of_keys([o.better for o in of]),
+            "caveat": CAVEAT,
+        }
+    )
 
 
-def _ends(spread: Spread | None, position: int) -> dict[str, float]:
-    names = [field.name for field in fields(Spread)]
-    return {name: float(getattr(spread, name)[position]) if spread else float("nan") for name in names}
-
-
-def _percent(value: float, base: float) -> float:
+def _percent(value: NDArray[np.float64], base: NDArray[np.float64]) -> NDArray[np.float64]:
     """Change in per cent; not a number where the baseline is nothing beside the value, and 0 between nothings."""
-    if value == base:
-        return 0.0
-    return 100 * (value - base) / abs(base) if abs(base) > _NOTHING * abs(value) else float("nan")
+    some = np.abs(base) > _NOTHING * np.abs(value)
+    change = 100 * (value - base) / np.where(some, np.abs(base), 1.0)
+    return np.where(value == base, 0.0, np.where(some, change, np.nan))

@@ -21,6 +21,8 @@ from flows.references import fold
 from flows.vensim.sketch import Sketch, View
 
 Progress = Callable[[str], None]
+FULL = 60  # views of a file that each get all moves; of more, each gets fewer, but no less than this share:
+LEAST = 0.25
 
 
 def arrange(
@@ -64,11 +66,13 @@ def arrange(
     tell = progress or (lambda name: None)
 
     whole = plans(causes)
+    effort = min(1.0, max(FULL / len(whole), LEAST)) if anew and whole else 1.0
 
     def made(plan: Plan) -> View:
         tell(plan.name)
         near = _shown(loops, plan.own, whole)
-        return _in_line_ends(lay_out(plan, causes, loops=near, marks=marks or {}), sketch.newline)
+        view = lay_out(plan, causes, loops=near, marks=marks or {}, effort=effort)
+        return _in_line_ends(view, sketch.newline)
 
     if anew:
         title, note = _about(model)

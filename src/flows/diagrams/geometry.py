@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,11 +123,11 @@ def cut(points: Floats, box: Sequence[float], *, at_start: bool, margin: float =
         return points
     last = int(out[0]) - 1
     p, q = line[last], line[last + 1]
+    (px, py), (dx, dy) = p.tolist(), (q - p).tolist()
     low, high = 0.0, 1.0
     for _ in range(20):
         t = (low + high) / 2
-        r = p + t * (q - p)
-        if abs(r[0] - x) <= w and abs(r[1] - y) <= h:
+        if abs(px + t * dx - x) <= w and abs(py + t * dy - y) <= h:
             low = t
         else:
             high = t
@@ -147,14 +148,20 @@ def crossings(p: Floats, q: Floats, r: Floats, s: Floats) -> NDArray[np.bool_]:
     array of bool, shape (k, m)
         Touching at an end doesn't count.
     """
-    px, py, qx, qy = p[:, 0, None], p[:, 1, None], q[:, 0, None], q[:, 1, None]
-    rx, ry, sx, sy = r[:, 0], r[:, 1], s[:, 0], s[:, 1]
+    return crossing(np.hstack([p, q]).T[:, :, None], np.hstack([r, s]).T)
+
+
+def crossing(one: Floats, other: Floats) -> NDArray[np.bool_]:
+    """Tell which segments cross, as `crossings`, of rows x, y of the start and x, y of the end that broadcast."""
+    (px, py, qx, qy), (rx, ry, sx, sy) = one, other
     dx, dy, ex, ey = qx - px, qy - py, sx - rx, sy - ry
-    one = dx * (ry - py) - dy * (rx - px)
-    two = dx * (sy - py) - dy * (sx - px)
-    three = ex * (py - ry) - ey * (px - rx)
-    four = ex * (qy - ry) - ey * (qx - rx)
-    return (one * two < 0) & (three * four < 0)
+    ax, ay = rx - px, ry - py
+    first = dx * ay - dy * ax
+    second = dx * (sy - py) - dy * (sx - px)
+    third = ey * ax - ex * ay
+    fourth = ex * (qy - ry) - ey * (qx - rx)
+    met: NDArray[np.bool_] = (first * second < 0) & (third * fourth < 0)
+    return met
 
 
 def hits(p: Floats, q: Floats, boxes: Floats, margin: float = 3.0) -> NDArray[np.bool_]:
@@ -170,12 +177,17 @@ def hits(p: Floats, q: Floats, boxes: Floats, margin: float = 3.0) -> NDArray[np
     -------
     array of bool, shape (k, n)
     """
+    rows = np.hstack([p, q]).T[:, :, None]
+    return touching(rows, boxes[:, 0], boxes[:, 1], boxes[:, 2] + margin, boxes[:, 3] + margin)
+
+
+def touching(lines: Floats, x: Any, y: Any, w: Any, h: Any) -> NDArray[np.bool_]:
+    """Tell which segments touch which boxes, as `hits`, of rows that broadcast; no margin is added."""
     # two convex shapes meet unless a line parts them: one along an axis, or one along the segment
-    p, q = p[:, None, :], q[:, None, :]
-    centre, half = boxes[:, :2], boxes[:, 2:] + margin
-    middle, reach = (p + q) / 2 - centre, np.abs(q - p) / 2
-    near = (np.abs(middle) <= reach + half).all(axis=2)
-    d = q - p
-    off = np.abs(d[..., 0] * middle[..., 1] - d[..., 1] * middle[..., 0])
-    met: NDArray[np.bool_] = near & (off <= 2 * (reach[..., 0] * half[:, 1] + reach[..., 1] * half[:, 0]))
+    px, py, qx, qy = lines
+    mx, my = (px + qx) / 2 - x, (py + qy) / 2 - y
+    dx, dy = qx - px, qy - py
+    rx, ry = np.abs(dx) / 2, np.abs(dy) / 2
+    near = (np.abs(mx) <= rx + w) & (np.abs(my) <= ry + h)
+    met: NDArray[np.bool_] = near & (np.abs(dx * my - dy * mx) <= 2 * (rx * h + ry * w))
     return met

@@ -13,6 +13,7 @@ import numpy as np
 from flows.diagrams.geometry import LINE, PIXELS, Floats, balanced, crossings, hits, text_width
 from flows.diagrams.place import Board, nearest, rough, settle
 from flows.diagrams.plan import TIME, Causes, Plan
+from flows.diagrams.quality import quality
 from flows.diagrams.route import Course, Stop, routes
 from flows.diagrams.skeleton import Frame, Pipe, frame, separated
 from flows.vensim.sketch import Arrow, Record, Style, View, Word
@@ -74,30 +75,6 @@ class Draft:
         return len(self.nodes) - 1
 
 
-@dataclass(frozen=True)
-class Quality:
-    """How well a view reads.
-
-    Attributes
-    ----------
-    overlaps : int
-        Pairs of boxes that overlap without one being wholly in the other.
-    crossings : int
-        Pairs of arrows (and pipes) that cross.
-    through : int
-        Arrows that run through a word.
-    length : float
-        Mean length of an arrow in pixels.
-    """
-
-    words: int
-    arrows: int
-    overlaps: int
-    crossings: int
-    through: int
-    length: float
-
-
 def size_of(
     name: str, *, shadow: bool = False, wrap: float = WRAP, size: float = SIZE
 ) -> tuple[float, float]:
@@ -138,7 +115,7 @@ def lay_out(
     marks : mapping of (str, str) to str, optional
         Polarity of links from cause to effect, ``+`` or ``-``.
     effort : float
-        Share of the usual number of moves.
+        Share of the usual number of moves; below one, the first layout in which nothing overlaps is taken.
     """
     best: tuple[float, View] | None = None
     for attempt in range(ATTEMPTS):
@@ -147,7 +124,7 @@ def lay_out(
         price = 20 * found.overlaps + 8 * found.through + found.crossings + found.length * found.arrows / 2000
         if best is None or price < best[0]:
             best = price, view
-        if not (found.overlaps or found.through) and found.crossings <= GOOD:
+        if not (found.overlaps or found.through) and (found.crossings <= GOOD or effort < 1):
             break
     assert best is not None
     return best[1]
@@ -582,37 +559,3 @@ def _free_spot(wish: Floats, half: tuple[float, float], boxes: Floats, pieces: F
         if least < ring * 0.4:
             break
     return best
-
-
-# Measures ---------------------------------------------------------------------------------------------
-
-
-def quality(view: View) -> Quality:
-    """Measure a view: overlaps, crossings, arrows through words, mean length of arrows."""
-    from flows.diagrams.draw import course, pipe_course
-
-    words = {w.id: w for w in view.words if not w.hide}
-    boxes = np.array([(w.x, w.y, w.w, w.h) for w in words.values()], dtype=float).reshape(-1, 4)
-    apart = np.abs(boxes[:, None, :2] - boxes[None, :, :2]) - (boxes[:, None, 2:] + boxes[None, :, 2:])
-    inside = np.abs(boxes[:, None, :2] - boxes[None, :, :2]) <= np.abs(
-        boxes[:, None, 2:] - boxes[None, :, 2:]
-    )
-    overlaps = int(np.triu((apart < 0).all(axis=2) & ~inside.all(axis=2), 1).sum())
-    keys = list(words)
-    arrows = [a for a in view.arrows if a.start in words and a.end in words and not a.hide]
-    lines = [pipe_course(a, words) if a.pipe else course(a, words, view.style) for a in arrows]
-    met = through = 0
-    lengths = []
-    for i, (arrow, line) in enumerate(zip(arrows, lines, strict=True)):
-        ends = {arrow.start, arrow.end}
-        others = np.array([k not in ends for k in keys])
-        if not arrow.pipe:
-            lengths.append(float(np.hypot(*np.diff(line, axis=0).T).sum()))
-            if len(boxes) and len(line) > 1:
-                through += int(hits(line[:-1], line[1:], boxes[others], 0.0).any(axis=0).sum())
-        for other, second in zip(arrows[i + 1 :], lines[i + 1 :], strict=True):
-            if not ends & {other.start, other.end} and len(line) > 1 and len(second) > 1:
-                met += int(crossings(line[:-1], line[1:], second[:-1], second[1:]).any())
-    return Quality(
-        len(words), len(lengths), overlaps, met, through, float(np.mean(lengths)) if lengths else 0.0
-    )

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.diagrams.geometry import Floats, crossings, hits
+from flows.diagrams.geometry import Floats, crossing, touching
 
+MARGIN = 3.0  # pixels around a box that an arrow keeps free
 GAP = (9.0, 6.0)  # free pixels between two boxes, across and down
 STEP = 5.0  # places are multiples of this
 CROSSING, THROUGH, OVER_PIPE = 1.3, 3.5, 1.6  # costs, in units of 100 pixels of arrow
@@ -72,6 +73,10 @@ class Board:
         self.pipe_boxes = np.hstack([(low + high) / 2, (high - low) / 2])
         self.pipe_boxes[:, 3] += 4
         self._starts, self._ends = self.places[one], self.places[two]
+        # arrows first, then pipes: what an arrow may cross, and what counts of it
+        self._lines = np.vstack([np.hstack([self._starts, self._ends]), self.pipes]).T.copy()
+        self._counts = np.hstack([self._apart, self._over])
+        self._widths, self._heights = self.halves[:, 0] + MARGIN, self.halves[:, 1] + MARGIN
         self._room_around = self.halves + GAP + (0.0 if self.clear is None else self.clear)
         self._price = np.full(count, THROUGH)
         if self.solid is not None:
@@ -83,6 +88,8 @@ class Board:
         mine = self.incident[v]
         self._starts[mine] = self.places[self.links[mine, 0]]
         self._ends[mine] = self.places[self.links[mine, 1]]
+        self._lines[:2, mine] = self._starts[mine].T
+        self._lines[2:, mine] = self._ends[mine].T
 
     def boxes(self) -> Floats:
         """Centre, half width and half height of each word; shape (n, 4)."""
@@ -109,9 +116,9 @@ class Board:
         mine = self.incident[v]
         away = (self.places[v] - centre) / spread
         total = 0.25 * float(away @ away) ** 2
-        starts, ends = self._starts, self._ends
+        lines, links = self._lines, len(self.links)
         if len(mine):
-            p, q = starts[mine], ends[mine]
+            p, q = self._starts[mine], self._ends[mine]
             span = q - p
             clear = np.maximum(np.abs(span) - self._room[mine], 0.0)
             length = np.hypot(clear[:, 0], clear[:, 1])
@@ -121,17 +128,22 @@ class Board:
             )
             if total > most:
                 return total
-            total += CROSSING * np.count_nonzero(crossings(p, q, starts, ends) & self._apart[mine])
+            own = lines[:, mine, None]
+            met = crossing(own, lines)
+            met &= self._counts[mine]
+            total += CROSSING * np.count_nonzero(met[:, :links])
             if len(self.pipes):
-                over = crossings(p, q, self.pipes[:, :2], self.pipes[:, 2:])
-                total += OVER_PIPE * np.count_nonzero(over & self._over[mine])
+                total += OVER_PIPE * np.count_nonzero(met[:, links:])
             if total > most:
                 return total
-            total += float(((hits(p, q, self.boxes()) & self._foreign[mine]) @ self._price).sum())
+            through = touching(own, self.places[:, 0], self.places[:, 1], self._widths, self._heights)
+            through &= self._foreign[mine]
+            total += float((through @ self._price).sum())
             if total > most:
                 return total
-        box = np.concatenate([self.places[v], self.halves[v]])[None]
-        others = hits(starts, ends, box)[:, 0] & self._foreign[:, v]
+        x, y = self.places[v]
+        others = touching(lines[:, :links], x, y, self._widths[v], self._heights[v])
+        others &= self._foreign[:, v]
         return total + float(self._price[v]) * np.count_nonzero(others)
 
 
@@ -209,6 +221,13 @@ def settle(board: Board, *, seed: int, moves: int, hot: float = 1.5) -> None:
     extent = (frame.max(axis=0) - frame.min(axis=0)) / 2 if len(fixed) else np.zeros(2)
     side = math.sqrt(area / 1.5) / 2
     spread = np.maximum(extent + 60.0, (1.5 * side, side))
+    costs: dict[int, float] = {}  # of words where they stand now
+
+    def held(v: int) -> float:
+        if v not in costs:
+            costs[v] = board.cost(v, centre, spread)
+        return costs[v]
+
     for number in range(moves):
         heat = hot * 0.02 ** (number / moves)
         v = int(movable[random.integers(len(movable))])
@@ -222,7 +241,7 @@ def settle(board: Board, *, seed: int, moves: int, hot: float = 1.5) -> None:
             apart = np.abs(other - old) - (board.halves[u] + board.halves[v] + GAP)
             if (apart < 0).all():
                 continue
-            most = board.cost(v, centre, spread) + board.cost(u, centre, spread)
+            most = held(v) + held(u)
             most -= heat * math.log(1.0 - random.random())
             board.move(v, other)
             board.move(u, old)
@@ -230,6 +249,8 @@ def settle(board: Board, *, seed: int, moves: int, hot: float = 1.5) -> None:
             if after > most or after + board.cost(u, centre, spread, most=most - after) > most:
                 board.move(v, old)
                 board.move(u, other)
+            else:
+                costs.clear()
             continue
         if kind < 0.55:
             near = _neighbours(board, v)
@@ -244,7 +265,11 @@ def settle(board: Board, *, seed: int, moves: int, hot: float = 1.5) -> None:
         place = STEP * np.round(place / STEP)
         if not board.fits(v, place):
             continue
-        most = board.cost(v, centre, spread) - heat * math.log(1.0 - random.random())
+        most = held(v) - heat * math.log(1.0 - random.random())
         board.move(v, place)
-        if board.cost(v, centre, spread, most=most) > most:
+        after = board.cost(v, centre, spread, most=most)
+        if after > most:
             board.move(v, old)
+        else:
+            costs.clear()
+            costs[v] = after

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -221,6 +222,51 @@ def _short(title: str, suffix: str) -> str:
     return re.sub(r"\s(and|of|the|in|to|for)$", "", cut) + suffix
 
 
+def _join_linked(
+    weight: Mapping[tuple[str, str], float],
+    size: Mapping[str, int],
+    order: Mapping[str, int],
+    root: Callable[[str], str],
+    join: Callable[[str, str], None],
+    most: int,
+) -> None:
+    """Join the two parts with the most links for their size, again and again, while some fit together."""
+    links = list(weight.items())
+    between: dict[str, dict[str, list[int]]] = defaultdict(
+        dict
+    )  # for two parts, the links that run between them
+    for number, ((a, b), _) in enumerate(links):
+        one, two = root(a), root(b)
+        if one != two:
+            held = between[one].setdefault(two, [])
+            between[two][one] = held
+            held.append(number)
+
+    def option(a: str, b: str) -> tuple[float, int, int, str, str]:
+        a, b = sorted((a, b), key=order.__getitem__)
+        strength = 0.0
+        for number in between[a][b]:
+            strength += links[number][1]
+        return -strength / (size[a] * size[b]) ** 0.5, order[a], order[b], a, b
+
+    options = [option(a, b) for a, near in between.items() for b in near if order[a] < order[b]
+               if size[a] + size[b] <= most]  # fmt: skip
+    heapq.heapify(options)
+    while options:
+        found = heapq.heappop(options)
+        _, _, _, a, b = found
+        if root(a) != a or root(b) != b or size[a] + size[b] > most or option(a, b) != found:
+            continue  # one of the two has grown since
+        join(a, b)
+        for c, held in between.pop(b).items():
+            del between[c][b]
+            if c != a:
+                between[a][c] = between[c][a] = sorted([*between[a].get(c, ()), *held])
+        for c in between[a]:
+            if size[a] + size[c] <= most:
+                heapq.heappush(options, option(a, c))
+
+
 def _parts(causes: Causes, members: Sequence[str], most: int) -> list[list[str]]:
     """Split a group into parts of at most `most` variables with few links between them.
 
@@ -257,25 +303,16 @@ def _parts(causes: Causes, members: Sequence[str], most: int) -> list[list[str]]
                 hub = len([e for e in causes.effects[cause] if e in inside])
                 weight[cause, name] += 1 / hub
     order = {n: i for i, n in enumerate(members)}
-    while True:
-        between: dict[tuple[str, str], float] = defaultdict(float)
-        for (a, b), w in weight.items():
-            one, two = sorted((root(a), root(b)), key=order.__getitem__)
-            if one != two:
-                between[one, two] += w
-        options = [
-            (w / (size[a] * size[b]) ** 0.5, -order[a], -order[b], a, b)
-            for (a, b), w in between.items()
-            if size[a] + size[b] <= most
-        ]
-        if not options:
-            small = sorted(size, key=lambda n: (size[n], order[n]))
-            if len(small) > 1 and size[small[0]] + size[small[1]] <= most:
-                join(*sorted(small[:2], key=order.__getitem__))
-                continue
+    _join_linked(weight, size, order, root, join, most)
+    small = [(count, order[n], n) for n, count in size.items()]
+    heapq.heapify(small)
+    while len(small) > 1:  # what no link holds together: the smallest with the next
+        one, two = heapq.heappop(small), heapq.heappop(small)
+        if one[0] + two[0] > most:
             break
-        best = max(options)
-        join(best[3], best[4])
+        first, second = sorted((one[2], two[2]), key=order.__getitem__)
+        join(first, second)
+        heapq.heappush(small, (size[first], order[first], first))
     found: dict[str, list[str]] = defaultdict(list)
     for name in members:
         found[root(name)].append(name)
