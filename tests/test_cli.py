@@ -109,6 +109,24 @@ def test_any_model_runs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert record["inputs"][0]["path"] == "teacup.mdl"
 
 
+def test_provenance_has_the_data_that_a_model_reads_and_when_its_command_began(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (here / "given.csv").write_text("Time,room\n0,70\n30,60\n", encoding="utf-8")
+    (here / "table.csv").write_text("time,0,30\nfirst,1,2\n", encoding="utf-8")
+    text = TEACUP.replace("room = 70 ~ Degree", "room ~ Degree")
+    text += "extra := GET DIRECT DATA('table.csv', ',', '1', 'B2') ~ Degree ~ |\n:L\x7f<%^E!@\n13:given.vdf\n"
+    (here / "teacup.mdl").write_text(text, encoding="utf-8")
+    times = iter(f"2026-01-01T00:00:{second:02d}+00:00" for second in range(60))
+    monkeypatch.setattr(provenance, "now", lambda: next(times))
+    assert cli.main(["run", "--model", "teacup.mdl", "--no-figures", "--units", "off"]) == 0
+    record = json.loads((here / "outputs/teacup/provenance.json").read_text(encoding="utf-8"))
+    assert [entry["path"] for entry in record["inputs"]] == ["teacup.mdl", "given.csv", "table.csv"]
+    digests = [provenance.digest(name) for name in ("teacup.mdl", "given.csv", "table.csv")]
+    assert [entry["sha256"] for entry in record["inputs"]] == digests
+    assert record["started"] == "2026-01-01T00:00:00+00:00" < record["finished"]
+
+
 def test_without_figures(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     teacup(here)
     assert cli.main(["run", "--model", "teacup.mdl", "--out", "with"]) == 0

@@ -17,7 +17,7 @@ from flows.compare import HUMAN_COST
 from flows.inputs import DECIDERS, read_labels, read_lever_texts
 from flows.inputs.tables import find
 from flows.model.model import Model
-from flows.page.build import as_json, draws_of, render
+from flows.page.build import as_json, draws_of, inputs_of, render
 from flows.page.data import FEATURED, Draws
 from flows.posterior import FILE, Posterior, write_posterior
 
@@ -146,6 +146,14 @@ def test_the_command_writes_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert record["results"] == ["index.html"]
     assert cli.main(["page", "--model", str(SMALL), "--out", "."]) == 1
     assert "is a folder" in capsys.readouterr().err
+
+
+def test_the_record_names_what_the_page_of_the_shipped_model_is_made_from(shipped: Model) -> None:
+    names = {path.name for path in inputs_of(shipped)}
+    assert names >= {
+        "migration.mdl", "posterior.parquet", "outcomes.toml", "labels.es.toml", "levers.toml", "loops.toml",
+        "overview.toml", "observations.csv", "current-course.toml", "protection-reform.toml",
+    }  # fmt: skip
 
 
 VIEW = """\\\\\\---/// Sketch information - do not modify anything except names

@@ -226,6 +226,7 @@ def results_folder(
     command: str | Sequence[str] | None = None,
     inputs: Iterable[str | os.PathLike[str]] = (),
     seed: int | None = None,
+    started: str | None = None,
     extra: Mapping[str, Any] | None = None,
     entry: Mapping[str, Any] | None = None,
 ) -> Iterator[Path]:
@@ -239,10 +240,10 @@ def results_folder(
     ----------
     out : path
         The results folder, e.g. ``outputs/sensitivity``.
-    command, inputs, seed, extra
+    command, inputs, seed, started, extra
         As in `record`. Inputs are digested at the start, so that the record speaks of what was read.
     entry : mapping, optional
-        A record made earlier, in place of these four: after long work, whose inputs may have changed since.
+        A record made earlier, in place of these five: after long work, whose inputs may have changed since.
 
     Yields
     ------
@@ -259,7 +260,9 @@ def results_folder(
     target = Path(out).resolve()
     check_replaceable(target)
     made = (
-        dict(entry) if entry is not None else record(command=command, inputs=inputs, seed=seed, extra=extra)
+        dict(entry)
+        if entry is not None
+        else record(command=command, inputs=inputs, seed=seed, started=started, extra=extra)
     )
     with _as_result_error(target):
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -205,14 +206,22 @@ def test_the_command_writes_a_page_or_markdown(
     monkeypatch.chdir(tmp_path)
     Path("small.mdl").write_text(CLEAN + CONTROL, encoding="utf-8")
     assert cli.main(["docs", "small.mdl"]) == 0
-    assert capsys.readouterr().out.strip() == "outputs/docs/small.html"
-    assert "<title>small: documentation of the model</title>" in Path("outputs/docs/small.html").read_text(
-        "utf-8"
-    )
+    place = Path("outputs/docs/small")
+    assert capsys.readouterr().out.strip() == "outputs/docs/small/index.html"
+    assert "<title>small: documentation of the model</title>" in (place / "index.html").read_text("utf-8")
+    assert [i["path"] for i in json.loads((place / "provenance.json").read_text("utf-8"))["inputs"]] == [
+        "small.mdl"
+    ]
     assert cli.main(["docs", "small.mdl", "--out", "small.pdf"]) == 1
     assert "ends in .html" in capsys.readouterr().err
     assert cli.main(["docs", "small.mdl", "--markdown", "--out", "book"]) == 0
     assert Path("book/people.md").is_file()
+    assert cli.main(["docs", "small.mdl", "--markdown"]) == 0
+    assert {p.name for p in Path("outputs/book/small").iterdir()} >= {
+        "people.md",
+        "index.md",
+        "provenance.json",
+    }
 
 
 XMILE = """<?xml version="1.0" encoding="utf-8"?>

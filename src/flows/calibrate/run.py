@@ -145,7 +145,7 @@ def calibrate(
     tell = report or (lambda _: None)
     effort = calibration.quick if quick else calibration.full
     provenance.check_replaceable(out)
-    files = [calibration.path, model.path, *observations.files()]
+    files = [calibration.path, *model.paths, *observations.files()]
     entry = provenance.record(
         inputs=[Path(f) for f in files if f is not None],
         seed=calibration.seed,

@@ -140,6 +140,7 @@ def _fresh(
     from flows.references import fold
     from flows.report.results import comparison_figures
 
+    started = provenance.now()
     chosen: list[Scenario] = [read_scenario(comparing.BASELINE if name == _BASE else name) for name in names]
     home = comparing.baseline_of(chosen).model
     built = read_model(None, units, home)
@@ -184,12 +185,16 @@ def _fresh(
                 built, chosen, settings=changed, edited=edited, dates=dates, **options
             )
     shown = _date_shown(wanted, comparison, asked=at is not None)
-    read = [built.path, find("outcomes"), *(path for s in comparison.scenarios for path in s.paths)]
-    read += [edited.path] if edited is not None else []
+    read = [*built.paths, find("outcomes"), *(path for s in comparison.scenarios for path in s.paths)]
+    read += edited.paths if edited is not None else ()
     read += list(futures.paths) if comparison.draws else []
     about = {"settings": changed, "draws": comparison.draws, "futures": futures.words}
     with provenance.results_folder(
-        folder, inputs=read, seed=futures.seed if comparison.draws else None, extra=about
+        folder,
+        inputs=read,
+        seed=futures.seed if comparison.draws else None,
+        started=started,
+        extra=about,
     ) as place:
         comparing.write(comparison, place, futures=comparing.fingerprint(futures.values))
         if found is not None:
@@ -228,6 +233,7 @@ def _saved(names: Sequence[str], *, at: str | None, every: bool, out: Path | Non
     from flows import provenance
     from flows.report.results import comparison_figures
 
+    started = provenance.now()
     dates = sorted({*comparing.DATES, *([at] if at else [])})
     comparison, notes = comparing.compare_saved(names, dates=dates)
     shown = _date_shown(at or comparing.DATES[1], comparison, asked=at is not None)
@@ -235,7 +241,7 @@ def _saved(names: Sequence[str], *, at: str | None, every: bool, out: Path | Non
     older = has_older(folder)
     read = [path for name in names for path in sorted(Path(name).glob("*.nc"))]
     about = {"draws": comparison.draws, "notes": list(notes)}
-    with provenance.results_folder(folder, inputs=read, extra=about) as place:
+    with provenance.results_folder(folder, inputs=read, started=started, extra=about) as place:
         comparing.write(comparison, place)
         comparison_figures(comparison, place)
     print_comparison(comparison, shown, every=every)

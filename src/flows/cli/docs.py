@@ -24,7 +24,7 @@ def docs(
         typer.Option(
             "--out",
             metavar="FILE",
-            help="The page, or a folder for it; with --markdown the folder. [default: outputs/docs/NAME.html]",
+            help="The page, or a folder for it; with --markdown the folder. [default: outputs/docs/NAME/index.html]",
             show_default=False,
         ),
     ] = None,
@@ -41,34 +41,45 @@ def docs(
     The page needs nothing else and no network; a filter finds variables by words, type, group and view. What can't be
     read in the file is left out and listed.
     """
-    from flows.provenance import atomic_write
+    from flows import provenance
 
+    started = provenance.now()
     if markdown:
-        from flows.report.book import make
+        from flows.report.book import inputs_of, make
 
         built = read_model(file, None)
+        shipped = file is None
         with working_on("Writing the pages"):
-            first = make(built, out or OUTPUTS / "book" / built.name, shipped=file is None)
+            if out is None:
+                read, folder = inputs_of(built, shipped=shipped), OUTPUTS / "book" / built.name
+                with provenance.results_folder(folder, inputs=read, started=started) as place:
+                    first = folder / make(built, place, shipped=shipped).name
+            else:
+                first = make(built, out, shipped=shipped)
         print(short_path(first))
         return
     from flows.document import page, read_documentation
     from flows.inputs import find
 
     model = find("model", "migration" if file is None else file)
-    place = _place(out, f"{folder_name(model.stem)}.html")
+    name = folder_name(model.stem)
+    path = OUTPUTS / "docs" / name / "index.html" if out is None else _place(out, f"{name}.html")
     with working_on(f"Documenting {model.name}"):
         doc = read_documentation(model, run=run)
         text = page(doc)
     errors = sum(f.level == "error" for f in doc.findings)
     if errors:
         say(f"{errors} error{'s' * (errors != 1)} in the file: what they concern is incomplete.", stderr=True)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    print(short_path(atomic_write(place, text)))
-
-
-def _place(out: Path | None, name: str) -> Path:
     if out is None:
-        return OUTPUTS / "docs" / name
+        with provenance.results_folder(path.parent, inputs=doc.paths, started=started) as place:
+            provenance.atomic_write(place / path.name, text)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        provenance.atomic_write(path, text)
+    print(short_path(path))
+
+
+def _place(out: Path, name: str) -> Path:
     if out.is_dir() or not out.suffix:
         return out / name
     if out.suffix.lower() not in (".html", ".htm"):

@@ -65,6 +65,7 @@ def levers(
     from flows.report.ranked import levers_figure
     from flows.report.results import SOURCE
 
+    started = provenance.now()
     base = read_scenario(scenario)
     built = read_model(None, units)
     known = outcomes_of(built)
@@ -84,10 +85,12 @@ def levers(
             date=at,
             progress=progress,
         )
-    read = [built.path, find("outcomes"), find("lever-changes"), *base.paths]
+    read = [*built.paths, find("outcomes"), find("lever-changes"), *base.paths]
     read += list(futures.paths)
     about = {"draws": found.draws, "futures": futures.words}
-    with provenance.results_folder(folder, inputs=read, seed=futures.seed, extra=about) as place:
+    with provenance.results_folder(
+        folder, inputs=read, seed=futures.seed, started=started, extra=about
+    ) as place:
         write_table(found.table, place / "levers.csv")
         figures.save(levers_figure(found, source=SOURCE), place / "levers")
     say_doubts([base])

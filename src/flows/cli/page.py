@@ -27,8 +27,9 @@ def page(
 ) -> None:
     """Write the lever simulator: one HTML file that runs the model in a browser, without server or network."""
     from flows import provenance
-    from flows.page.build import write_page
+    from flows.page.build import inputs_of, write_page
 
+    started = provenance.now()
     built = read_model(model, units)
     if out is not None and out.is_dir():
         raise InputError(
@@ -36,7 +37,9 @@ def page(
         )
     with working_on("Writing the simulator"):
         if out is None:
-            with provenance.results_folder(OUTPUTS / "page", inputs=[built.path]) as folder:
+            with provenance.results_folder(
+                OUTPUTS / "page", inputs=inputs_of(built), started=started
+            ) as folder:
                 write_page(built, folder / "index.html")
         else:
             write_page(built, out)

@@ -52,10 +52,12 @@ def project(
     Without changes it reproduces published projections and says whether it does; the last column is the same arithmetic
     by hand. With --set it answers other assumptions. Nothing else of the model takes part.
     """
+    from flows import provenance
     from flows.inputs import parse_setting
     from flows.inputs.projections import read_projections
     from flows.validation.sectors import met, run_projections
 
+    started = provenance.now()
     every = read_projections(file)
     chosen = list(every)
     if name is not None:
@@ -96,7 +98,7 @@ def project(
         for found in met(model, projection, run):
             say(("✓ " if found.holds else "✗ ") + _words(found))
     if out is not None:
-        _write(out, file, table)
+        _write(out, file, table, started)
 
 
 def _changed(
@@ -123,13 +125,13 @@ def _words(found: Met) -> str:
     return f"backlog cleared: {when}, expected after {expected.cleared} and by {expected.month}"
 
 
-def _write(out: Path, file: Path | None, table: pd.DataFrame) -> None:
+def _write(out: Path, file: Path | None, table: pd.DataFrame, started: str) -> None:
     from flows import provenance
     from flows.inputs import find
     from flows.report.results import save_csv
 
     older = has_older(out)
     read = [file or find("projections"), find("model", "migration")]
-    with provenance.results_folder(out, inputs=read) as place:
+    with provenance.results_folder(out, inputs=read, started=started) as place:
         save_csv(table, place / "projections.csv")
     say_written(out, older)

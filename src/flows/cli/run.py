@@ -99,6 +99,7 @@ def run(
     from flows.report.results import write_run
     from flows.report.tables import fit_summary, observed_rows
 
+    started = provenance.now()
     shipped = model is None
     chosen = None
     if scenario is not None or shipped:
@@ -137,11 +138,11 @@ def run(
     title = (chosen.title if chosen else built.name) + words
     if chosen and not shipped:
         title += f" in {built.name}"
-    read = [built.path, *(path for s in (chosen, *files) if s for path in s.paths)]
+    read = [*built.paths, *(path for s in (chosen, *files) if s for path in s.paths)]
     if outcomes:
         read += [find("outcomes"), *observations.files()]
     with provenance.results_folder(
-        folder, inputs=read, extra={"settings": changed, "scenario": name}
+        folder, inputs=read, started=started, extra={"settings": changed, "scenario": name}
     ) as place:
         write_run(dataset, place, model=built, outcomes=outcomes, observed=rows, title=title, figure=figures)
     say_doubts([chosen] if chosen else [])

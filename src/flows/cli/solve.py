@@ -108,8 +108,10 @@ def solve(
     With --grid, over two levers: judges by receipts, say. With --swap A B --constant NAME, the value of an uncertain
     constant at which two packages swap rank by an outcome.
     """
+    from flows import provenance
     from flows.inputs import read_scenario, settings_inputs
 
+    started = provenance.now()
     if not target:
         raise InputError(
             "no target", where="--for", expected="OUTCOME@YYYY-MM < NUMBER, such as 'COMAR wait@2030-12 < 6'"
@@ -120,7 +122,7 @@ def solve(
         raise InputError("a control variable can't be set here", where="--with", remedy="Leave it out")
     futures = draw_inputs(draws, built)
     options: dict[str, Any] = {"draws": futures.values, "settings": changed, "between": between}
-    asked = _Asked(built, target, futures, changed, out)
+    asked = _Asked(built, target, futures, changed, out, started)
     if swap is not None or constant is not None:
         if swap is None or constant is None or name is not None or grid is not None:
             raise InputError(
@@ -147,6 +149,7 @@ class _Asked:
     futures: Any
     settings: dict[str, float]
     out: Path | None
+    started: str
 
     def folder(self, words: str) -> Path:
         """The folder of the results: as asked for, else named after the question."""
@@ -162,9 +165,11 @@ class _Asked:
         from flows.report import figures
 
         paths = [path for scenario in scenarios for path in scenario.paths]
-        read = [self.model.path, find("outcomes"), *paths, *self.futures.paths]
+        read = [*self.model.paths, find("outcomes"), *paths, *self.futures.paths]
         about = {"answer": {**answer, "settings": self.settings}, "futures": self.futures.words}
-        with provenance.results_folder(folder, inputs=read, seed=self.futures.seed, extra=about) as place:
+        with provenance.results_folder(
+            folder, inputs=read, seed=self.futures.seed, started=self.started, extra=about
+        ) as place:
             write_table(found.table, place / "solve.csv")
             figures.save(figure, place / "solve")
         say_doubts(scenarios)

@@ -185,11 +185,14 @@ def _one_run(study_: Any, number: int, n: int | None, out: Path | None, model: A
     from flows.report.results import write_run
     from flows.study import single_run
 
+    started = provenance.now()
     plan, dataset, drawn = single_run(study_, number, model=model, n=n)
     folder = out or OUTPUTS / f"{folder_name(study_.name)}-run-{number}"
     older = has_older(folder)
     title = f"Run {number} of {study_.title or study_.name}"
-    with provenance.results_folder(folder, inputs=plan.files, extra={"run": number, "drawn": drawn}) as place:
+    with provenance.results_folder(
+        folder, inputs=plan.files, started=started, extra={"run": number, "drawn": drawn}
+    ) as place:
         write_run(dataset, place, model=plan.model, outcomes=(), observed=None, title=title, figure=False)
     table = make_table("input", ">value", title=title)
     for name, value in {**plan.base_inputs, **drawn}.items():

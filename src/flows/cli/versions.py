@@ -83,6 +83,7 @@ def diff(
     from flows.versions.flat import matched
     from flows.versions.source import opened
 
+    started = provenance.now()
     with opened([old, new]) as (before, after):
         both = matched(before.text, after.text)
         found = both.difference
@@ -112,7 +113,8 @@ def diff(
                 told |= {"compared": moved.compared, "moved": [asdict(m) for m in moved.moved]}
                 folder = out or OUTPUTS / folder_name(f"diff-{_stem(old)}-{_stem(new)}")
                 older = has_older(folder)
-                with provenance.results_folder(folder, inputs=[before.path, after.path]) as place:
+                read = [path for one in models for path in one.paths]
+                with provenance.results_folder(folder, inputs=read, started=started) as place:
                     write(moved, place, title=plain(f"{old} → {new}"), figures=figures)
                     text = json.dumps(_finite(told), indent=2, ensure_ascii=False)
                     provenance.atomic_write(place / "diff.json", text + "\n")
@@ -240,7 +242,7 @@ def _write_saved(saved: Saved, folder: Path, file: Path) -> None:
     from flows.versions.behaviour import write
 
     assert saved.good is not None
-    with provenance.results_folder(folder, inputs=[file]) as place:
+    with provenance.results_folder(folder, inputs=saved.good.model.paths) as place:
         if saved.moved is not None:
             write(saved.moved, place, title=plain(f"{file.name}: saved, and the last good version"))
             return

@@ -180,6 +180,8 @@ class Documentation:
         Start, end, step and saving interval: name, equation and units.
     method : str
         How the file's settings say it is integrated; empty where the model has no meaning.
+    paths : tuple of Path
+        The file, what was read with it, and what beside it says more.
     """
 
     title: str
@@ -197,6 +199,7 @@ class Documentation:
     findings: tuple[Finding, ...]
     method: str = ""
     remarks: tuple[str, ...] = field(default=())
+    paths: tuple[Path, ...] = ()
 
     def of(self, kind: str) -> tuple[Entry, ...]:
         """Variables of a kind."""
@@ -269,6 +272,10 @@ def read_documentation(path: str | Path, *, run: bool = True) -> Documentation:
         findings=findings,
         method=model.method if model is not None else "",
         remarks=tuple(remarks),
+        paths=(
+            *(model.paths if model is not None else (path,)),
+            *(p for p in (path.with_name("clouds.toml"), path.with_name("loops.toml")) if p.is_file()),
+        ),
     )
 
 

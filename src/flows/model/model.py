@@ -144,6 +144,8 @@ class Model:
         Integration method of the file's settings: ``euler``, ``rk2`` …
     synonyms : tuple of tuple of str
         Sets of unit synonyms.
+    data_paths : tuple of pathlib.Path
+        Data sets, spreadsheets and tables that were read with the file.
     """
 
     path: Path
@@ -154,6 +156,12 @@ class Model:
     method: str
     synonyms: tuple[tuple[str, ...], ...]
     control: Control
+    data_paths: tuple[Path, ...] = ()
+
+    @property
+    def paths(self) -> tuple[Path, ...]:
+        """The file and what was read with it, for the digests of a run's provenance."""
+        return (self.path, *self.data_paths)
 
     @property
     def name(self) -> str:

@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from flows import provenance
+from flows import observations, provenance
 from flows.compare import CAVEAT, outcomes_of
-from flows.inputs import read_study
+from flows.inputs import find, list_scenarios, read_study
 from flows.model.model import Model
 from flows.page.data import Draws, data_block, recorded
 from flows.page.kernel import write_kernel
@@ -18,7 +18,7 @@ from flows.posterior import posterior_of
 from flows.references import fold
 from flows.templates import template
 
-__all__ = ["DRAWS", "STUDY", "draws_of", "render", "write_page"]
+__all__ = ["DRAWS", "STUDY", "draws_of", "inputs_of", "render", "write_page"]
 
 DRAWS = 100
 """Draws of uncertain inputs that a page carries."""
@@ -41,6 +41,18 @@ SCRIPTS = (
     "download",
     "page",
 )
+
+
+def inputs_of(model: Model) -> list[Path]:
+    """List the files that the page of a model rests on, for its provenance."""
+    shelf = find("outcomes").parent
+    read = [*model.paths, find("outcomes"), *sorted(shelf.glob("labels.*.toml"))]
+    posterior = model.path.with_name("posterior.parquet")
+    if outcomes_of(model):
+        read += [find("lever-texts"), find("loops"), shelf / "overview.toml", *observations.files()]
+        read += [path for scenario in list_scenarios() for path in scenario.paths]
+        read += [] if posterior.is_file() else [find("study", STUDY)]
+    return [*read, *([posterior] if posterior.is_file() else [])]
 
 
 def write_page(model: Model, out: Path, *, draws: int = DRAWS) -> Path:

@@ -16,7 +16,7 @@ import xarray as xr
 from flows import provenance
 from flows.diagrams.draw import picture, svg
 from flows.engine.hoist import exogenous
-from flows.inputs import read_outcomes
+from flows.inputs import find, read_outcomes
 from flows.inputs.boundary import Boundary, read_boundary
 from flows.inputs.loops import read_loops
 from flows.loops import FoundLoop, effects_of_cutting, find_loops
@@ -124,6 +124,11 @@ def pages(
     result["boundary.md"] = _boundary(model, parts, kinds, boundary)
     result["index.md"] = _index(model, parts, kinds, (pictures or {}).get("", ()))
     return result
+
+
+def inputs_of(model: Model, *, shipped: bool = False) -> list[Path]:
+    """List the files that the book of a model rests on, for its provenance."""
+    return [*model.paths, *([find("loops"), find("outcomes"), find("boundary")] if shipped else [])]
 
 
 def make(model: Model, folder: str | Path, *, shipped: bool = False) -> Path:

@@ -98,7 +98,7 @@ def build(
     chosen = [n for n in FEATURED if n in known] or [n for n in known if n != compare.BASELINE][:6]
     columns = [o for o in outcomes if any(o.name in names for _, names in rows.GROUPS)] or list(outcomes)
     futures = futures_of(model, QUICK_DRAWS if quick else DRAWS)
-    read = [model.path, find("outcomes"), *observations.files()]
+    read = [*model.paths, find("outcomes"), *observations.files()]
     read += [path for s in scenarios for path in s.paths] + ([plan.path] if plan.path else [])
     read += [find("claims")] if find("claims").is_file() else []
     entry = provenance.record(inputs=read, seed=plan.seed, started=started, extra={"quick": quick})

@@ -35,7 +35,7 @@ _FEW_FREE = 16
 def inputs_of(found: Validation) -> list[Path]:
     """List the files that a validation rests on, for its provenance."""
     kinds = ("clouds", "boundary", "extreme-conditions", "projections", "misses", "claims", "outcomes")
-    read = [found.model.path, *(find(kind) for kind in kinds), *observations.files()]
+    read = [*found.model.paths, *(find(kind) for kind in kinds), *observations.files()]
     read += [found.calibration.path] if found.calibration.path else []
     beside = found.model.path.parent / "posterior.parquet"
     return [*read, *([beside] if beside.is_file() else [])]

@@ -369,7 +369,7 @@ def make_plan(
         path = find("model", study.model)
         model = read_vensim(path, units=units_policy(path))
     run_model: Simulate = simulate or ensemble.simulate
-    files += [Path(path) for path in _model_files(model)]
+    files += getattr(model, "paths", ())
     files.append(find("outcomes"))
     measures = check_study(study, model, _outcomes_of(model))
     scenario = read_scenario(study.scenario)
@@ -457,13 +457,6 @@ def _layout(study: Study, measures: Sequence[Measure], shown: xr.Dataset) -> Lay
         single_titles,
         single_units,
     )
-
-
-def _model_files(model: Any) -> Iterator[str | Path]:
-    """Name the model's own file and the data files that it was read with."""
-    if getattr(model, "path", None):
-        yield model.path
-    yield from getattr(model, "data_paths", ())
 
 
 def _outcomes_of(model: Any) -> tuple[Outcome, ...]:

@@ -145,6 +145,7 @@ class Lowering(Calls):
             method=self._method(),
             synonyms=self._synonyms(),
             control=self._control_or_none(variables),
+            data_paths=tuple(self.files.read),
         )
 
     def _unusable(self, name: str, definition: Definition, error: ModelError) -> Variable:

@@ -110,6 +110,7 @@ class Series(Ranges):
         series: dict[tuple[str, tuple[str, ...]], tuple[Any, Any]] = {}
         for path in self.data_files:
             series |= external.dataset(path)
+            self.files.read[path] = None
         return series
 
     def _array(self, definition: Definition, node: Array, axes: Axes) -> tuple[float, ...]:

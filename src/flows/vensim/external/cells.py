@@ -206,6 +206,7 @@ def open_table(files: Files, arguments: tuple[str, ...], least: int, usage: str)
             "arguments are missing", found=f"{len(arguments)} of {least}", expected=f"GET DIRECT {usage}"
         )
     path, shown = find_file(files, arguments[0].strip())
+    files.read[path] = None
     book = read_book(path)
     if book.sheets is None:
         return Sheet(shown, "", book.delimited(_delimiter(arguments[1], path, shown)), {}, text=True)

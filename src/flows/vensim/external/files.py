@@ -13,7 +13,7 @@ import os
 import re
 import unicodedata
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NoReturn
 
@@ -32,11 +32,14 @@ class Files:
         What ``'?tag'`` stands for (settings lines 30); keys with or without the question mark.
     root : Path, optional
         Folder that no file may lie outside of; without it the folder that holds `folder`.
+    read : dict of Path to None
+        Those that were read, in this order.
     """
 
     folder: Path
     tags: Mapping[str, str]
     root: Path | None = None
+    read: dict[Path, None] = field(default_factory=dict, compare=False, repr=False)
 
 
 def tags(settings: str) -> dict[str, str]:
