@@ -229,8 +229,10 @@ def uneven_units(places: Places, model: Model, told: Collection[Finding] = ()) -
         usual = max(counts, key=lambda u: counts[u])  # of several the first
         example = next(d for d, unit in pairs if unit == usual)
         for definition, unit in pairs:
+            if unit == usual:
+                continue
             at = places.units_at(definition.at)
-            if unit != usual and places.source.span(at).line not in known:
+            if places.source.span(at).line not in known:
                 yield places.at(
                     "warning",
                     "units",
@@ -255,8 +257,10 @@ def near_units(places: Places, model: Model, told: Collection[Finding] = ()) -> 
     often = [name for name, own in users.items() if len(own) >= _OFTEN]
     for name, (definition, *others) in users.items():
         near = [] if others else [o for o in often if is_slip(fold(name), fold(o))]
+        if not near:
+            continue
         at = places.units_at(definition.at)
-        if near and places.source.span(at).line not in known:
+        if places.source.span(at).line not in known:
             yield places.at(
                 "warning",
                 "units",
