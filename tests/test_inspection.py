@@ -606,3 +606,51 @@ def test_of_several_equations_the_one_with_another_unit_is_told(tmp_path: Path) 
     )
     findings = check(tmp_path, more="range: A, B, C ~~ Parts. |\n" + more)
     assert [(f.line, f.expected) for f in findings if f.rule == "units"] == [(17, "Dmnl as on line 18")]
+
+
+@pytest.mark.parametrize(
+    "rest",
+    ["| each month. |", "| (month) |", "| at #33. |", "|\n\tand more of it. |", "| 2 = two |"],
+)
+def test_a_bar_in_a_comment_is_told_there(tmp_path: Path, rest: str) -> None:
+    findings = check(tmp_path, ("Born. |", f"Born {rest}"))
+    assert [(f.rule, f.variable, f.line) for f in findings] == [("syntax", "births", 5)]
+    assert f"{findings[0].text[findings[0].column - 1 :]}\n".startswith(rest.split("\n")[0])
+
+
+def test_what_only_a_missing_equation_uses_is_not_called_unused(tmp_path: Path) -> None:
+    gone = ("births = Population * birth rate\t~\tPerson/Month\t~\tBorn. |\n", "")
+    assert [f.rule for f in check(tmp_path, gone, more=SKETCH)] == ["undefined"]
+    assert [f.rule for f in check(tmp_path, gone)] == ["undefined"]
+    more = "left over = 2\t~\tDmnl\t~\tAssumption. |\n"
+    findings = check(
+        tmp_path, ("Population / initial population)\n", "Population / initial poplation)\n"), more=more
+    )
+    assert rules(findings) == [
+        ("undefined", "deaths"),
+        ("unused", "left over"),
+    ]  # a slip, no missing equation
+
+
+def test_a_control_variable_is_no_misspelt_definition(tmp_path: Path) -> None:
+    edits = [("initial population = 100\t~\tPerson [1,1000]\t~\tAssumption. |\n", "")]
+    findings = check(tmp_path, *edits, ("birth rate = 0.02", "birth rate = 0.02 * initial tme / 1"))
+    assert {f.variable for f in findings if f.rule == "undefined"} <= {"Population", "deaths", "birth rate"}
+
+
+def test_units_that_cannot_be_read_are_told_at_the_units(tmp_path: Path) -> None:
+    findings = check(tmp_path, ("Person [0,?]\n", "Person (all of them\n"))
+    assert [(f.rule, f.line) for f in findings if f.level != "note"] == [("units", 3)]
+
+
+def test_what_hangs_on_a_wrong_operator_is_counted(tmp_path: Path) -> None:
+    edit = ("Population / life time *", "Population * life time *")
+    findings = check(tmp_path, edit, ("time = 100\t", "time = 1e200\t"))
+    assert [(f.rule, f.level) for f in findings] == [("units", "error")]
+    assert "hang" in findings[0].what
+
+
+def test_a_circle_of_initial_values_is_told_at_the_stock(tmp_path: Path) -> None:
+    findings = check(tmp_path, ("births - deaths, initial population", "initial population, births - deaths"))
+    assert {f.line for f in findings if f.rule == "circle"} == {2}
+    assert {f.variable for f in findings if f.level != "note"} == {"Population"}

@@ -83,6 +83,6 @@ def inspect(path: str | Path, *, run: bool = True, text: str | None = None) -> t
         if run and not (errors or unreadable or circles or refused):
             found = structure.held_back(model, found, list(behaviour.base_run(places, model)))
     if not unreadable and all(e.remedy.startswith("Did you mean") for e in wrong):
-        found += names.unused(places, found)  # else what can't be read may use it
+        found += names.unused(places, found, wrong, drawn)  # else what can't be read may use it
     order = {level: k for k, level in enumerate(LEVELS)}
     return tuple(sorted(dict.fromkeys(found), key=lambda f: (f.line, order[f.level], f.column)))

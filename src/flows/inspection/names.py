@@ -22,6 +22,7 @@ _HEAD = re.compile(
 )
 _ITEM = re.compile(r"[^\W\d][\w$' ]*")
 _UNDEFINED = re.compile(r'^"(?P<name>.+?)" is used ')
+_QUOTED = re.compile('"([^"]+)"')
 _TAKES = re.compile(r" takes (\d+) argument")
 _MOST_LINES = 6  # of uses that are listed
 _SHORTEST = 5  # letters of a word in which one more or less is seen as a slip
@@ -69,7 +70,7 @@ def meaning(
         seen.add((error.where, error.what))
         missing = _UNDEFINED.match(error.what)
         if missing:
-            if fold(missing["name"]) not in defined | unread:
+            if fold(missing["name"]).removesuffix("$") not in defined | unread:
                 undefined.setdefault(fold(missing["name"]), []).append(error)
             continue
         if any(error.what == f"the model has no {name.upper()}" and name in unread for name in CONTROLS):
@@ -100,7 +101,7 @@ def meaning(
         if (
             slip is not None
             and wanted is not None
-            and fold(slip.name) not in used | drawn.names
+            and fold(slip.name) not in used | drawn.names | {*CONTROLS}
             and (len(lines) > 1 or name in drawn.names)
         ):
             yield places.at(
@@ -137,13 +138,24 @@ def _used(source: ModelText) -> set[str]:
     return used
 
 
-def unused(places: Places, others: Iterable[Finding]) -> Iterator[Finding]:
+def unused(
+    places: Places, others: Iterable[Finding], errors: Iterable[ModelError], drawn: Drawn
+) -> Iterator[Finding]:
     """Report variables that nothing uses: numbers are likely left over, auxiliaries may be results.
 
-    What other findings name is used: proposed for a misspelt name, or drawn where an equation lacks it.
+    What other findings name is used: proposed for a misspelt name, or drawn where an equation lacks it. An equation
+    that is missing used what is drawn as its causes; if it isn't drawn, nothing can be told.
     """
     source = places.source
     used = {*CONTROLS, *_used(source)}
+    for error in errors:
+        missing = _UNDEFINED.match(error.what)
+        name = fold(missing["name"]) if missing else ""
+        if not missing or any(is_slip(name, fold(n)) for n in _QUOTED.findall(error.remedy)):
+            continue
+        if not drawn.names:
+            return
+        used |= drawn.causes.get(name, frozenset())
     named = " ".join(
         f"{f.what} {f.remedy}" for f in others if f.rule in ("undefined", "drawn", "conservation")
     )

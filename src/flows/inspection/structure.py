@@ -13,7 +13,14 @@ from flows.inputs.tables import read_toml
 from flows.inspection.drawn import Drawn, agreeing
 from flows.inspection.finding import LEVELS, Finding, Places
 from flows.inspection.names import is_slip
-from flows.model.check import DECLARED, conservation_findings, unit_findings
+from flows.model.check import (
+    DECLARED,
+    OPERATOR,
+    UNREADABLE,
+    conservation_findings,
+    readable,
+    unit_findings,
+)
 from flows.model.ir import (
     STEP_START,
     Binary,
@@ -62,12 +69,16 @@ def circles(places: Places, model: Model, drawn: Drawn) -> Iterator[Finding]:
         }
         named = error.what.rsplit(": ", 1)[-1].split(" -> ")[0]
         first = next((li for li in error.links if model.variables[li[1]].spelling == named), error.links[0])
+        starts = [li for li in opened if _is_started(model.variables[li[1]])]
         links = (
-            [li for li in opened if drawn.without(*li)] or [first][first not in opened :] or [*opened, first]
+            [li for li in opened if drawn.without(*li)]
+            or starts
+            or [first][first not in opened :]
+            or [*opened, first]
         )
         link = links[0]
         finding = places.of_error("error", "circle", error)
-        at = _reference(places, model, *link)
+        at = _reference(places, model, *link, start=_is_started(model.variables[link[1]]))
         if at is not None:
             definition = places.definition(at)
             finding = places.at(
@@ -122,18 +133,26 @@ def _without(expr: Expr, cause: str) -> Expr:
     return rebuilt(expr, lambda child: _without(child, cause))
 
 
-def _reference(places: Places, model: Model, cause: str, user: str) -> int | None:
+def _reference(places: Places, model: Model, cause: str, user: str, *, start: bool = False) -> int | None:
     """Offset at which a variable uses a cause; None if that can't be shown in the file."""
-    for eq in model.variables[user].equations:
-        for expr in (eq.expr, eq.initial):
-            for node in walk(expr) if expr is not None else ():
-                if isinstance(node, Ref) and node.name == cause and node.span.line:
-                    return places.offset(f"{places.source.path}:{node.span.line}:{node.span.column}")
+    equations = model.variables[user].equations
+    parts = [eq.initial for eq in equations] if start else []
+    for expr in (*parts, *(e for eq in equations for e in (eq.expr, eq.initial))):
+        for node in walk(expr) if expr is not None else ():
+            if isinstance(node, Ref) and node.name == cause and node.span.line:
+                return places.offset(f"{places.source.path}:{node.span.line}:{node.span.column}")
     return None
 
 
+def _is_started(variable: Variable) -> bool:
+    """True for a stock of the file: where a circle of initial values is to be opened."""
+    return variable.kind == "stock" and not variable.hidden
+
+
 def held_back(model: Model, found: list[Finding], ran: list[Finding]) -> list[Finding]:
-    """Findings with those of a base run, but what hangs on an equation that the sketch contradicts is only counted.
+    """Findings with those of a base run, but what hangs on an equation that is known to be wrong is only counted.
+
+    The sketch contradicts it, or its units fit with another operator.
 
     The finding at that equation is then as grave as the gravest of them.
     """
@@ -146,7 +165,8 @@ def held_back(model: Model, found: list[Finding], ran: list[Finding]) -> list[Fi
     left = ran
     told: list[Finding] = []
     for finding in found:
-        if finding.rule in ("drawn", "conservation") and _CONTRADICTED.search(finding.what):
+        contradicted = finding.rule in ("drawn", "conservation") and _CONTRADICTED.search(finding.what)
+        if contradicted or (finding.rule == "units" and finding.remedy.startswith(OPERATOR)):
             reached, queue = {fold(finding.variable)}, [fold(finding.variable)]
             while queue:
                 more = users.get(queue.pop(), set()) - reached
@@ -186,9 +206,8 @@ def units(places: Places, model: Model, drawn: Drawn, doubtful: Collection[str])
             own.add(fold(owner.name))
             what = found.what.replace(f'"{found.variable}"', f'"{owner.name}"')
             found = replace(found, variable=owner.name, what=what)
-        declared = found.remedy.startswith(
-            DECLARED
-        )  # those that use the variable say which of the two is wrong
+        # those that use the variable say which of the two is wrong
+        declared = found.remedy.startswith((DECLARED, UNREADABLE))
         definition = places.definition(at)
         whole = not declared
         if declared:
@@ -218,7 +237,8 @@ def uneven_units(places: Places, model: Model, told: Collection[Finding] = ()) -
             continue
         earlier = first.setdefault(fold(definition.name), definition)
         try:
-            all_of.setdefault(fold(definition.name), []).append((definition, read.read(definition.units)))
+            unit = read.read(definition.units)
+            all_of.setdefault(fold(definition.name), []).append((definition, unit))
         except ValueError as error:
             if definition is not earlier:  # the first ones are reported with all units
                 at = places.units_at(definition.at)
@@ -374,18 +394,19 @@ def conservation(places: Places, model: Model, drawn: Drawn, doubtful: Collectio
     loose: list[Finding] = []
     boundary = _boundary(places, model, {*enters, *leaves})
     if any(boundary.values()):
-        read = Units(model.synonyms)
+        unit_of = {s.name: readable(s.units, Units(model.synonyms)) for s in stocks(model)}
         named = {*boundary["in"], *boundary["out"]}
         wanted = {
-            read.read(s.units): s.units
+            unit: s.units
             for flow in named
             for s in (*enters.get(flow, ()), *leaves.get(flow, ()))
+            if (unit := unit_of[s.name]) is not None
         }
         for unit, text in wanted.items():
             inside = {
                 flow
                 for flow in {*enters, *leaves}
-                if any(read.read(s.units) == unit for s in (*enters.get(flow, ()), *leaves.get(flow, ())))
+                if any(unit_of[s.name] == unit for s in (*enters.get(flow, ()), *leaves.get(flow, ())))
             }
             if not covered:  # with the first unit, flows that stand in no stock's equation
                 inside |= {n for n in named if n not in enters and n not in leaves}

@@ -12,7 +12,7 @@ from flows.model.ir import Binary, BinaryOperator, Equation, Expr, Span, Variabl
 from flows.model.measure import DECLARED, Mismatch, UnitCheck
 from flows.units import Unit
 
-__all__ = ["DECLARED", "OPERATOR", "Blame"]
+__all__ = ["OPERATOR", "Blame"]
 
 OPERATOR = "Check the operator"
 """How the remedy begins where another operator makes the units fit."""

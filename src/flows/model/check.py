@@ -5,15 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from itertools import product
 
-from flows.model.blame import DECLARED, Blame
+from flows.model.blame import OPERATOR, Blame
 from flows.model.finding import Finding
 from flows.model.ir import Variable, deep
-from flows.model.measure import UnitCheck
+from flows.model.measure import DECLARED, UNREADABLE, UnitCheck
 from flows.model.model import Model, flow_terms
 from flows.references import fold
-from flows.units import Units
+from flows.units import Unit, Units
 
-__all__ = ["DECLARED", "Finding", "conservation_findings", "unit_findings"]
+__all__ = [
+    "DECLARED",
+    "OPERATOR",
+    "UNREADABLE",
+    "Finding",
+    "conservation_findings",
+    "readable",
+    "unit_findings",
+]
 
 
 @deep
@@ -44,6 +52,14 @@ def unit_findings(
     return sorted(result, key=lambda f: int(f.where.rsplit(":", 2)[-2]))  # file:line:column
 
 
+def readable(text: str, units: Units) -> Unit | None:
+    """Read a unit; None if it can't be read, which `unit_findings` reports."""
+    try:
+        return units.read(text)
+    except ValueError:
+        return None
+
+
 def conservation_findings(model: Model, *, unit: str, boundary: Mapping[str, Iterable[str]]) -> list[Finding]:
     """Check that each flow of a unit leaves one stock or named cloud and enters exactly one.
 
@@ -66,7 +82,7 @@ def conservation_findings(model: Model, *, unit: str, boundary: Mapping[str, Ite
     leaves: dict[str, list[Variable]] = {}
     findings: list[Finding] = []
     for v in model.variables.values():
-        if v.kind != "stock" or v.hidden or units.read(v.units) != wanted:
+        if v.kind != "stock" or v.hidden or readable(v.units, units) != wanted:
             continue
         for eq in v.equations:
             assert eq.expr is not None

@@ -34,6 +34,8 @@ from flows.units import DIMENSIONLESS, Unit, Units
 
 DECLARED = "Correct the declared units"
 """How the remedy begins where the declared unit is known to be the mistake."""
+UNREADABLE = "Correct the units"
+"""The remedy where declared units can't be read."""
 ANY = None  # a literal zero, or what can't be told: fits every unit
 _PLAIN = frozenset("exp ln sin cos tan sinh cosh tanh arcsin arccos arctan".split())
 _FITSANY = (0.0, -(2.0**109))  # zero and :NA:
@@ -85,7 +87,7 @@ class UnitCheck:
             except ValueError as error:
                 self.declared[v.name] = ANY
                 where = f"{self.model.path}:{v.span.line}:{v.span.column}"
-                result.append(Finding(v.spelling, str(error), where, remedy="Correct the units"))
+                result.append(Finding(v.spelling, str(error), where, remedy=UNREADABLE))
         result += self.clock()
         for v in self.model.variables.values():
             if v.hidden and v.kind != "lookup":

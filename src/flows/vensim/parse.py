@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 from codecs import BOM_UTF8
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -33,6 +34,7 @@ from flows.vensim.tree import (
     Item,
     MacroDefinition,
     ModelText,
+    Points,
     RangeDefinition,
     Sub,
     Text,
@@ -181,12 +183,19 @@ def parse(text: str, path: str = "<text>", *, unreadable: list[Unreadable] | Non
             elif body[at] == ":" and (match := _MACRO.match(body, at)):
                 at = _macro(source, body, match, macros)
             else:
+                count = len(definitions)
                 at = _block(source, body, at, group, definitions, ranges)
+                if unreadable is not None and len(definitions) > count and _is_comment(body, definitions):
+                    definitions.pop()
+                    unreadable.append(_cut_comment(source, definitions[-1], at))
         except ModelError as error:
             if unreadable is None:
                 raise
             at = body.find("|", start) + 1 or len(body)
-            unreadable.append(Unreadable(error, start, at))
+            if definitions and _is_rest(body, definitions[-1], start, at):
+                unreadable.append(_cut_comment(source, definitions[-1], at))
+            else:
+                unreadable.append(Unreadable(error, start, at))
     return ModelText(
         path=path,
         text=text,
@@ -198,6 +207,35 @@ def parse(text: str, path: str = "<text>", *, unreadable: list[Unreadable] | Non
         settings=kept[settings_at:],
         lines=source.lines,
     )
+
+
+def _is_comment(body: str, definitions: Sequence[Definition]) -> bool:
+    """True if the last of some equations seems to be the rest of the comment of the one before."""
+    if len(definitions) < 2:
+        return False
+    before, last = definitions[-2:]
+    bare = last.operator == "" or (last.operator == "(" and not isinstance(last.expression, Points))
+    here = not {"\n", "\r"} & {*body[before.end : last.start]}
+    return (bare or here) and _is_rest(body, before, last.start, last.end)
+
+
+def _is_rest(body: str, before: Definition, start: int, end: int) -> bool:
+    """True if a stretch behind a comment is no block: it has no ``~``, and begins on that line or holds no ``=``."""
+    words = body[start:end]
+    between = body[before.end : start]
+    behind = not between.strip() and bool(before.comment) and "~" not in words
+    return behind and ("=" not in words or not {"\n", "\r"} & {*between})
+
+
+def _cut_comment(source: Source, before: Definition, end: int) -> Unreadable:
+    """The comment of an equation, which a ``|`` cuts in two."""
+    error = source.error(
+        f'the comment of "{before.name}" goes on behind its "|"',
+        before.end - 1,
+        expected='one "|", at the end of the block',
+        remedy='Remove the "|" inside the comment',
+    )
+    return Unreadable(error, before.end - 1, end, before.name)
 
 
 def _conflict(source: Source, conflict: Conflict) -> ModelError:
