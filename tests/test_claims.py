@@ -63,7 +63,7 @@ def test_a_row_becomes_a_claim(tmp_path: Path) -> None:
         (f"{HEADER}\n{ROW}\n{ROW}\n", 'c.csv, row 2: the id "A-1" stands twice.'),
         (f"{HEADER}\n{ROW},\n", "c.csv, row 1: not as many cells as columns, found 18, expected 17."),
         (f"{HEADER}\nA-1,D,1\n", "c.csv, row 1: not as many cells as columns, found 3, expected 17."),
-        (f"{HEADER}\n{'x' * 200_000}\n", "c.csv: can't be read as a table, found field larger than"),
+        (f"{HEADER}\n{'x' * 200_000}\n", "c.csv:2: can't be read as a table, found field larger than"),
         (
             f"{HEADER}\n{ROW.replace('direction', 'directon')}\n",
             'c.csv, row 1, column "kind": not a kind of claim, found "directon", expected direction, figure, scenario, '
@@ -72,7 +72,7 @@ def test_a_row_becomes_a_claim(tmp_path: Path) -> None:
         (f"{HEADER}\n{ROW.replace('More of it.', '')}\n", 'c.csv, row 1: the column "statement" is empty.'),
         (
             f"{HEADER}\n{ROW.replace('yes', 'maybe')}\n",
-            'column "central": neither yes nor empty, found "maybe".',
+            'column "central": not one of the choices, found "maybe", expected yes, or nothing.',
         ),
         (
             f"{HEADER}\n{ROW.replace('emergent', 'emergant')}\n",

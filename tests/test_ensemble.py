@@ -436,7 +436,10 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
             "value), a lookup or a data variable.",
         ),
         ({"inputs": {"stay": "long"}}, "inputs: the value of \"stay\" is no number, found 'long'."),
-        ({"inputs": {"stay": float("nan")}}, 'inputs: a value of "stay" is no finite number.'),
+        (
+            {"inputs": {"stay": float("nan")}},
+            'inputs: a value of "stay" is no finite number, found nan. Leave out or mend runs without a value.',
+        ),
         ({"inputs": {"FINAL TIME": [1, 2]}}, 'inputs: "FINAL TIME" takes one number, found [1, 2].'),
         (
             {"inputs": {"arrival rate": [1, 2]}},
@@ -445,7 +448,8 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
         ),
         (
             {"inputs": {"arrival rate": xr.DataArray([1.0, 2.0], {"Region": ["North", "South"]}, ["Region"])}},
-            'inputs: the values of "arrival rate" lack the element "El Salvador".',
+            'inputs: the values of "arrival rate" lack the element "El Salvador". Add it along Region, or name single '
+            "elements: name[Element].",
         ),
         (
             {"inputs": {"stay": xr.DataArray([1.0] * 2, dims="draw"), "Waiting": xr.DataArray([1.0] * 3, dims="draw")}},
@@ -453,10 +457,14 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
         ),
         (
             {"inputs": {"stay": xr.DataArray([1.0, 2.0], dims="time")}},
-            'inputs: "stay" has no dimension "time" or "x".',
+            'inputs: "stay" has no dimension "time" or "x". Only data variables have times, and lookups x: give one '
+            "number for the whole run.",
         ),
         ({"inputs": {"price": 3}}, 'inputs: "price" is a lookup, expected pairs (x, y).'),
-        ({"inputs": {"price": [(1, 0), (2, float("nan"))]}}, 'inputs: a value of "price" is no finite number.'),
+        (
+            {"inputs": {"price": [(1, 0), (2, float("nan"))]}},
+            'inputs: a value of "price" is no finite number, found nan. Leave out or mend runs without a value.',
+        ),
         ({"inputs": {"price": "x"}}, 'inputs: "price" is a lookup, expected pairs (x, y).'),
         (
             {"inputs": {"stay": xr.DataArray([1.0, 2.0], dims="Coast")}},
@@ -468,7 +476,10 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
             'inputs: "Waiting" has no dimension "coast", which is a subscript range of the model, expected Region, and '
             "dimensions of the runs such as draw. Select an element, or rename the dimension.",
         ),
-        ({"inputs": {"price": [(1, 0), (0, 0)]}}, 'inputs: the x values of the lookup "price" must rise.'),
+        (
+            {"inputs": {"price": [(1, 0), (0, 0)]}},
+            'inputs: the x values of the lookup "price" must rise. Sort the points by them.',
+        ),
         (
             {"inputs": {"price": xr.DataArray([1.0], dims="draw")}},
             'inputs: "price" is a lookup, expected a DataArray over "x" with its coordinate.',
@@ -477,7 +488,10 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
             {"outcomes": ["Total waitng"]},
             'outcomes: the model m.mdl has no variable "Total waitng". Did you mean "Total_Waiting"?',
         ),
-        ({"outcomes": ["price"]}, 'outcomes: "price" is a lookup and has no values over time.'),
+        (
+            {"outcomes": ["price"]},
+            'outcomes: "price" is a lookup and has no values over time. Name the variable that reads it.',
+        ),
         ({"outcomes": "stay"}, 'outcomes must be a list of names, found "stay", expected "all" or ["name", …].'),
         ({"engine": "fast"}, 'the engine is unknown, found "fast", expected "auto", "compiled", "python" or "pysd".'),
         (
@@ -493,11 +507,14 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
         ({"inputs": {3: 2}}, 'inputs: the model m.mdl has no variable "3".'),
         (
             {"inputs": {"stay": xr.DataArray(["a", "b"], dims="draw")}},
-            'inputs: the values of "stay" are no numbers, found type <U1.',
+            'inputs: the values of "stay" are no numbers, found type <U1, expected whole or real numbers.',
         ),
-        ({"inputs": {"stay": xr.DataArray([], dims="draw")}}, 'stay: the dimension "draw" is empty.'),
+        (
+            {"inputs": {"stay": xr.DataArray([], dims="draw")}},
+            'stay: the dimension "draw" is empty, expected one value at least.',
+        ),
         ({"until": "soon"}, 'not a month, found "soon", expected year and month such as "2030-12".'),
-        ({"inputs": {"TIME STEP": 0}}, "TIME STEP must be above zero, found 0."),
+        ({"inputs": {"TIME STEP": 0}}, "TIME STEP must be above zero, found 0, expected a step such as 0.125."),
         ({"inputs": {"stay": 2, "Stay ": 3}}, 'inputs: "stay" is given twice, found "stay" and "Stay ".'),
         (
             {"until": [2]},

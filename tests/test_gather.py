@@ -190,7 +190,7 @@ def test_a_choice_goes_before_a_better_tier(checkout: Path) -> None:
         ),
         ("crossings,2020-01-01,2020-12-31,-5,events,South,office,", "less than nothing, found -5"),
         ("crossings,2020-01-01,2020-12-31,1,events,South,office,a,b", "a row of another length, found 9 cells"),
-        ('crossings,"2020', "not a CSV file"),
+        ('crossings,"2020', "can't be read as a table"),
     ],
 )  # fmt: skip
 def test_rows_refused(checkout: Path, row: str, message: str) -> None:

@@ -107,12 +107,14 @@ def test_the_sheet_that_is_meant(book: Any) -> None:
         (
             {"one": [HEAD, [*LEVER, None, None, None, None, "knob"]]},
             "",
-            'plans.xlsx, sheet "one", row 2, column "what": neither lever nor constant, found "knob".',
+            'plans.xlsx, sheet "one", row 2, column "what": not one of the choices, found "knob", expected '
+            "lever, constant.",
         ),
         (
             {"one": [HEAD, ["faster claims", True]]},
             "",
-            'plans.xlsx, sheet "one", row 2, column "value": not a number, found "True".',
+            'plans.xlsx, sheet "one", row 2, column "value": not a number, found "True", expected a number '
+            "such as 0.5.",
         ),
         (
             {"one": [HEAD, ["faster claims", "0,5"]]},

@@ -25,6 +25,7 @@ from flows.model.ir import Vector, walk
 from flows.model.model import Model
 from flows.pace import Progress
 from flows.references import fold
+from flows.texts import any_text, read_bytes
 from flows.vensim.read import read_vensim
 from flows.vensim.source import XMILE
 
@@ -104,7 +105,7 @@ def cases(folder: str | Path) -> list[tuple[Path, Path]]:
             remedy=f"Name the folder it lies in: flows conform {folder.parent.as_posix()}",
         )
     if not folder.is_dir():
-        raise InputError("there is no such folder", where=str(folder))
+        raise InputError("there is no such folder", where=str(folder), remedy="Check the path")
     found = []
     endings = (".mdl", *XMILE)
     for model in sorted(path for path in folder.rglob("*") if path.suffix.lower() in endings):
@@ -248,12 +249,7 @@ def read_output(path: str | Path) -> tuple[NDArray[np.float64], Columns, Columns
         If the file is no such table.
     """
     path = Path(path)
-    raw = path.read_bytes()
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", errors="replace")
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    text = any_text(read_bytes(path, str(path))).replace("\r\n", "\n").replace("\r", "\n")
     tabs = path.suffix.lower() == ".tab" or "," not in text.split("\n", 1)[0]
     try:
         table = [
@@ -262,7 +258,9 @@ def read_output(path: str | Path) -> tuple[NDArray[np.float64], Columns, Columns
             if any(cell.strip() for cell in row)
         ]
     except csv.Error as error:
-        raise InputError("this is no table of a run", where=str(path), found=str(error)) from None
+        raise InputError(
+            "this is no table of a run", where=str(path), found=str(error), expected="a header row and values"
+        ) from None
     if len(table) < 2 or len(table[0]) < 2:
         raise InputError("this is no table of a run", where=str(path), expected="a header row and values")
     if _is_number(table[0][1]) or (len(table[0]) > 2 and _is_number(table[0][2])):

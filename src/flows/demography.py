@@ -93,7 +93,11 @@ def demography_inputs(run: xr.Dataset, base: xr.Dataset) -> dict[str, xr.DataArr
     _need(run, [_MOVES, "violence"])
     _need(base, [_MOVES, "violence"])
     if not np.array_equal(run["time"].values, base["time"].values):
-        raise InputError("the two runs of the migration model are saved at different times")
+        raise InputError(
+            "the two runs of the migration model are saved at different times",
+            found=f"{run.sizes['time']} and {base.sizes['time']} times",
+            remedy="Run both with the same until and save_every",
+        )
     time = run["time"].values
     years = np.arange(int(time[-1] // 12))
     result = {}

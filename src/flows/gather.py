@@ -23,6 +23,7 @@ from flows.errors import InputError, near
 from flows.inputs.tables import shown_path
 from flows.observations import FOLDER
 from flows.provenance import atomic_write
+from flows.texts import read_cells
 
 __all__ = ["Gathered", "gather", "kind_of", "write"]
 
@@ -219,33 +220,22 @@ def kind_of(start: date, end: date) -> str:
 def _read(path: Path, columns: tuple[str, ...]) -> list[tuple[dict[str, str], str]]:
     """Read a table as text, each row with its file and line."""
     shown = shown_path(path)
-    try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:  # spreadsheets write a mark
-            reader = csv.reader(stream, strict=True)
-            head = next(reader, [])
-            if tuple(head) != columns:
-                raise InputError(
-                    "the columns differ",
-                    where=f"{shown}:1",
-                    found=", ".join(head),
-                    expected=", ".join(columns),
-                )
-            found = []
-            for cells in reader:
-                where = f"{shown}:{reader.line_num}"
-                if len(cells) != len(columns):
-                    raise InputError(
-                        "a row of another length", where=where, found=f"{len(cells)} cells",
-                        expected=f"{len(columns)}", remedy="Put text that holds a comma in quotation marks",
-                    )  # fmt: skip
-                found.append((dict(zip(columns, cells, strict=True)), where))
-            return found
-    except UnicodeDecodeError as error:
-        raise InputError("not a text file in UTF-8", where=shown, found=f"byte {error.start}") from None
-    except OSError as error:
-        raise InputError("can't be read", where=shown, found=str(error.strerror or error)) from None
-    except csv.Error as error:
-        raise InputError("not a CSV file", where=shown, found=str(error)) from None
+    rows = read_cells(path, shown)
+    _, head = next(rows, (1, []))
+    if tuple(head) != columns:
+        raise InputError(
+            "the columns differ", where=f"{shown}:1", found=", ".join(head), expected=", ".join(columns)
+        )
+    found = []
+    for line, cells in rows:
+        where = f"{shown}:{line}"
+        if len(cells) != len(columns):
+            raise InputError(
+                "a row of another length", where=where, found=f"{len(cells)} cells",
+                expected=f"{len(columns)}", remedy="Put text that holds a comma in quotation marks",
+            )  # fmt: skip
+        found.append((dict(zip(columns, cells, strict=True)), where))
+    return found
 
 
 def _row(
@@ -274,7 +264,9 @@ def _row(
         )  # fmt: skip
     for key in ("unit", "group"):
         if not cells[key].strip():
-            raise InputError(f"the {key} is empty", where=where)
+            raise InputError(
+                f"the {key} is empty", where=where, remedy="Write it as in the other rows of the series"
+            )
     try:
         number = float(cells["value"])
     except ValueError:

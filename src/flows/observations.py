@@ -537,7 +537,10 @@ def seed_figures() -> tuple[SeedFigure, ...]:
         except ValueError as error:
             raise InputError("not a number or a date", where=where, found=str(error)) from None
         if bool(row["expression"]) == bool(row["reason"]):
-            raise InputError("a figure has either an expression or a reason why it has none", where=where)
+            raise InputError(
+                "a figure has either an expression or a reason why it has none", where=where,
+                found="both" if row["reason"] else "neither",
+            )  # fmt: skip
         rest: dict[str, Any] = {
             k: row[k] for k in ("figure", "unit", "document", "section", "kind", "expression")
         }

@@ -61,7 +61,9 @@ class Posterior:
         if not np.isfinite(self.values).all():
             name = self.elements[int(np.argmax(~np.isfinite(self.values).all(axis=0)))]
             raise InputError(
-                f'the posterior sample of "{name}" holds values that are no numbers', where=self.where
+                f'the posterior sample of "{name}" holds values that are no numbers',
+                where=self.where,
+                remedy="Make it anew with flows calibrate",
             )
 
     def __len__(self) -> int:
@@ -296,7 +298,10 @@ def read_posterior(path: str | Path) -> Posterior:
         ) from None
     except (OSError, ValueError, pa.ArrowException) as error:
         raise InputError(
-            "can't be read as a Parquet file", where=shown, found=str(error).split("\n")[0]
+            "can't be read as a Parquet file",
+            where=shown,
+            found=str(error).split("\n")[0],
+            remedy="Make it anew with flows calibrate",
         ) from None
     if not isinstance(kept, dict) or any(not pa.types.is_floating(kind) for kind in table.schema.types):
         raise InputError(

@@ -39,6 +39,7 @@ from flows.inputs.tables import shown_path
 from flows.posterior import Posterior, locate, own_values, posterior_of
 from flows.provenance import atomic_write
 from flows.references import fold
+from flows.texts import read_text
 from flows.vensim.edit import edit
 
 __all__ = ["Change", "Renewed", "asked_of", "renew", "write"]
@@ -184,14 +185,7 @@ class _Work:
         """Read a text file with its line ends, as changed so far."""
         if path in self.contents:
             return self.contents[path].decode("utf-8")
-        try:
-            return path.read_bytes().decode("utf-8")
-        except OSError as error:
-            raise InputError("can't be read", where=shown_path(path), found=str(error.strerror)) from None
-        except UnicodeDecodeError as error:
-            raise InputError(
-                "not a text file in UTF-8", where=shown_path(path), found=f"byte {error.start}"
-            ) from None
+        return read_text(path, shown_path(path))
 
     def put(self, path: Path, text: str, changes: list[Change]) -> None:
         """Take in a file's new text."""
@@ -254,7 +248,10 @@ def _value(rule: ReferenceValue, run: Any, model: Any, asked: Renewals) -> NDArr
         wanted = [float(t) for t in range(month_index(rule.first), month_index(last) + 1)]
     if wanted[0] < times[0] - 1e-9 or wanted[-1] > times[-1] + 1e-9:
         raise InputError(
-            "the run doesn't reach this month", where=rule.where, found=rule.at or f"{rule.last}"
+            "the run doesn't reach this month",
+            where=rule.where,
+            found=rule.at or f"{rule.last}",
+            expected=f"a month from {month_of(times[0])} to {month_of(times[-1] - 1)}",
         )
     if "time" in array.dims:
         array = array.interp(time=wanted).mean("time")

@@ -329,11 +329,11 @@ def test_mistakes_are_named_with_their_place(build: Build, text: str, message: s
         ),
         (
             "FINAL TIME = 1 ~~| INITIAL TIME = 0 ~~| TIME STEP = 0 ~~|",
-            "m.mdl:1:41: TIME STEP must be above zero, found 0.",
+            "m.mdl:1:41: TIME STEP must be above zero, found 0, expected a step such as 0.125.",
         ),
         (
             "FINAL TIME = 1 ~~| INITIAL TIME = 2 ~~| TIME STEP = 1 ~~|",
-            "m.mdl:1:1: FINAL TIME lies before INITIAL TIME.",
+            "m.mdl:1:1: FINAL TIME lies before INITIAL TIME, found 1, expected 2 at least.",
         ),
         ("", "m.mdl: the model has no INITIAL TIME. Add an equation such as INITIAL TIME = 1 ~ Month ~ |."),
     ],

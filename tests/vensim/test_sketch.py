@@ -113,7 +113,7 @@ def test_unknown_view_names_the_nearest() -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="can't be read"):
+    with pytest.raises(ModelError, match="there is no such model file"):
         read_sketch(tmp_path / "none.mdl")
 
 

@@ -119,7 +119,10 @@ def minimise(
         tried.append(Start(name, value, found))
         tell(f"start {number} of {len(starts)} ({name}): log posterior {value:.1f}")
     if not tried:
-        raise ResultError("no starting point gives finite values", where=problem.space.calibration.file)
+        raise ResultError(
+            "no starting point gives finite values", where=problem.space.calibration.file,
+            remedy="Narrow the ranges of its constants to those that the model can run with",
+        )  # fmt: skip
     best = max(tried, key=lambda start: start.log_posterior)
     x = best.x
     for number in range(1, effort[2] + 1):

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy import special
 
-from flows.errors import InputError
+from flows.errors import InputError, near
 from flows.inputs.bounds import limits, range_text
 from flows.inputs.calibration import Calibration, Parameter
 from flows.posterior import Places, locate, own_values
@@ -237,7 +237,10 @@ def _bases(calibration: Calibration, model: Any) -> dict[str, Array]:
     found: dict[str, Array] = {}
     for fixed in calibration.fixed:
         if fixed.name not in model.constants and fixed.name not in model.lookups:
-            raise InputError(f'no constant or lookup "{fixed.name}" in the model', where=fixed.where)
+            raise InputError(
+                f'no constant or lookup "{fixed.name}" in the model', where=fixed.where,
+                remedy=near(fixed.name, [*model.constants.names, *model.lookups.names]),
+            )  # fmt: skip
         if fixed.value is None:
             continue
         own = own_values(model, fixed.name)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from flows import observations
 from flows.calendar import month_index, time_at_end
-from flows.errors import InputError
+from flows.errors import InputError, near
 from flows.inputs.calibration import Calibration, Series
 from flows.references import Expression, Reference, fold
 from flows.units import is_rate
@@ -41,7 +41,9 @@ class Recorded:
         whole = self._names.get(fold(reference.key))
         name = whole or self._names.get(fold(reference.name))
         if name is None:
-            raise InputError(f'the run has no "{reference.key}"', where=where)
+            raise InputError(
+                f'the run has no "{reference.key}"', where=where, remedy=near(reference.name, self._names)
+            )
         if name not in self._arrays:
             self._arrays[name] = self._load(name)
         values, elements, units = self._arrays[name]
@@ -219,7 +221,9 @@ class Targets:
         for target in self.all:
             if fold(target.name) == fold(name):
                 return target
-        raise InputError(f'the calibration has no series "{name}"')
+        raise InputError(
+            f'the calibration has no series "{name}"', remedy=near(name, [target.name for target in self.all])
+        )
 
     @cached_property
     def outcomes(self) -> tuple[str, ...]:

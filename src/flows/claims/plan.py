@@ -217,7 +217,10 @@ class _Clock:
     def check(self, start: float, end: float, where: str) -> None:
         first, last = self.control.initial_time, self.control.final_time
         if self.time(start) < first - 1e-9 or self.time(end) > last + 1e-9:
-            raise InputError("the time lies outside the run", where=where)
+            raise InputError(
+                "the time lies outside the run", where=where, found=f"{self.time(start):g} to {self.time(end):g}",
+                expected=f"model times from {first:g} to {last:g}",
+            )  # fmt: skip
 
     def reduce(self, series: xr.DataArray, unit: str, timed: Timed, where: str) -> NDArray[np.float64]:
         """Turn a trajectory into one number, for each draw if there are any."""

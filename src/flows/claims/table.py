@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -16,6 +15,7 @@ from flows.errors import InputError, near
 from flows.inputs import Scenario, find
 from flows.inputs.tables import shown_path
 from flows.references import parse_number
+from flows.texts import read_cells
 
 Kind = Literal["direction", "figure", "scenario", "structure", "ordering", "feedback"]
 Status = Literal["input", "fitted", "emergent", "put in", "outside"]
@@ -111,32 +111,27 @@ def read_claims(path: str | Path | None = None) -> tuple[Claim, ...]:
     found = find("claims", path)
     shown = shown_path(found)
     columns = [field.name for field in fields(Claim) if field.name != "where"]
-    try:
-        with found.open(encoding="utf-8", newline="") as file:
-            reader = csv.DictReader(file)
-            header = list(reader.fieldnames or [])
-            rows = list(reader)
-    except UnicodeDecodeError as error:
-        raise InputError("not a text file in UTF-8", where=shown, found=f"byte {error.start}") from None
-    except csv.Error as error:
-        raise InputError("can't be read as a table", where=shown, found=str(error)) from None
+    header, *rows = [cells for _, cells in read_cells(found, shown)] or [[]]
     for column in columns:
         if column not in header:
-            raise InputError(f'the column "{column}" is missing', where=shown, found=", ".join(header))
+            raise InputError(
+                f'the column "{column}" is missing', where=shown, found=", ".join(header),
+                remedy=near(column, header) or "Add it, with a cell in every row",
+            )  # fmt: skip
     for column in header:
         if column not in columns:
             raise InputError(f'unknown column "{column}"', where=shown, remedy=near(column, columns))
     claims: dict[str, Claim] = {}
     for number, row in enumerate(rows, 1):
         where = f"{shown}, row {number}"
-        if None in row or None in row.values():
-            cells = sum(value is not None for key, value in row.items() if key) + len(row.get(None) or ())
+        if len(row) != len(header):
             raise InputError(
-                "not as many cells as columns", where=where, found=str(cells), expected=str(len(columns))
-            )
-        claim = _claim(row, where)
+                "not as many cells as columns", where=where, found=str(len(row)), expected=str(len(header)),
+                remedy="Put text that holds a comma in quotation marks",
+            )  # fmt: skip
+        claim = _claim(dict(zip(header, row, strict=True)), where)
         if claim.id in claims:
-            raise InputError(f'the id "{claim.id}" stands twice', where=f"{shown}, row {number}")
+            raise InputError(f'the id "{claim.id}" stands twice', where=where, remedy="Write another one")
         claims[claim.id] = claim
     return tuple(claims.values())
 
@@ -144,7 +139,9 @@ def read_claims(path: str | Path | None = None) -> tuple[Claim, ...]:
 def _claim(row: dict[str, str], where: str) -> Claim:
     for column in ("id", "statement"):
         if not row[column]:
-            raise InputError(f'the column "{column}" is empty', where=where)
+            raise InputError(
+                f'the column "{column}" is empty', where=where, remedy="Write it, or take the row out"
+            )
     for column, kinds, what in (
         ("kind", get_args(Kind), "kind of claim"),
         ("status", get_args(Status), "status"),
@@ -159,7 +156,10 @@ def _claim(row: dict[str, str], where: str) -> Claim:
             )
     if row["central"] not in ("", "yes"):
         raise InputError(
-            "neither yes nor empty", where=f'{where}, column "central"', found=f'"{row["central"]}"'
+            "not one of the choices",
+            where=f'{where}, column "central"',
+            found=f'"{row["central"]}"',
+            expected="yes, or nothing",
         )
     where = f"{where} ({row['id']})"
     outside = row["status"] == "outside"
@@ -176,7 +176,10 @@ def _claim(row: dict[str, str], where: str) -> Claim:
         )
     claim = Claim(**{**row, "central": row["central"] == "yes", "where": where})  # type: ignore[arg-type]
     if not outside and not claim.statements:
-        raise InputError('the column "checks" holds no statement', where=where)
+        raise InputError(
+            'the column "checks" holds no statement', where=where,
+            expected="a statement such as current-course: judges@2030-12 > 500",
+        )  # fmt: skip
     return claim
 
 
@@ -201,15 +204,7 @@ def read_draws(path: str | Path) -> dict[str, NDArray[np.float64]]:
         If the file can't be read, holds no draws or something that is no number.
     """
     shown = shown_path(Path(path))
-    try:
-        with Path(path).open(encoding="utf-8", newline="") as file:
-            header, *rows = [row for row in csv.reader(file) if row] or [[]]
-    except UnicodeDecodeError as error:
-        raise InputError("not a text file in UTF-8", where=shown, found=f"byte {error.start}") from None
-    except csv.Error as error:
-        raise InputError("can't be read as a table", where=shown, found=str(error)) from None
-    except OSError as error:
-        raise InputError("can't be read", where=shown, found=str(error.strerror or error)) from None
+    header, *rows = [cells for _, cells in read_cells(Path(path), shown)] or [[]]
     if not rows:
         raise InputError(
             "no draws", where=shown, expected="a line of names, and a line of numbers for each draw"

@@ -175,7 +175,11 @@ def _fresh(
         }
         if interaction:
             if edited is not None or changed:
-                raise InputError("interaction takes neither --model nor --set", where="--interaction")
+                raise InputError(
+                    "interaction takes neither --model nor --set",
+                    where="--interaction",
+                    remedy="Leave them out",
+                )
             parts = comparing.parts_of(chosen)
             found = comparing.interact(built, parts, date=wanted, **options)
             comparison = found.comparison

@@ -126,7 +126,7 @@ def flatten(
     from flows.provenance import atomic_write
     from flows.vensim.flatten import flatten as flattened
     from flows.vensim.lower import lower
-    from flows.vensim.parse import decoded, parse, read_text
+    from flows.vensim.parse import decoded, parse, read_bytes, read_text
     from flows.vensim.source import XMILE
 
     if file.suffix.lower() in XMILE:
@@ -138,10 +138,11 @@ def flatten(
         file = own_or_shipped(file)
     if target.resolve() == file.resolve():
         raise InputError(
-            "the flat model would take the place of the one with subscripts", where=f"--out {target}"
+            "the flat model would take the place of the one with subscripts",
+            where=f"--out {target}",
+            remedy="Name another file",
         )
-    text = read_text(file)
-    raw = file.read_bytes()
+    text, raw = read_text(file), read_bytes(file)
     _, encoding, mark = decoded(raw)
     with working_on(f"Writing {file.name} without subscripts"):
         source = parse(text, str(file))

@@ -219,7 +219,10 @@ def _read_study(file: str, model: Path | None, savelist: Path | None) -> Any:
     _refuse_other(Path(file))
     if Path(file).suffix.lower() != ".vsc":
         if savelist is not None:
-            raise InputError("a save list belongs to a .vsc", where="--savelist", found=str(savelist))
+            raise InputError(
+                "a save list belongs to a .vsc", where="--savelist", found=str(savelist),
+                remedy=f"Leave it out: {file} names its outcomes",
+            )  # fmt: skip
         plan = read_study(file)
         return plan if model is None else plan.model_copy(update={"model": str(find("model", model))})
     from flows.vensim.companions import read_control

@@ -253,7 +253,11 @@ def joined(parts: Sequence[xr.Dataset]) -> xr.Dataset:
         parts, dim="scenario", join="inner", coords="minimal", compat="override", combine_attrs="override"
     )
     if not found.sizes["time"]:
-        raise InputError("the models have no time in common")
+        raise InputError(
+            "the models have no time in common",
+            found=" and ".join(f"{p['time'].values[0]:g} to {p['time'].values[-1]:g}" for p in parts),
+            remedy="Give the runs times that overlap: INITIAL TIME and FINAL TIME",
+        )
     for name, about in attrs.items():
         found[name].attrs.update(about)
     return found.transpose("scenario", ...)

@@ -95,7 +95,9 @@ def compare_saved(
     shared = tuple(o for o in every if o.name in names)
     if not shared:
         raise InputError(
-            "the folders have no outcome in common", where=", ".join(str(k.folder) for k in kept)
+            "the folders have no outcome in common",
+            where=", ".join(str(k.folder) for k in kept),
+            remedy="Compare runs of one model",
         )
     labels, scenarios, parts = _labelled(kept, [o.name for o in shared])
     if len(scenarios) < 2:

@@ -176,11 +176,20 @@ def _control(values: Mapping[str, float]) -> Control:
     control = Control(*(float(values[name]) for name in CONTROLS))
     for name, value in zip(CONTROLS, values.values(), strict=True):
         if not np.isfinite(value):
-            raise InputError(f"{name.upper()} must be a finite number", found=f"{value:g}")
+            raise InputError(
+                f"{name.upper()} must be a finite number", found=f"{value:g}",
+                remedy="Set it, or mend its equation in the model file",
+            )  # fmt: skip
     if not control.time_step > 0:
-        raise InputError("TIME STEP must be above zero", found=f"{control.time_step:g}")
+        raise InputError(
+            "TIME STEP must be above zero", found=f"{control.time_step:g}", expected="a step such as 0.125"
+        )
     if not control.saveper > 0:
-        raise InputError("SAVEPER must be above zero", found=f"{control.saveper:g}")
+        raise InputError(
+            "SAVEPER must be above zero",
+            found=f"{control.saveper:g}",
+            expected="TIME STEP or a multiple of it",
+        )
     if control.final_time < control.initial_time:
         raise InputError(
             "FINAL TIME lies before INITIAL TIME",
@@ -235,7 +244,10 @@ def _run(
             if not now[name] > 0:
                 where = program.model.where(program.model.variables[name])
                 raise ModelError(
-                    f"{name.upper()} must be above zero", where=where, found=f"{now[name]:g} at time {t:g}"
+                    f"{name.upper()} must be above zero",
+                    where=where,
+                    found=f"{now[name]:g} at time {t:g}",
+                    remedy="Bound its equation from below with MAX",
                 )
         reached = t + 1e-6 * step
         due = reached >= target

@@ -206,7 +206,9 @@ class Body(ABC):
         match expr:
             case Number():
                 if expr.value != expr.value or abs(expr.value) == float("inf"):
-                    raise UnsupportedError("a number in the model is too large", found=repr(expr.value))
+                    raise UnsupportedError(
+                        "a number in the model is too large", found=repr(expr.value), expected="below 1.8e308"
+                    )
                 return self.number(expr.value)
             case Ref() | Previous():
                 if expr.name == "time":
@@ -396,7 +398,10 @@ class Body(ABC):
         for _, elements in expr.over:
             count *= len(elements)
         if count > _MOST_TERMS:
-            raise UnsupportedError(f"{expr.function.upper()} over {count} elements isn't supported")
+            raise UnsupportedError(
+                f"{expr.function.upper()} over {count} elements isn't supported",
+                expected=f"{_MOST_TERMS} at most",
+            )
         total = ""
         for positions in _product([len(elements) for _, elements in expr.over]):
             for (index, _), position in zip(expr.over, positions, strict=True):

@@ -172,7 +172,11 @@ def prepare(
     if key not in known:
         for v in model.variables.values() if method.startswith("rk") else ():
             if keeps_its_last_value(v):
-                raise UnsupportedError(f"{v.spelling} isn't supported under {method}", where=model.where(v))
+                raise UnsupportedError(
+                    f"{v.spelling} isn't supported under {method}",
+                    where=model.where(v),
+                    remedy="Use Euler's method",
+                )
         _refuse(model, wanted)
         if wanted is not None and how.automatic:
             wanted |= set(TOLERANCES)

@@ -58,7 +58,11 @@ def run_pysd(
     from flows.engine import reference as pysd_engine
 
     if method != "euler":
-        raise UnsupportedError(f"PySD integrates by Euler's method only, this model asks for {method}")
+        raise UnsupportedError(
+            "PySD integrates by Euler's method only",
+            found=method,
+            remedy='Ask for method="euler", or for another engine',
+        )
     variables = list({w.variable.name: w.variable for w in wanted if w.variable.kind != "constant"}.values())
     collected: dict[str, list[NDArray[np.float64]]] = {
         w.label: [] for w in wanted if w.variable.kind != "constant"

@@ -77,7 +77,7 @@ class Resolved:
             return
         size = array.sizes[name]
         if size == 0:
-            raise InputError(f'the dimension "{name}" is empty', where=key)
+            raise InputError(f'the dimension "{name}" is empty', where=key, expected="one value at least")
         if self.sizes.setdefault(name, size) != size:
             raise InputError(
                 f'the dimension "{name}" differs between inputs',
@@ -174,10 +174,17 @@ def _labelled(
 def _check_numbers(variable: Variable, array: xr.DataArray) -> None:
     if array.dtype.kind not in "biuf":
         raise InputError(
-            f'the values of "{variable.spelling}" are no numbers', where="inputs", found=f"type {array.dtype}"
+            f'the values of "{variable.spelling}" are no numbers',
+            where="inputs",
+            found=f"type {array.dtype}",
+            expected="whole or real numbers",
         )
     if not np.isfinite(array.values.astype(float)).all():
-        raise InputError(f'a value of "{variable.spelling}" is no finite number', where="inputs")
+        at = int(np.argmax(~np.isfinite(array.values.astype(float))))
+        raise InputError(
+            f'a value of "{variable.spelling}" is no finite number', where="inputs",
+            found=f"{array.values.flat[at]}", remedy="Leave out or mend runs without a value",
+        )  # fmt: skip
 
 
 def _own_dimensions(model: Model, variable: Variable, free: list[int], array: xr.DataArray) -> xr.DataArray:
@@ -194,6 +201,7 @@ def _own_dimensions(model: Model, variable: Variable, free: list[int], array: xr
                 raise InputError(
                     f'the values of "{variable.spelling}" lack the element "{model.element_spellings[missing[0]]}"',
                     where="inputs",
+                    remedy=f"Add it along {dim}, or name single elements: name[Element]",
                 )
             array = array.isel({dim: [positions[e] for e in variable.elements[d]]})
         elif array.sizes[dim] != len(variable.elements[d]):
@@ -209,7 +217,10 @@ def _own_dimensions(model: Model, variable: Variable, free: list[int], array: xr
         array = array.expand_dims({f"\0{d}": len(variable.elements[d]) for d in free if d not in present})
     lead = [d for d in array.dims if not str(d).startswith("\0")]
     if "time" in lead or "x" in lead:
-        raise InputError(f'"{variable.spelling}" has no dimension "time" or "x"', where="inputs")
+        raise InputError(
+            f'"{variable.spelling}" has no dimension "time" or "x"', where="inputs",
+            remedy="Only data variables have times, and lookups x: give one number for the whole run",
+        )  # fmt: skip
     for other in lead:
         if fold(str(other)) in model.ranges and str(other) not in RESERVED:
             own = ", ".join(model.ranges[r].spelling for r in variable.ranges)
@@ -256,6 +267,6 @@ def _points(
     if len(x) < 1 or not (np.diff(x) >= 0).all():
         words = f'the times of the data "{variable.spelling}"'
         words = words if variable.series else f'the x values of the lookup "{variable.spelling}"'
-        raise InputError(f"{words} must rise", where="inputs")
+        raise InputError(f"{words} must rise", where="inputs", remedy="Sort the points by them")
     _check_numbers(variable, array)
     return x, array

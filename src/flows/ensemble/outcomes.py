@@ -41,7 +41,9 @@ def chosen_outcomes(model: Model, outcomes: Literal["all"] | Sequence[str]) -> l
         variable, elements = reference(model, text, where="outcomes")
         if variable.kind == "lookup":
             raise InputError(
-                f'"{variable.spelling}" is a lookup and has no values over time', where="outcomes"
+                f'"{variable.spelling}" is a lookup and has no values over time',
+                where="outcomes",
+                remedy="Name the variable that reads it",
             )
         label = variable.spelling
         if elements is not None:

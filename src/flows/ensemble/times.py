@@ -28,7 +28,9 @@ def clock_of(job: Resolved, save_every: float | None, until: float | str | None)
     changed = with_controls(with_tables(job), given)
     if varying and varying & causes(changed.variables, CONTROLS):
         raise UnsupportedError(
-            "a lookup that the times of the run depend on differs between runs", where="inputs"
+            "a lookup that the times of the run depend on differs between runs",
+            where="inputs",
+            remedy="Make a call for each of its curves",
         )
     found = clock(changed, given, job.constants, runs=job.runs, last=save_every is None)
     if until is not None:

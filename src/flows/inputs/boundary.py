@@ -58,7 +58,9 @@ def read_boundary() -> Boundary:
     shown = shown_path(path)
     tables = read_toml(path, shown).get("clouds", {})
     if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
-        raise InputError('not a list of [clouds."name"] tables', where=shown)
+        raise InputError(
+            'not a list of [clouds."name"] tables', where=shown, remedy='Write [clouds."NAME"] above each one'
+        )
     clouds = {
         name: read_table(
             Cloud, table, f'{shown}, cloud "{name}"', {"into": table.get("in", [])}, arrays=("in",)

@@ -20,6 +20,7 @@ from flows.errors import InputError, near
 from flows.inputs.bounds import element_key, limits, range_text, refuse_outside
 from flows.inputs.tables import shown_path
 from flows.references import Reference, comma_remedy, fold
+from flows.texts import any_text, read_bytes
 
 __all__ = ["Entry", "RangeWarning", "entries_inputs", "read_changes_file"]
 
@@ -96,13 +97,10 @@ def read_changes_file(path: str | Path) -> tuple[Entry, ...]:
         names = [p.name for p in sorted(path.parent.glob("*.cin"))] if path.parent.is_dir() else []
         raise InputError("no such changes file", where=path.as_posix(), remedy=near(path.name, names))
     shown = shown_path(path)
-    raw = path.read_bytes()
+    raw = read_bytes(path, shown)
     if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise InputError("the file is in UTF-16", where=shown, remedy="Save it as UTF-8")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", errors="replace")  # older files of Vensim
+    text = any_text(raw)
     closed = text.rfind("}")
     end = text.find("\n", closed)
     last = 0 if closed < 0 else len(text) if end < 0 else end  # beyond, no brace closes: none is looked for
@@ -148,7 +146,7 @@ def _entry(text: str, where: str) -> Entry:
     rows = [row for row in match["values"].split(";") if row.strip()]
     values = tuple(_number(cell, name, where) for row in rows for cell in row.rstrip().rstrip(",").split(","))
     if not values:
-        raise InputError(f'no value for "{name}"', where=where)
+        raise InputError(f'no value for "{name}"', where=where, expected="name = number")
     return Entry(name, elements, values, (), where, match["values"].strip())
 
 
@@ -173,12 +171,16 @@ def _points(text: str, name: str, where: str) -> tuple[tuple[float, float], ...]
     pairs = [(float(x), float(y)) for x, y in _PAIR.findall(body)]
     if pairs:
         if _PAIR.sub("", body).replace(",", "").strip():
-            raise InputError(f'the points of the lookup "{name}" can\'t be read', where=where)
+            raise InputError(
+                f'the points of the lookup "{name}" can\'t be read', where=where, expected="(x1,y1),(x2,y2)"
+            )
     else:
         numbers = [_number(cell, name, where) for cell in body.split(",") if cell.strip()]
         half = len(numbers) // 2
         if len(numbers) % 2 or not numbers:
-            raise InputError(f'the lookup "{name}" has an x without y', where=where)
+            raise InputError(
+                f'the lookup "{name}" has an x without y', where=where, expected="(x1,y1),(x2,y2)"
+            )
         pairs = list(zip(numbers[:half], numbers[half:], strict=True))
     return tuple(sorted(pairs, key=lambda pair: pair[0]))
 

@@ -169,7 +169,12 @@ def read_renewals(path: str | Path) -> Renewals:
     keys = ("reference", "lever", "range", "fit")
     end = data.pop("end", "")
     if not isinstance(end, str):
-        raise InputError("not the name of a constant", where=f'{shown}, key "end"', found=str(end))
+        raise InputError(
+            "not text",
+            where=f'{shown}, key "end"',
+            found=str(end),
+            expected="the name of a constant in quotation marks",
+        )
     for key in data:
         if key not in keys:
             raise InputError(

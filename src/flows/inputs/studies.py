@@ -466,7 +466,9 @@ def _check_curves(uncertainty: Uncertainty, model: Any) -> None:
         item = model.lookups[name]
         if item.subscripts:
             raise InputError(
-                f'the lookup "{item.name}" has subscripts, which a study can\'t vary', where=where
+                f'the lookup "{item.name}" has subscripts, which a study can\'t vary',
+                where=where,
+                remedy="Vary a constant that scales what is read from it",
             )
         if uncertainty.of == "between" and (np.diff(item.value[0]) <= 0).any():
             raise InputError(

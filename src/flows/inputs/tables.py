@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from flows import resources
 from flows.errors import InputError, near
 from flows.references import fold, parse_number, strict_month
+from flows.texts import read_text
 
 Month = Annotated[str, AfterValidator(strict_month)]
 Text = Annotated[str, Field(min_length=1)]
@@ -119,15 +120,13 @@ _INTERNAL = frozenset({"where", "file", "path", "paths", "levers", "constants", 
 
 def read_toml(path: Path, shown: str) -> dict[str, Any]:
     """Read a TOML file; an error of syntax names its line and column."""
+    text = read_text(path, shown).replace("\r\n", "\n").replace("\r", "\n")
+    if _DOTTED.search(text):  # the reader's time grows with the square of their number
+        raise InputError(
+            "not valid TOML: a key of too many parts", where=shown, remedy="Write tables in [square brackets]"
+        )
     try:
-        text = path.read_text(encoding="utf-8")
-        if _DOTTED.search(text):  # the reader's time grows with the square of their number
-            raise InputError("not valid TOML: a key of too many parts", where=shown)
         return tomllib.loads(text)
-    except UnicodeDecodeError as error:
-        raise InputError("not a text file in UTF-8", where=shown, found=f"byte {error.start}") from None
-    except OSError as error:
-        raise InputError("can't be read", where=shown, found=str(error.strerror or error)) from None
     except tomllib.TOMLDecodeError as error:
         match = _LINE.match(str(error))
         where = f"{shown}:{match[2]}:{match[3]}" if match else shown

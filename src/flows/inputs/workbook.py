@@ -66,7 +66,10 @@ def read_workbook(path: Path, sheet: str = "") -> Scenario:
         raise
     except Exception as error:  # a damaged file ends in whatever the reader stumbles over
         raise InputError(
-            "can't be read as a workbook", where=shown, found=str(error).split("\n")[0]
+            "can't be read as a workbook",
+            where=shown,
+            found=str(error).split("\n")[0],
+            remedy="Save it anew as .xlsx",
         ) from None
     title = _choose(list(sheets), sheet, shown)
     return _scenario(sheets[title], path, f'{shown}, sheet "{title}"', title)
@@ -178,7 +181,12 @@ def _change(entry: Mapping[str, Any], where: str) -> LeverChange | ConstantChang
     """One row of the table, by the schema of the TOML file."""
     what = _text(entry.get("what")).lower() or "lever"
     if what not in ("lever", "constant"):
-        raise InputError("neither lever nor constant", where=f'{where}, column "what"', found=f'"{what}"')
+        raise InputError(
+            "not one of the choices",
+            where=f'{where}, column "what"',
+            found=f'"{what}"',
+            expected="lever, constant",
+        )
     data: dict[str, Any] = {
         "name": _text(entry["name"]), "value": _number(entry["value"], f'{where}, column "value"'),
         "why": _text(entry.get("why")),
@@ -195,7 +203,7 @@ def _change(entry: Mapping[str, Any], where: str) -> LeverChange | ConstantChang
 
 def _number(cell: Any, where: str) -> float:
     if isinstance(cell, bool) or not isinstance(cell, int | float | str):
-        raise InputError("not a number", where=where, found=f'"{cell}"')
+        raise InputError("not a number", where=where, found=f'"{cell}"', expected="a number such as 0.5")
     try:
         return float(cell)
     except ValueError:

@@ -163,7 +163,9 @@ def swap(
     for scenario, inputs in zip((first, second), own, strict=True):
         if any(fold(parse_reference(k).name) == fold(item.name) for k in inputs):
             raise InputError(
-                f'"{key}" is set by the scenario "{scenario.name}" or by --with', where="--constant"
+                f'"{key}" is set by the scenario "{scenario.name}" or by --with',
+                where="--constant",
+                remedy="Name a constant that neither sets",
             )
     varied = vary(name, model, between, constants={})
     others = {k: v for k, v in (settings or {}).items() if parse_reference(k).name not in model.constants}

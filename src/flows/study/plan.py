@@ -432,6 +432,7 @@ def _layout(study: Study, measures: Sequence[Measure], shown: xr.Dataset) -> Lay
             raise InputError(
                 "a month says nothing in a model whose time isn't in months",
                 where=f'{study.file}, key "times"',
+                remedy="Leave the key out: all saved times are kept then",
             )
         ends = [calendar.time_at_end(month) for month in study.times]
         chosen = np.flatnonzero(np.isin(time, ends))

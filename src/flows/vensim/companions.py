@@ -28,6 +28,7 @@ from flows.inputs.studies import Study, Uncertainty
 from flows.inputs.tables import read_table, shown_path
 from flows.paths import plain
 from flows.references import fold, parse_reference
+from flows.texts import any_text, read_bytes
 
 __all__ = [
     "changes",
@@ -204,16 +205,7 @@ def read_savelist(path: str | Path, *, model: Any) -> tuple[str, ...]:
 
 def _lines(path: Path) -> list[tuple[int, str]]:
     """Lines that say something, with their numbers; remarks are blanked, so that columns hold."""
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            "can't be read", where=shown_path(path), found=str(error.strerror or error)
-        ) from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("cp1252", errors="replace")  # older files of Vensim
+    text = any_text(read_bytes(path, shown_path(path)))
     long = next((n for n, line in enumerate(text.splitlines(), 1) if len(line) > _LONGEST), None)
     if long is not None:
         raise InputError(

@@ -211,6 +211,7 @@ class _Plan:
                 f'"{definitions[0].name}" has {max(expected) or "no"} subscript{"s" if max(expected) != 1 else ""}',
                 where=where,
                 found=str(len(elements)),
+                expected=" or ".join(str(n) for n in sorted(expected)) if max(expected) else "no brackets",
             )
         same = [
             n
@@ -334,7 +335,12 @@ class _Plan:
         try:
             array = np.asarray(value, dtype=float)
         except (TypeError, ValueError):
-            raise InputError("not a list of numbers", where=where, found=str(value)[:60]) from None
+            raise InputError(
+                "not a list of numbers",
+                where=where,
+                found=str(value)[:60],
+                expected=f"{math.prod(shape)} numbers",
+            ) from None
         long = [[n for n in sizes if n != 1] for sizes in (array.shape, shape)]
         if array.size != math.prod(shape) or (array.ndim > 1 and long[0] != long[1]):
             raise InputError(
@@ -368,7 +374,12 @@ class _Plan:
         if elements:
             numbers = [self._holding(numbers, elements, where)[0]]
         if bad := {"~", "|"} & set(comment):
-            raise InputError("a comment can't hold ~ or |", where=where, found=f'"{min(bad)}"')
+            raise InputError(
+                "a comment can't hold ~ or |",
+                where=where,
+                found=f'"{min(bad)}"',
+                remedy="Write a word in its place",
+            )
         definitions = self.source.definitions
         number = next((n for n in numbers if definitions[n].comment), numbers[0])
         self.comments[number] = " ".join(comment.split())

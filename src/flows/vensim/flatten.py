@@ -141,7 +141,10 @@ class Flattening(Lowering):
             for key, definitions in self.by_name.items()
         }
         if sum(map(len, places.values())) > MOST:
-            raise ModelError("the model has too many elements to write out", where=self.source.path)
+            raise ModelError(
+                "the model has too many elements to write out", where=self.source.path,
+                found=f"{sum(map(len, places.values())):,}", expected=f"{MOST:,} at most",
+            )  # fmt: skip
         taken = {"time", *FUNCTIONS, *self.texts}
         taken.update(key for key, own in places.items() if own == [()])
         for key, own in places.items():

@@ -218,10 +218,14 @@ class Lowering(Calls):
                 "TIME STEP must be above zero",
                 where=self._where(variables["time step"].span),
                 found=f"{values['time step']:g}",
+                expected="a step such as 0.125",
             )
         if values["final time"] < values["initial time"]:
             raise ModelError(
-                "FINAL TIME lies before INITIAL TIME", where=self._where(variables["final time"].span)
+                "FINAL TIME lies before INITIAL TIME",
+                where=self._where(variables["final time"].span),
+                found=f"{values['final time']:g}",
+                expected=f"{values['initial time']:g} at least",
             )
         return Control(values["initial time"], values["final time"], values["time step"], values["saveper"])
 

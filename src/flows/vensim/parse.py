@@ -59,17 +59,29 @@ def read_text(path: str | Path) -> str:
 
     Line ends are kept as they are.
     """
-    path = Path(path)
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise ModelError("there is no such model file", where=str(path), remedy=_elsewhere(path)) from None
-    except IsADirectoryError:
-        raise ModelError("this is a folder", where=str(path), expected="a Vensim .mdl file") from None
-    except OSError as error:
-        raise ModelError(f"the model file can't be read ({error.strerror})", where=str(path)) from None
+    raw = read_bytes(Path(path))
     refuse_utf16(raw, path)
     return decoded(raw)[0]
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a model file as it is, or say why it can't be read.
+
+    Raises
+    ------
+    ModelError
+        There is no such file, it is a folder, or the system refuses it.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError("there is no such model file", where=str(path), remedy=_elsewhere(path)) from None
+    except OSError as error:
+        if path.is_dir():  # which some systems call a lack of permission
+            raise ModelError("this is a folder", where=str(path), expected="a Vensim .mdl file") from None
+        raise ModelError(
+            "the model file can't be read", where=str(path), found=str(error.strerror or error)
+        ) from None
 
 
 def _elsewhere(path: Path) -> str:

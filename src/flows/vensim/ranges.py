@@ -127,6 +127,7 @@ class Ranges(Context):
                 raise UnsupportedError(
                     f'the mapping of "{definition.name}" to "{target}" isn\'t understood',
                     where=self.source.where(definition.at),
+                    expected="an element or a subrange for each of its elements",
                 )
 
     def _sequence(self, first: str, last: str, at: int) -> list[str]:

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from flows.errors import InputError, ModelError, near
 from flows.references import fold
-from flows.vensim.parse import refuse_utf16
+from flows.vensim.parse import read_bytes, refuse_utf16
 from flows.vensim.source import XMILE
 
 __all__ = ["Arrow", "Other", "Sketch", "Style", "View", "Word", "parse_sketch", "read_sketch", "unquoted"]
@@ -348,12 +348,7 @@ def read_sketch(path: str | Path) -> tuple[Sketch, str]:
     ModelError
         The file can't be read, or a record of its sketch has no sense; with its line.
     """
-    try:
-        raw = Path(path).read_bytes()
-    except OSError as error:
-        raise ModelError(
-            f"the model file can't be read ({error.strerror})", where=str(path), remedy="Check the path"
-        ) from None
+    raw = read_bytes(Path(path))
     refuse_utf16(raw, path)
     if Path(path).suffix.lower() in XMILE:
         raise ModelError(

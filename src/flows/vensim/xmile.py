@@ -169,6 +169,7 @@ class _Reader:
             raise ModelError(
                 "an XMILE file with a document type or entities of its own isn't read",
                 where=self.source_where(match.start()),
+                remedy="Take them out, or save the model anew from the program that wrote it",
             )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -182,7 +183,9 @@ class _Reader:
                     "this is no XMILE file", where=str(self.path), found=_first_line(error)
                 ) from error
         if _tag(root) != "xmile":
-            raise ModelError("this is no XMILE file", where=str(self.path), found=f"<{_tag(root)}>")
+            raise ModelError(
+                "this is no XMILE file", where=str(self.path), found=f"<{_tag(root)}>", expected="<xmile>"
+            )
         for node in root.iter("*"):
             tag = _tag(node)
             if tag not in _FOREIGN:

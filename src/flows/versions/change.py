@@ -14,7 +14,7 @@ from flows.inspection.finding import Places
 from flows.provenance import atomic_write
 from flows.references import comma_remedy, fold
 from flows.vensim.edit import ONE_NUMBER, Value, edit, value_of
-from flows.vensim.parse import decoded, parse, refuse_utf16
+from flows.vensim.parse import decoded, parse, read_bytes, refuse_utf16
 from flows.vensim.source import XMILE, read_source
 from flows.vensim.tree import Apply, Array, ModelText, Num, bare
 from flows.versions.carry import carry
@@ -72,7 +72,11 @@ def parse_change(text: str, *, where: str = "") -> tuple[str, Value]:
         )
     right = text[match.end() + 1 :].strip()
     if not right:
-        raise InputError("nothing stands after the equals sign", where=where or f"'{text}'")
+        raise InputError(
+            "nothing stands after the equals sign",
+            where=where or f"'{text}'",
+            expected="a number or an equation",
+        )
     return match[0].strip(), value_of(right)
 
 
@@ -101,7 +105,7 @@ def change(path: str | Path, settings: Iterable[str], *, comments: Iterable[str]
             "an XMILE file can't be changed here", where=str(path), expected="a Vensim .mdl file"
         )
     settings = tuple(settings)
-    old = _bytes(path)
+    old = read_bytes(path)
     changes: dict[str, Value] = {}
     for text in settings:
         name, value = parse_change(text)
@@ -158,7 +162,7 @@ def carry_over(path: str | Path, flat: str | Path) -> tuple[Changed, tuple[Chang
         raise InputError(
             "an XMILE file can't be changed here", where=str(path), expected="a Vensim .mdl file"
         )
-    data = _bytes(path)
+    data = read_bytes(path)
     refuse_utf16(data, str(path))
     old, new = parse(decoded(data)[0], str(path)), read_source(Path(flat))
     if not any(d.subscripts for d in old.definitions):
@@ -228,27 +232,13 @@ def write(changed: Changed, out: str | Path | None = None) -> Path:
         If the file was saved by another program since it was read, or can't be written.
     """
     target = Path(out) if out is not None else changed.path.resolve()
-    if out is None and _bytes(changed.path) != changed.before:
+    if out is None and read_bytes(changed.path) != changed.before:
         raise ResultError(
             "the file was saved by another program in the meantime, so nothing was written",
             where=str(changed.path),
             remedy="Run the command again",
         )
     return atomic_write(target, changed.after)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except (IsADirectoryError, PermissionError) as error:  # of a folder, either by system
-        what = "this is a folder" if path.is_dir() else f"the model file can't be read ({error.strerror})"
-        raise ModelError(
-            what, where=str(path), expected="a Vensim .mdl file" if path.is_dir() else ""
-        ) from None
-    except FileNotFoundError:
-        raise ModelError("there is no such model file", where=str(path)) from None
-    except OSError as error:
-        raise ModelError(f"the model file can't be read ({error.strerror})", where=str(path)) from None
 
 
 def _said(finding: Finding) -> tuple[str, ...]:

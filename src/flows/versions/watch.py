@@ -13,13 +13,13 @@ from pathlib import Path
 import xarray as xr
 
 from flows.ensemble import NonFiniteWarning, simulate
-from flows.errors import FlowsError, ModelError, ResultError
+from flows.errors import FlowsError, ResultError
 from flows.inputs import Outcome
 from flows.inspection import Finding, inspect
 from flows.inspection.culprit import first_no_number
 from flows.model.model import Model
 from flows.vensim.lower import lower
-from flows.vensim.parse import decoded
+from flows.vensim.parse import decoded, read_bytes
 from flows.vensim.source import read_source
 from flows.vensim.tree import ModelText
 from flows.versions.behaviour import Behaviour, behaviour, run_of
@@ -56,10 +56,7 @@ def saves(path: Path, *, every: float = EVERY, stop: Callable[[], bool] = lambda
     ModelError
         If there is no such file at first.
     """
-    if path.is_dir():
-        raise ModelError("this is a folder", where=str(path), expected="a model file")
-    if not path.is_file():
-        raise ModelError("there is no such model file", where=str(path))
+    read_bytes(path)  # or a refusal
     seen: tuple[int, int, int] | None = None
     digest = b""
     last = b""

@@ -130,7 +130,10 @@ class Sheet:
             else area.columns
         )
         if rows * columns > LARGEST_SHEET:
-            raise InputError("the named range is too large", where=self.where(cell))
+            raise InputError(
+                "the named range is too large", where=self.where(cell), found=f"{rows} by {columns} cells",
+                expected=f"{LARGEST_SHEET:,} at most",
+            )  # fmt: skip
         return Area(area.row, area.column, rows, columns, named=True)
 
 
@@ -161,6 +164,7 @@ def line_of(table: Sheet, line: str, values: Area) -> tuple[Area, bool]:
                     "the named range of x or time must be one row or one column",
                     where=table.where(line),
                     found=f"{area.rows} rows by {area.columns} columns",
+                    remedy="Name the cells of the axis alone",
                 )
             down = bool(area.down)
     if max(area.rows, area.columns) < 1 or min(area.rows, area.columns) < 1:

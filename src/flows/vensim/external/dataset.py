@@ -67,7 +67,11 @@ def dataset(path: str | Path) -> dict[Key, tuple[Array, Array]]:
         if len(x):
             result[key] = x, y[0]
     if not result:
-        raise InputError("the data set holds no values", where=str(path))
+        raise InputError(
+            "the data set holds no values",
+            where=str(path),
+            expected="a time and a value in each row or column",
+        )
     return result
 
 
@@ -161,7 +165,10 @@ def _dat(text: str, where: str) -> _Points:
         if match is not None:
             if current is None:
                 raise InputError(
-                    "a point stands before the first name", where=f"{where}:{number}", found=line[:60]
+                    "a point stands before the first name",
+                    where=f"{where}:{number}",
+                    found=line[:60],
+                    expected="the name of a variable on a line of its own",
                 )
             current[1].append(float(match[1].lower().replace("d", "e")))
             current[2].append(float(match[2].lower().replace("d", "e")))

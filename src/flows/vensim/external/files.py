@@ -120,7 +120,9 @@ def find_file(files: Files, name: str) -> tuple[Path, str]:
         name = target.strip()
     slashed = name.replace("\\", "/")
     if not slashed or "\0" in slashed:
-        raise InputError("the name of a file is missing", found=f'"{name}"')
+        raise InputError(
+            "the name of a file is missing", found=f'"{name}"', expected="one such as 'data.xlsx'"
+        )
     base = os.path.abspath(files.folder)
     root = os.path.abspath(files.root) if files.root is not None else os.path.dirname(base)
     absolute = os.path.isabs(slashed)

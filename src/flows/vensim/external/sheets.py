@@ -26,6 +26,7 @@ from xml.etree.ElementTree import Element  # the type only; files are parsed by 
 from defusedxml import ElementTree
 
 from flows.errors import InputError
+from flows.texts import any_text
 
 Cell = float | str | None
 Rows = tuple[tuple[Cell, ...], ...]
@@ -169,13 +170,7 @@ class Book:
 
     def text(self) -> str:
         """Text of a text file (UTF-8, UTF-16 with its mark, else Windows-1252), lines ended by a newline."""
-        if self._raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
-            text = self._raw.decode("utf-16", errors="replace")
-        else:
-            try:
-                text = self._raw.decode("utf-8-sig")
-            except UnicodeDecodeError:
-                text = self._raw.decode("cp1252", errors="replace")
+        text = any_text(self._raw)
         return text.replace("\r\n", "\n").replace("\r", "\n")
 
     def delimited(self, delimiter: str) -> Rows:
@@ -422,7 +417,10 @@ def _ods(label: str, content: bytes) -> Book:
                 if value is None:
                     blanks += times
                 elif len(values) + blanks + times > LAST_COLUMN:
-                    raise InputError("the sheet is too wide", where=f'{label}, sheet "{sheet}"')
+                    raise InputError(
+                        "the sheet is too wide", where=f'{label}, sheet "{sheet}"',
+                        expected=f"{LAST_COLUMN:,} columns at most",
+                    )  # fmt: skip
                 else:
                     values += [None] * blanks + [value] * times
                     blanks = 0
