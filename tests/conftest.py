@@ -73,6 +73,22 @@ def run_flows(*arguments: str, cwd: Path, timeout: float = 900) -> str:
     return done.stdout
 
 
+def commit(folder: Path, words: str = "first") -> None:
+    """Commit all files of a folder to a git repository there, whatever its user has set up; without git, skip."""
+    git = shutil.which("git")
+    if git is None:
+        pytest.skip("git isn't installed")
+    settings = (
+        "user.name=n",
+        "user.email=e@example.org",
+        "commit.gpgsign=false",
+        f"core.hooksPath={os.devnull}",
+    )
+    head = [git, *(word for setting in settings for word in ("-c", setting))]
+    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", words, "--allow-empty"]):
+        subprocess.run([*head, *arguments], cwd=folder, check=True, capture_output=True)
+
+
 def pytest_sessionfinish() -> None:
     """Keep what coverage measured while there is time: workers are ended a few seconds after their last test."""
     if "coverage" in sys.modules and (measured := sys.modules["coverage"].Coverage.current()) is not None:

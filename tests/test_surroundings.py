@@ -14,6 +14,7 @@ import numpy as np
 import platformdirs
 import pytest
 import xarray as xr
+from tests.conftest import commit
 
 import flows
 from flows import cli, paths, provenance
@@ -297,9 +298,7 @@ def test_revisions_in_a_folder_whose_name_the_locale_cannot_read(
     monkeypatch.chdir(folder)
     path = Path(f"{LATIN}.mdl")
     path.write_text(TEACUP, encoding="utf-8")
-    who = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
-    for arguments in (["init", "-q"], ["add", "-A"], ["commit", "-qm", "first"]):
-        subprocess.run(["git", *who, *arguments], check=True, capture_output=True)
+    commit(folder)
     path.write_text(TEACUP.replace("70", "60"), encoding="utf-8")
     assert cli.main(["diff", f"HEAD:{path}", str(path), "--no-figures", "--out", "moved"]) == 0
     assert "room" in capsys.readouterr().out

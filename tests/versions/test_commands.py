@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
+from tests.conftest import commit
 from tests.versions.test_equations import OLD
 
 from flows import cli
@@ -228,11 +228,6 @@ def test_diff_of_what_cannot_act_runs_nothing(model: Path, capsys: pytest.Captur
     assert "No equation differs. Diagrams do." in told and "Nothing that acts" in told
 
 
-def git(*arguments: str) -> None:
-    head = ["git", "-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run([*head, *arguments], check=True, capture_output=True)
-
-
 def test_diff_of_revisions_with_their_own_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("deep/models").mkdir(parents=True)
@@ -241,9 +236,7 @@ def test_diff_of_revisions_with_their_own_data(tmp_path: Path, monkeypatch: pyte
     text = OLD.replace("pull = 2 ~ Dmnl", "pull ~ Dmnl") + "13:../data/series.tab\n"
     path.write_text(text, encoding="utf-8")
     data.write_text("Time\t0\t10\npull\t2\t2\n", encoding="utf-8")
-    git("init", "-q")
-    git("add", "-A")
-    git("commit", "-qm", "first")
+    commit(Path())
     data.write_text("Time\t0\t10\npull\t3\t3\n", encoding="utf-8")
     path.write_text(text.replace("stay = 4", "stay = 5"), encoding="utf-8")
     assert (
@@ -280,9 +273,7 @@ def test_diff_of_what_is_not_there(model: Path, name: str, capsys: pytest.Captur
 
 
 def test_diff_of_a_revision_that_lacks_the_file(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    git("init", "-q")
-    git("add", "-A")
-    git("commit", "-qm", "first")
+    commit(Path())
     assert cli.main(["diff", "HEAD:other.mdl", "model.mdl"]) == 1
     assert "one of model.mdl" in capsys.readouterr().err
     assert cli.main(["diff", "HEAD", "model.mdl"]) == 1
