@@ -654,3 +654,49 @@ def test_a_circle_of_initial_values_is_told_at_the_stock(tmp_path: Path) -> None
     findings = check(tmp_path, ("births - deaths, initial population", "initial population, births - deaths"))
     assert {f.line for f in findings if f.rule == "circle"} == {2}
     assert {f.variable for f in findings if f.level != "note"} == {"Population"}
+
+
+def test_very_many_circles_are_told_up_to_a_number(tmp_path: Path) -> None:
+    more = "".join(f"a{k} = b{k} ~ Dmnl ~ A. |\nb{k} = a{k} ~ Dmnl ~ B. |\n" for k in range(23))
+    found = [f for f in check(tmp_path, more=more) if f.rule == "circle"]
+    assert [(f.variable, f.line) for f in found] == [(f"a{k}", 16 + 2 * k) for k in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("more", "variable", "line", "words"),
+    [
+        (
+            "R : e1, e2 ~~|\na[R] = VECTOR ELM MAP(b[e1], R - 1) ~ Dmnl ~ A. |\nb[R] = a[R] ~ Dmnl ~ B. |\n",
+            *("a", 17, "a -> b -> a"),
+        ),
+        (
+            ":MACRO: M(x)\nM = inner + x ~~|\ninner = M ~~|\n:END OF MACRO:\na = M(life time) ~ Month ~ A. |\n",
+            *("a", 20, "M of M -> inner of M -> M of M"),
+        ),
+    ],
+    ids=["through an element", "in a macro"],
+)
+def test_circles_that_no_plain_reference_closes(
+    tmp_path: Path, more: str, variable: str, line: int, words: str
+) -> None:
+    (found,) = (f for f in check(tmp_path, more=more) if f.level == "error")
+    assert (found.rule, found.variable, found.line) == ("circle", variable, line)
+    assert words in found.sentence
+
+
+@pytest.mark.parametrize("call", ["SMOOTH(births, birth rate)", "DELAY3(births, birth rate)"])
+def test_units_within_a_smooth_or_delay_are_told_of_the_equation(tmp_path: Path, call: str) -> None:
+    more = f"a = {call} ~ Person/Month ~ A. ~ :SUPPLEMENTARY |\n"
+    (found,) = check(tmp_path, more=more)
+    assert (found.rule, found.variable, found.line) == ("units", "a", 16)
+    assert 'the units of "a" don\'t match' in found.sentence
+
+
+def test_a_flow_that_a_stock_adds_up_by_elements_stands_in_its_equation(tmp_path: Path) -> None:
+    sketch = SKETCH.replace("10,6,births,", "10,6,inflow,")
+    more = "R : e1, e2 ~~|\ninflow[R] = births / 2 ~ Person/Month ~ I. |\nother[R] = births ~ Person/Month ~ O. |\n"
+    for net, told_of in (("SUM(inflow[R!])", []), ("SUM(other[R!])", ["Population"])):
+        edit = ("births - deaths,", f"{net} - deaths,")
+        found = check(tmp_path, edit, clouds="", more=more + sketch)
+        loose = [f for f in found if f.rule == "conservation" and "does not stand in its equation" in f.what]
+        assert [f.variable for f in loose] == told_of
