@@ -62,6 +62,7 @@ def slow(self, *a, **k):
 work.WorkFolder.save = slow
 sys.exit(cli.main(["study", "study.toml", "--out", "out"]))
 """
+PATIENCE = 600  # seconds, for a process that hangs
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and limits of POSIX")
 
 
@@ -96,12 +97,12 @@ def test_a_request_to_end_is_obeyed_like_ctrl_c(folder: Path) -> None:
     for _ in range(3):
         assert process.stdout.readline() == "kept\n"
     process.send_signal(signal.SIGTERM)
-    _, said = process.communicate(timeout=60)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 130, said
     assert "Traceback" not in said and "the same command goes on from there" in said
     assert not (folder / "out").exists()
     done = start(folder, "-m", "flows", "study", "study.toml", "--out", "out", "--resume").communicate(
-        timeout=120
+        timeout=PATIENCE
     )
     assert (folder / "out" / "provenance.json").is_file(), done
 
@@ -109,7 +110,7 @@ def test_a_request_to_end_is_obeyed_like_ctrl_c(folder: Path) -> None:
 @POSIX
 def test_a_disk_that_takes_no_more_is_said_in_one_sentence_and_the_old_results_stay(folder: Path) -> None:
     first = start(folder, "-m", "flows", "run", "--model", "drain.mdl", "--no-figures", "--out", "out")
-    _, said = first.communicate(timeout=120)
+    _, said = first.communicate(timeout=PATIENCE)
     assert first.returncode == 0, said
     before = level(folder / "out")
     limited = (
@@ -119,7 +120,7 @@ def test_a_disk_that_takes_no_more_is_said_in_one_sentence_and_the_old_results_s
         "sys.exit(cli.main(['run','--model','drain.mdl','--no-figures','--set','delay=20','--out','out']))"
     )
     process = start(folder, "-c", limited, FLOWS_CACHE=str(folder / "cache"))
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1, said
     assert "can't be written" in said and "Traceback" not in said
     assert level(folder / "out").tolist() == before.tolist()
@@ -138,7 +139,7 @@ def test_compiled_code_that_was_spoilt_is_compiled_anew(folder: Path) -> None:
     for spoil in (None, b"not machine code"):
         for file in cache.rglob("*.o") if spoil is not None else ():
             file.write_bytes(spoil)
-        out, said = start(folder, "-c", code, FLOWS_CACHE=str(cache)).communicate(timeout=120)
+        out, said = start(folder, "-c", code, FLOWS_CACHE=str(cache)).communicate(timeout=PATIENCE)
         assert float(out) == expected, said
     assert list(cache.rglob("*.o"))
 
@@ -146,7 +147,7 @@ def test_compiled_code_that_was_spoilt_is_compiled_anew(folder: Path) -> None:
 def test_two_at_once_into_one_folder(folder: Path) -> None:
     arguments = ("-m", "flows", "run", "--model", "drain.mdl", "--no-figures", "--out", "out")
     both = [start(folder, *arguments, "--set", f"delay={delay}") for delay in (10, 20)]
-    said = [process.communicate(timeout=120)[1] for process in both]
+    said = [process.communicate(timeout=PATIENCE)[1] for process in both]
     codes = [process.returncode for process in both]
     assert codes == [0, 0] or all("Traceback" not in text for text in said), said
     assert 0 in codes
@@ -161,7 +162,7 @@ def test_a_clock_set_back_changes_nothing(folder: Path) -> None:
         "from flows import cli; sys.exit(cli.main(['study','study.toml','--out','out','--n','64']))"
     )
     process = start(folder, "-c", code)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     assert (folder / "out" / "provenance.json").is_file()
 
@@ -174,13 +175,13 @@ def test_closed_streams_are_no_mistake(folder: Path, closed: str) -> None:
         "os.execv(sys.executable, [sys.executable, '-m', 'flows', 'list', 'scenarios'])"
     )
     process = start(folder, "-c", code)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     assert "Traceback" not in said
 
 
 def test_a_path_too_long_for_the_system_is_said_in_one_sentence(folder: Path) -> None:
     process = start(folder, "-m", "flows", "run", "--model", "drain.mdl", "--no-figures", "--out", "a" * 300)
-    _, said = process.communicate(timeout=120)
+    _, said = process.communicate(timeout=PATIENCE)
     assert process.returncode == 1 and "File name too long" in said and "not yours" not in said, said
     assert [path.name for path in folder.iterdir() if path.name.startswith("a")] == []

@@ -16,6 +16,7 @@ from flows.calendar import time_at_end
 from flows.cli import main
 from flows.errors import InputError
 from flows.inputs import Change, changed_values, read_changes, resolve_outcome
+from flows.inputs.tables import find
 from flows.model.model import Model
 
 DATE = "2017-06"
@@ -151,7 +152,7 @@ def test_list_runs(small_root: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 @pytest.fixture(scope="module")
 def shipped() -> Model:
-    return flows.read_vensim("models/migration.mdl", units="off")
+    return flows.read_vensim(find("model", "migration"), units="off")
 
 
 def test_every_shipped_lever_has_one_change_inside_its_range(shipped: Model) -> None:
@@ -173,7 +174,7 @@ def test_the_levels_stand_in_the_dated_curves(shipped: Model) -> None:
 
 def test_what_is_called_data_names_a_series() -> None:
     cited = set(
-        re.findall(r"[a-z0-9]+(?:_[a-z0-9]+)+", Path("models/migration.mdl").read_text(encoding="utf-8"))
+        re.findall(r"[a-z0-9]+(?:_[a-z0-9]+)+", find("model", "migration").read_text(encoding="utf-8"))
     )
     known = (
         set(observations.load()["series"]) | cited

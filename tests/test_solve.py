@@ -17,6 +17,7 @@ from flows.cli import main
 from flows.compare import outcomes_of
 from flows.errors import InputError
 from flows.inputs import Scenario, inline_scenario, scenario_inputs
+from flows.inputs.tables import find
 from flows.model.model import Model
 
 DATE = "2017-06"
@@ -168,7 +169,7 @@ def test_the_command(small_root: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_the_shipped_model_more_staff_shorten_the_wait() -> None:
-    model = flows.read_vensim("models/migration.mdl", units="off")
+    model = flows.read_vensim(find("model", "migration"), units="off")
     found = ask(model, "COMAR staff target", "COMAR wait@2030-12 < 7")
     assert not found.met and found.above is not None and found.below is None
     assert 1 < found.above < 3

@@ -37,7 +37,7 @@ class Seen:
         return self.page
 
     def settled(self) -> None:
-        self.page.wait_for_selector(READY, timeout=20_000)
+        self.page.wait_for_selector(READY, timeout=60_000)
 
     def lever(self, name: str) -> Any:
         """The number field of a lever, its sector unfolded."""

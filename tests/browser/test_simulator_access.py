@@ -35,7 +35,7 @@ def page(request: pytest.FixtureRequest, chromium: Browser, simulator: Path) -> 
     )
     page = context.new_page()
     page.goto(f"{simulator.as_uri()}#v=1&with=us-tightening&levers=interception-capacity~2~~~&lang={lang}")
-    page.wait_for_selector("body[data-state=ready]", timeout=30_000)
+    page.wait_for_selector("body[data-state=ready]", timeout=60_000)
     page.evaluate("window.flowsPage.data.draws.values.length = 0")  # the band would take the processor
     yield page
     context.close()

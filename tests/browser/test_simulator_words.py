@@ -58,7 +58,7 @@ def opened(chromium: Browser, simulator: Path, link: str, **options: Any) -> Pag
     context = chromium.new_context(offline=True, **{"viewport": {"width": 1440, "height": 900}, **options})
     page = context.new_page()
     page.goto(simulator.as_uri() + link)
-    page.wait_for_selector("body[data-state=ready]", timeout=20_000)
+    page.wait_for_selector("body[data-state=ready]", timeout=60_000)
     page.evaluate("window.flowsPage.data.draws.values.length = 0")  # the band would take the processor
     assert page.locator("#message.wrong").is_hidden()
     return page

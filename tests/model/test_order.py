@@ -119,7 +119,7 @@ def test_a_chain_of_3000_is_ordered_in_no_time(build: Build, closed: bool) -> No
     lines = [f"v{i} = v{i + 1} + Time ~~|" for i in range(3000)]
     lines.append("v3000 = v0 ~~|" if closed else "v3000 = 1 ~~|")
     model = build("\n".join(lines))
-    start = time.perf_counter()
+    start = time.process_time()
     if closed:
         with pytest.raises(
             ModelError, match=r"circle: v0 -> v3000 -> v2999 .* \(2990 more\) -> v3 -> v2 -> v1 -> v0\."
@@ -127,4 +127,4 @@ def test_a_chain_of_3000_is_ordered_in_no_time(build: Build, closed: bool) -> No
             plan(model)
     else:
         assert names(plan(model).dynamic)[-1] == "v0"
-    assert time.perf_counter() - start < 10
+    assert time.process_time() - start < 10

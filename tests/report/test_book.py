@@ -12,6 +12,7 @@ from tests.conftest import small_model
 import flows
 from flows.inputs.boundary import Boundary, Cloud, Excluded, read_boundary
 from flows.inputs.loops import NamedLoop
+from flows.inputs.tables import find
 from flows.loops import find_loops
 from flows.report import book
 
@@ -124,7 +125,7 @@ def test_tables_of_constants_say_how_many_values_there_are() -> None:
 
 @pytest.mark.unmeasured
 def test_the_shipped_book_holds_every_variable_once(tmp_path: Path) -> None:
-    model = flows.read_vensim("models/migration.mdl")
+    model = flows.read_vensim(find("model", "migration"))
     index = book.make(model, tmp_path / "book", shipped=True)
     texts = {p.stem: p.read_text(encoding="utf-8") for p in index.parent.glob("*.md")}
     assert {s.slug for s in book.sectors(model)} | {"index", "loops", "boundary"} == set(texts)
