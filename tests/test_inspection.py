@@ -188,6 +188,7 @@ $192-192-192,0,Times New Roman|12||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|72,72,1
     assert any('"births" is drawn at "Population"' in f.what for f in forgotten)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("name", ["migration", "demography"])
 def test_shipped_models_have_no_errors_and_no_warnings(name: str) -> None:
     findings = inspect(MODELS / f"{name}.mdl")
@@ -258,6 +259,7 @@ def test_an_outflow_that_cannot_be_read_is_not_called_uncontrolled(tmp_path: Pat
     assert [f.rule for f in findings if f.level != "note"] == ["undefined"]
 
 
+@pytest.mark.unmeasured
 def test_injected_mistakes_are_located_and_raise_no_other_alarm() -> None:
     from tests.benchmarks.mistakes import trial
 

@@ -134,6 +134,7 @@ def test_each_run_has_a_step_of_its_own(build: Build) -> None:
     np.testing.assert_allclose(many["x"], plain["x"], rtol=0, atol=1e-13)
 
 
+@pytest.mark.unmeasured
 @pytest.mark.parametrize("engine", ENGINES)
 def test_tolerances_that_cannot_be_kept_are_named(build: Build, engine: Plain) -> None:
     text = "x = INTEG(IF THEN ELSE(x > 0.3, -s, s), 0) ~~|\ns = 1e6 ~~|\n"

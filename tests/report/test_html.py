@@ -201,6 +201,7 @@ def test_tables_of_single_runs_hold_no_columns_of_draws(built: Path) -> None:
     assert {"share", "early", "late"} <= set(halving)
 
 
+@pytest.mark.unmeasured
 def test_the_same_files_give_the_same_page(built: Path, text: str, tmp_path: Path) -> None:
     again = build.build(tmp_path / "report", quick=True).read_text(encoding="utf-8")
     started = r"\d{4}-\d\d-\d\dT[\d:+]+"

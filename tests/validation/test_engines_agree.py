@@ -12,6 +12,7 @@ import flows
 from flows.engine import reference
 from flows.model.model import Model
 
+pytestmark = pytest.mark.unmeasured
 TOLERANCE = 1e-9  # times the largest size over time
 
 Values = dict[str, NDArray[np.float64]]

@@ -39,6 +39,7 @@ def test_every_flow_of_people_and_files_leaves_one_stock_or_cloud_and_enters_one
     assert misplaced_flows(model, read_boundary()) == []
 
 
+@pytest.mark.unmeasured
 def test_people_of_every_origin_are_conserved_in_every_scenario(model: Model) -> None:
     """What came less what left is the change of all stocks, origin by origin, to a billionth of what came."""
     scenarios = [s for s in list_scenarios() if not s.model]
