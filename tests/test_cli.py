@@ -18,6 +18,7 @@ import xarray as xr
 from tests.conftest import small_model, unmeasured
 
 import flows
+from flows import __main__ as program
 from flows import cli, provenance
 from flows.cli import numbers, options, run, terminal
 from flows.compare import CAVEAT
@@ -358,6 +359,18 @@ def test_interrupted(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch
     monkeypatch.setattr(run, "read_model", interrupt)
     assert cli.main(["run", "--model", "x.mdl"]) == 130
     assert capsys.readouterr().err.strip() == "Interrupted."
+
+
+def test_an_interruption_while_the_program_loads_is_one_word(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(dict[str, Any]):
+        def __getattr__(self, name: str) -> Any:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "flows.cli", Interrupted())
+    assert program.main() == 130
+    assert capsys.readouterr() == ("", "Interrupted.\n")
 
 
 # The shipped files, small ones in their place --------------------------------------------------------
