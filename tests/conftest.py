@@ -142,13 +142,13 @@ def small_root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path
     root = tmp_path / "shipped"
     shutil.copytree(Path(__file__).parent / "small", root)
     monkeypatch.setattr(resources, "root", lambda: root)
-    observations._read.cache_clear()
+    observations.read_table.cache_clear()
     observations._typed.cache_clear()
     observations._compared.cache_clear()
     work = tmp_path / "work"
     work.mkdir()
     monkeypatch.chdir(work)
     yield root
-    observations._read.cache_clear()
+    observations.read_table.cache_clear()
     observations._typed.cache_clear()
     observations._compared.cache_clear()

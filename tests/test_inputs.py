@@ -33,8 +33,8 @@ from flows.inputs import (
     settings_inputs,
 )
 from flows.inputs.cin import RangeWarning
-from flows.observations import figure_variables
 from flows.references import fold
+from flows.seed_figures import figure_variables
 
 HEAD = 'title = "T"\nkind = "package"\n'
 LEVER = '[[lever]]\nname = "shelter support"\nvalue = 2.0\n'

@@ -9,24 +9,22 @@ import pandas as pd
 import pytest
 import xarray as xr
 
-from flows import observations
+from flows import seed_figures as seed
 from flows.errors import InputError
 from flows.inputs import Outcome, read_outcomes
 from flows.observations import (
     definitions,
-    figure_variables,
-    figures_against,
     load,
     monthly,
     observed,
     observed_against,
     over_span,
     per_cent_error,
-    seed_figures,
     sources,
     time_of,
 )
 from flows.references import Expression
+from flows.seed_figures import figure_variables, figures_against, seed_figures
 
 DAY = pd.Timestamp
 
@@ -321,7 +319,7 @@ def figures_file(monkeypatch: pytest.MonkeyPatch, *rows: dict[str, str]) -> None
     )
     base = {"period_start": "2013-01-01", "period_end": "2013-12-31", "kind": "emergent"}
     frame = pd.DataFrame([{**empty, **base, **row} for row in rows])
-    monkeypatch.setattr(observations, "_read", lambda name: frame)
+    monkeypatch.setattr(seed, "read_table", lambda name: frame)
 
 
 def test_figures_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:

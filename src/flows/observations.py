@@ -12,7 +12,7 @@ import calendar as gregorian
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,6 @@ from flows.references import Expression, Reference, fold, take
 from flows.units import is_rate
 
 Measure = Literal["auto", "mean"]
-Kind = Literal["input", "fitted", "emergent"]
 
 FOLDER = "models/data"
 COMPARED = ("instant", "month", "calendar_year", "fiscal_year")
@@ -48,7 +47,14 @@ class Comparable(Protocol):
 
 
 @cache
-def _read(name: str) -> pd.DataFrame:
+def read_table(name: str) -> pd.DataFrame:
+    """Read a table of ``models/data`` as text; empty cells are empty texts.
+
+    Raises
+    ------
+    InputError
+        It can't be read.
+    """
     path = resources.root() / FOLDER / f"{name}.csv"
     try:
         return pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
@@ -70,7 +76,7 @@ def load() -> pd.DataFrame:
 
 @cache
 def _typed() -> pd.DataFrame:
-    frame = _read("observations").copy()
+    frame = read_table("observations").copy()
     frame["value"] = frame["value"].astype(float)
     for column in ("period_start", "period_end"):
         frame[column] = pd.to_datetime(frame[column], format="%Y-%m-%d")
@@ -79,7 +85,7 @@ def _typed() -> pd.DataFrame:
 
 def sources() -> pd.DataFrame:
     """Return the sources of the observed values, indexed by ``source_id``."""
-    return _read("sources").set_index("source_id")
+    return read_table("sources").set_index("source_id")
 
 
 def definitions() -> pd.DataFrame:
@@ -91,7 +97,7 @@ def definitions() -> pd.DataFrame:
         Columns ``counts`` (event, person, case, money, share, time), ``measure`` (flow, stock, level),
         ``year`` (month, calendar, fiscal, instant, part, years) and ``definition``.
     """
-    return _read("series").set_index("series")
+    return read_table("series").set_index("series")
 
 
 def observed(series: str, *, group: str | None = None, period_type: str | None = None) -> pd.DataFrame:
@@ -296,8 +302,25 @@ def _between(times: np.ndarray, array: np.ndarray, at: float) -> np.ndarray:
     return np.asarray(array[..., left] * (1 - share) + array[..., right] * share)
 
 
-class _Counterpart:
-    """An expression whose variables are first taken over a span, each in its own way."""
+class Counterpart:
+    """An expression whose variables are first taken over a span, each in its own way.
+
+    Parameters
+    ----------
+    expression : str
+        Over text forms of variables.
+    dataset : xarray.Dataset
+        One run.
+    measure : {"auto", "mean"}
+        As for `over_span`.
+    where : str
+        What asks, for the error message.
+
+    Raises
+    ------
+    InputError
+        A variable isn't there, or the result holds several runs; called, if the run doesn't cover the span.
+    """
 
     def __init__(self, expression: str, dataset: xr.Dataset, measure: Measure, where: str) -> None:
         self.expression = Expression.parse(expression, where=where)
@@ -316,6 +339,8 @@ class _Counterpart:
             self.taken[reference] = _Trajectory.of(values) if "time" in values.dims else float(values)
 
     def __call__(self, start: pd.Timestamp, end: pd.Timestamp) -> float:
+        """Return the value over the days from `start` to `end`, both included."""
+
         def lookup(reference: Reference) -> np.float64:
             one = self.taken[reference]
             if isinstance(one, float):
@@ -357,7 +382,7 @@ def observed_against(outcome: Comparable, dataset: xr.Dataset) -> pd.DataFrame:
         if begins < first - _TOLERANCE or time_of(row.period_end, end=True) > last + _TOLERANCE:
             continue
         if counterpart is None:
-            counterpart = _Counterpart(outcome.expression, dataset, "auto", f'outcome "{outcome.name}"')
+            counterpart = Counterpart(outcome.expression, dataset, "auto", f'outcome "{outcome.name}"')
         model = counterpart(row.period_start, row.period_end)
         found.append(
             {
@@ -470,143 +495,6 @@ def _part(reference: Reference) -> _Part:
     if fold(group) not in groups:
         observed(reference.name, group=group)  # says what there is instead
     return groups[fold(group)]
-
-
-# --- figures of the documents ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class SeedFigure:
-    """A figure of the documents that the base run is held against.
-
-    Attributes
-    ----------
-    figure : str
-        What it is, in words.
-    value, value_high : float
-        The figure, or the ends of a range (equal for one number).
-    unit : str
-        Of the figure.
-    period_start, period_end : pandas.Timestamp
-        First and last day that it speaks of; equal for an instant.
-    document, section : str
-        Where it stands.
-    kind : {"input", "fitted", "emergent"}
-        Whether it was put into the model, fitted, or comes out of it; only the last kind is evidence.
-    measure : {"auto", "mean"}
-        As for `over_span`.
-    expression : str
-        The model's counterpart; empty where this version doesn't speak to it.
-    reason : str
-        Why not, where the expression is empty.
-    note : str
-        How to read the figure.
-    """
-
-    figure: str
-    value: float
-    value_high: float
-    unit: str
-    period_start: pd.Timestamp
-    period_end: pd.Timestamp
-    document: str
-    section: str
-    kind: Kind
-    measure: Measure
-    expression: str
-    reason: str
-    note: str
-
-
-def seed_figures() -> tuple[SeedFigure, ...]:
-    """Return the figures of the documents, in the order of the file.
-
-    Raises
-    ------
-    InputError
-        If a row lacks a number or a date, or has neither an expression nor a reason.
-    """
-    figures = []
-    for number, row in enumerate(_read("seed-figures").to_dict("records"), 2):
-        where = f"{FOLDER}/seed-figures.csv:{number}"
-        try:
-            value = float(row["value"])
-            high = float(row["value_high"] or row["value"])
-            start = pd.Timestamp(row["period_start"])
-            end = pd.Timestamp(row["period_end"])
-        except ValueError as error:
-            raise InputError("not a number or a date", where=where, found=str(error)) from None
-        if bool(row["expression"]) == bool(row["reason"]):
-            raise InputError(
-                "a figure has either an expression or a reason why it has none", where=where,
-                found="both" if row["reason"] else "neither",
-            )  # fmt: skip
-        rest: dict[str, Any] = {
-            k: row[k] for k in ("figure", "unit", "document", "section", "kind", "expression")
-        }
-        rest |= {k: row[k] for k in ("reason", "note")}
-        measure: Any = row["measure"] or "auto"
-        figures.append(
-            SeedFigure(
-                value=value, value_high=high, period_start=start, period_end=end, measure=measure, **rest
-            )
-        )
-    return tuple(figures)
-
-
-def figure_variables() -> tuple[str, ...]:
-    """Return the text forms to ask `flows.simulate` for, so that `figures_against` finds what it needs."""
-    expressions = [Expression.parse(f.expression) for f in seed_figures() if f.expression]
-    return tuple(dict.fromkeys(r.key for expression in expressions for r in expression.references))
-
-
-def figures_against(dataset: xr.Dataset) -> pd.DataFrame:
-    """Set one run beside the figures of the documents, without hiding the bad ones.
-
-    Parameters
-    ----------
-    dataset : xarray.Dataset
-        One run that holds `figure_variables`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row a figure: ``figure``, ``period_start``, ``period_end``, ``value``, ``value_high``, ``unit``,
-        ``model``, ``error_percent`` (from the nearer end of a range, 0 inside it), ``kind``, ``document``,
-        ``section``, ``reason``, ``note``. Where this version doesn't speak to a figure, or the run doesn't
-        cover its span, ``model`` isn't a number and ``reason`` says why.
-    """
-    rows = []
-    for figure in seed_figures():
-        model, reason = float("nan"), figure.reason
-        if figure.expression:
-            try:
-                where = f'figure "{figure.figure}"'
-                counterpart = _Counterpart(figure.expression, dataset, figure.measure, where)
-                model = counterpart(figure.period_start, figure.period_end)
-            except InputError as error:
-                if error.what != "the run doesn't cover the whole span":
-                    raise
-                reason = error.what
-        nearest = float(np.clip(model, figure.value, figure.value_high))
-        rows.append(
-            {
-                "figure": figure.figure,
-                "period_start": figure.period_start,
-                "period_end": figure.period_end,
-                "value": figure.value,
-                "value_high": figure.value_high,
-                "unit": figure.unit,
-                "model": model,
-                "error_percent": per_cent_error(model, nearest),
-                "kind": figure.kind,
-                "document": figure.document,
-                "section": figure.section,
-                "reason": reason,
-                "note": figure.note,
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def files() -> tuple[Path, ...]:

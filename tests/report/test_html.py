@@ -73,7 +73,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The quick report of the small model."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(resources, "root", lambda: SMALL)
-        observations._read.cache_clear()
+        observations.read_table.cache_clear()
         observations._typed.cache_clear()
         observations._compared.cache_clear()
         stages: list[str] = []
@@ -87,7 +87,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         assert (0, drawn) in told and (drawn, drawn) in told and told[-1][1] != drawn  # then the study
         assert len(stages) >= 4
         yield folder
-    observations._read.cache_clear()
+    observations.read_table.cache_clear()
     observations._typed.cache_clear()
     observations._compared.cache_clear()
 

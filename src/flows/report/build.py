@@ -21,6 +21,7 @@ from flows.report.results import study_month
 from flows.report.speech import Speech, speech_of
 from flows.report.standing import standing_validation
 from flows.report.workbook import Sheet, comparison_sheets, write_workbook
+from flows.seed_figures import figure_variables, figures_against
 from flows.vensim.read import read_vensim
 
 __all__ = ["FEATURED", "build"]
@@ -106,7 +107,7 @@ def build(
     with provenance.results_folder(folder, entry=entry) as place:
         stage(f"Running {len(scenarios)} scenarios")
         comparison = compare.compare(
-            model, scenarios, baseline=baseline, outcomes=outcomes, extra=observations.figure_variables()
+            model, scenarios, baseline=baseline, outcomes=outcomes, extra=figure_variables()
         )
         stage(f"Running each of them with {futures.draws} draws of the uncertain inputs")
         drawn = compare.compare(
@@ -139,7 +140,7 @@ def build(
             base=base,
             observed=observed,
             summary=tables.fit_summary(observed),
-            figures=observations.figures_against(base),
+            figures=figures_against(base),
             comparison=comparison,
             drawn=drawn,
             chosen=tuple(chosen),

@@ -36,7 +36,7 @@ class ReportData:
     summary : pandas.DataFrame
         From `flows.report.tables.fit_summary`.
     figures : pandas.DataFrame
-        From `flows.observations.figures_against`.
+        From `flows.seed_figures.figures_against`.
     comparison : Comparison
         All scenarios, one run each.
     drawn : Comparison

@@ -42,6 +42,7 @@ from flows.report.rows import (
     table_downloads,
 )
 from flows.report.speech import Speech
+from flows.seed_figures import seed_figures
 from flows.study import StudyResult
 from flows.templates import template
 
@@ -349,7 +350,7 @@ def _documents() -> list[str]:
     """Documents whose figures and claims are used."""
     if find("claims").is_file():
         return sorted({claim.document for claim in read_claims()})
-    return sorted({str(figure.document) for figure in observations.seed_figures()})
+    return sorted({str(figure.document) for figure in seed_figures()})
 
 
 def _assumptions(model: Any) -> tuple[int, int]:

@@ -208,7 +208,7 @@ def findings(
     Parameters
     ----------
     figures : pandas.DataFrame
-        From `flows.observations.figures_against`.
+        From `flows.seed_figures.figures_against`.
     summary : pandas.DataFrame
         From `flows.report.tables.fit_summary`.
     comparison : Comparison

@@ -15,8 +15,7 @@ from flows.compare import count_draws, end_within, free_draws, level, outcome_va
 from flows.ensemble import Simulate
 from flows.errors import InputError
 from flows.inputs import parse_reference
-from flows.inputs.bounds import constant_of, element_key, limits, range_text
-from flows.references import fold
+from flows.inputs.bounds import constant_of, element_key, limits, position_of, range_text
 from flows.solve.target import Reading
 
 AT_ONCE = 2048
@@ -167,13 +166,9 @@ def find_constant(name: str, model: Any) -> tuple[str, Any]:
 def own_value(key: str, item: Any, model: Any) -> float:
     """Read the model's own value; the mean of the elements of a whole constant would be no value of any."""
     values = np.asarray(item.value, dtype=float)
-    elements = parse_reference(key).elements
-    if elements:
-        places = [
-            [fold(str(e)) for e in model.subscripts[dim].value].index(fold(element))
-            for element, dim in zip(elements, item.subscripts, strict=True)
-        ]
-        return float(values[tuple(places)])
+    reference = parse_reference(key)
+    if reference.elements:
+        return float(values[position_of(reference, item, model, key)])
     if values.size > 1 and not (values == values.flat[0]).all():
         raise InputError(
             f'"{key}" has elements with different values', remedy=f"Name one of them, such as {key}[…]"

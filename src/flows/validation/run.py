@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 
-from flows import claims, fit, observations
+from flows import claims, fit
 from flows.calibrate.targets import Target
 from flows.compare import outcomes_of, stacked_inputs
 from flows.ensemble import simulate
@@ -22,6 +22,7 @@ from flows.inputs.projections import Projection, read_projections
 from flows.model.model import Model
 from flows.pace import Progress
 from flows.posterior import Posterior
+from flows.seed_figures import figure_variables
 from flows.validation.behaviour import Behaviour, SeriesFit, assess
 from flows.validation.extremes import Outcome as Extreme
 from flows.validation.extremes import run_conditions
@@ -370,5 +371,5 @@ def _even(target: Target) -> bool:
 def _figures(model: Model, threads: int | None) -> pd.DataFrame:
     chosen = [claim for claim in claims.read_claims() if claim.status != "outside"]
     verdicts = claims.evaluate(chosen, models={model.name: model}, threads=threads)
-    run = simulate(model, outcomes=list(observations.figure_variables()), threads=threads)
+    run = simulate(model, outcomes=list(figure_variables()), threads=threads)
     return stated_figures(verdicts, run)

@@ -10,7 +10,7 @@ import xarray as xr
 
 from flows.claims import Verdict
 from flows.claims.statement import Beside, Figure, Side, leaves
-from flows.observations import figures_against
+from flows.seed_figures import figures_against
 
 __all__ = ["NEAR", "stated_figures"]
 
@@ -31,7 +31,7 @@ def stated_figures(verdicts: Sequence[Verdict], run: xr.Dataset) -> pd.DataFrame
     verdicts : sequence of Verdict
         From `flows.claims.evaluate`; statements that compare with a number are taken, whatever kind the claim is.
     run : xarray.Dataset
-        The base run, with `flows.observations.figure_variables`; figures that it doesn't cover are left out.
+        The base run, with `flows.seed_figures.figure_variables`; figures that it doesn't cover are left out.
 
     Returns
     -------
