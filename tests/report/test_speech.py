@@ -200,8 +200,9 @@ def test_the_page_is_in_spanish(page: str) -> None:
     ):
         assert head in said
     # The small model's own names (titles of its scenarios and outcomes) are English and have no labels.
-    own = ("Faster", "Boom", "Claims pending", "People who arrive", "people who arrive", "People waiting", "Waiting in", "Exposure to harm",
-           "waiting time", "labour demand", "A small", "Misspelt", "A count", "Current", "small", "Base")  # fmt: skip
+    own = ("Faster", "Boom", "Claims pending", "People who arrive", "people who arrive", "People waiting", "Waiting in",
+           "Exposure to harm", "waiting time", "labour demand", "A small", "Misspelt", "A count",
+           "Current", "small", "Base")  # fmt: skip
     left = [text for text in shown.texts if ENGLISH.search(text) and not any(word in text for word in own)]
     assert left == []
     assert not LOADED.search(said)
