@@ -31,6 +31,7 @@ effect((0,1),(1,2)) ~ Dmnl ~ |
 table[region]((0,1),(1,2)) ~ Dmnl ~ |
 by table[region] = table[region](Time) ~ Dmnl ~ |
 empty = 1 ~ Dmnl ~ |
+order == 3 ~ Dmnl ~ |
 """
 
 
@@ -68,6 +69,7 @@ def test_older_files_of_vensim(tmp_path: Path) -> None:
     [
         ("rate = 1\nrat = 2", 2, 'Did you mean "rate"?'),
         ("stock = 2", 1, '"stock" is no constant'),
+        ("order = 2", 1, '"order" is an unchangeable constant, which the model sets with =='),
         (
             "inflow = 2",
             1,

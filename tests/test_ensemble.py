@@ -529,6 +529,12 @@ def test_mistakes_are_named(model: Model, arguments: dict[str, Any], message: st
     assert str(caught.value) == message
 
 
+def test_an_unchangeable_constant_is_refused(build: Build) -> None:
+    model = build("order == 3 ~~|\nx = DELAY N(Time, 3, 0, order) ~~|")
+    with pytest.raises(InputError, match='"order" is an unchangeable constant, which the model sets with =='):
+        simulate(model, {"order": 1})
+
+
 def test_reference(model: Model) -> None:
     variable, elements = reference(model, " WAITING[el  salvador] ")
     assert (variable.spelling, elements) == ("Waiting", ("el salvador",))

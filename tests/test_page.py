@@ -123,6 +123,15 @@ def test_text_of_a_model_cannot_become_markup(tmp_path: Path) -> None:
     assert as_json(["<", "\u2029"]) == '["\\u003c","\\u2029"]'
 
 
+def test_an_unchangeable_constant_has_no_slider(tmp_path: Path) -> None:
+    source = tmp_path / "m.mdl"
+    text = "rate = 2 ~ 1/Month [0,10] ~|\norder == 3 ~ Dmnl [1,5] ~|\npeople = INTEG(rate, order) ~~|\n"
+    source.write_text(small_model(text).text, encoding="utf-8")
+    assert [one["name"] for one in data_of(render(flows.read_vensim(source, units="off")))["levers"]] == [
+        "rate"
+    ]
+
+
 def test_sliders_are_told_apart(tmp_path: Path) -> None:
     names = ("wait+time", "wait time", "出生率", "死亡率")
     text = "".join(f'"{name}" = 2 ~ Month [1,3] ~ |\n' for name in names) + "R : Haiti, Cuba ~~|\n"

@@ -124,6 +124,17 @@ def test_lines_and_columns_of_refusals(place: Path) -> None:
     assert "uncertainty]]" not in refusal(CONTROL, alone)
 
 
+def test_runs_method_and_seed_may_be_left_out(place: Path) -> None:
+    for head, expected in {
+        ",,,,": ("monte-carlo", 200, 1234),
+        ",L": ("latin-hypercube", 200, 1234),
+        "50,,7,,0": ("monte-carlo", 50, 7),
+    }.items():
+        (place / "c.vsc").write_text(CONTROL.replace("1000,L,20260101,,0", head), encoding="utf-8")
+        found = read(place)
+        assert (found.method, found.n, found.seed) == expected
+
+
 def test_a_line_can_be_switched_off(place: Path) -> None:
     (place / "c.vsc").write_text(CONTROL.replace("(2,12)", "(2,2)"), encoding="utf-8")
     assert [u.name for u in read(place).uncertainties] == ["arrivals", "share[North]", "U.S. demand"]

@@ -64,6 +64,12 @@ class Resolved:
                     where="inputs",
                     expected="a constant, a stock (its initial value), a lookup or a data variable",
                 )
+            if variable.unchangeable:
+                raise InputError(
+                    f'"{variable.spelling}" is an unchangeable constant, which the model sets with ==',
+                    where="inputs",
+                    remedy="Write = in the model file",
+                )
             array = _labelled(self.model, variable, elements, key, value)
             pending.append((key, variable, elements, None, array))
         for key, _, _, _, array in pending:

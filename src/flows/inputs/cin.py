@@ -262,6 +262,12 @@ def _item(entry: Entry, model: Any) -> tuple[Any, bool]:
     lookup = bool(entry.points)
     catalogue, kind = (model.lookups, "lookup") if lookup else (model.constants, "constant")
     if entry.name in catalogue:
+        if model.variables[fold(entry.name)].unchangeable:
+            raise InputError(
+                f'"{catalogue[entry.name].name}" is an unchangeable constant, which the model sets with ==',
+                where=entry.where,
+                remedy="Write = in the model file",
+            )
         return catalogue[entry.name], lookup
     known = {fold(name) for name in model.names}
     if fold(entry.name) in known:

@@ -276,6 +276,8 @@ class Variable:
         For a data variable the name of the hidden lookup that holds its points over time.
     keyword : str
         How it is read between its points: ``HOLD BACKWARD``, ``LOOK FORWARD``, ``RAW``, or linear interpolation.
+    unchangeable : bool
+        True for a constant that the file sets with ``==``: nothing but an edit of the file changes it.
     """
 
     name: str
@@ -292,6 +294,7 @@ class Variable:
     hidden: bool = False
     series: str = ""
     keyword: str = ""
+    unchangeable: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:

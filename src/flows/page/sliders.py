@@ -55,7 +55,8 @@ def constant_sliders(block: Block, *, assumed: bool = False) -> list[dict[str, A
     """Constants with a range of any model, element by element; with `assumed`, all but nought, from half to twice."""
     found: list[dict[str, Any]] = []
     levers = {fold(name) for name in block.model.levers.names}
-    for item in sorted(block.model.constants, key=lambda one: fold(one.name) not in levers):
+    free = [item for item in block.model.constants if not block.model.variables[fold(item.name)].unchangeable]
+    for item in sorted(free, key=lambda one: fold(one.name) not in levers):
         values = np.asarray(item.value, dtype=float)
         for (name, _), given in block.inputs.items():
             if name != fold(item.name) or given.get("kind", "constant") != "constant":

@@ -219,7 +219,7 @@ def _lines(path: Path) -> list[tuple[int, str]]:
 
 def _head(number: int, text: str, shown: str) -> tuple[int, str, int]:
     """Runs, method and seed of the first line."""
-    places = [(match.start() + 1, match[0].strip()) for match in re.finditer(r"[^,]+|(?<=,)(?=,|$)", text)]
+    places = [(match.start() + 1, match[0].strip()) for match in re.finditer(r"(?:^|(?<=,))[^,]*", text)]
     cells = [*places, *[(len(text) + 1, "")] * (5 - len(places))]
     numbers = []
     for (column, cell), default, what in ((cells[0], _RUNS, "runs"), (cells[2], _SEED, "the seed")):

@@ -297,6 +297,7 @@ class Lowering(Calls):
             span=self.source.span(first.at),
             units=next((d.units for d in definitions if d.units), ""),
             comment=next((d.comment for d in definitions if d.comment), ""),
+            unchangeable=kind == "constant" and any(d.operator == "==" for d in definitions),
         )
 
     def _defined_once(self, name: str, equations: list[Equation]) -> None:
