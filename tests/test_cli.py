@@ -153,6 +153,12 @@ def test_a_run_without_figures_imports_what_it_needs(here: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_what_a_run_writes_loads_no_statistics() -> None:
+    code = "import sys, flows.report.results, flows.report.tables; sys.exit('scipy.stats' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], env=unmeasured(), capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_table_of_numbers_is_written_as_pandas_does(tmp_path: Path) -> None:
     table = pd.DataFrame(
         {"date": ["2013-01-01", "2013-02-01"], 'a, "b"': [0.1, -1e300], "x[A,B]": [1.0, 5e-324]}

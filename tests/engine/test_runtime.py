@@ -115,6 +115,23 @@ def test_guarded_functions_raise_nothing(
     assert runtime.guarded(function)(*arguments) == pytest.approx(value, nan_ok=True)  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("LN(zero)", -INF), ("LN(many)", NAN), ("LOG(zero, 10)", -INF), ("POWER(zero, -1)", INF), ("zero ^ (-2)", INF),
+        ("POWER(many, 301)", -INF), ("POWER(many, 300)", INF), ("SINH(many)", -INF), ("COSH(many)", INF),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("engine", ["python", "compiled"])
+@pytest.mark.filterwarnings("ignore:.*is no finite number")
+def test_beyond_all_bounds_both_engines_give_the_same_infinity(
+    build: Build, engine: Any, expression: str, value: float
+) -> None:
+    model = build(f"y = {expression} ~~|\nzero = 0 * Time ~~|\nmany = zero - 1000 ~~|\n")
+    found = simulate(model, outcomes=["y"], engine=engine)["y"].values
+    assert np.array_equal(found, np.full_like(found, value), equal_nan=True)
+
+
 @pytest.mark.parametrize("x", [-1, 0, 0.5, 1, 1.5, 2, 3])
 def test_lookup(x: float) -> None:
     xs, ys, slopes = [0.0, 1.0, 2.0], [1.0, 2.0, 0.0], [1.0, -2.0, 0.0]

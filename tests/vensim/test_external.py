@@ -222,6 +222,14 @@ def test_what_only_looks_like_a_number_is_refused(files: Files, written: str) ->
         series(files, ("odd.tab", "", "1", "A2"), ())
 
 
+def test_a_refused_cell_of_many_lines_is_quoted_in_one(tmp_path: Path) -> None:
+    path = tmp_path / "lines.tab"
+    path.write_text('Time\tprice\n1\t2\n"3\n\n\n\n/ 2"\t3\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"isn't read as a number, found \"3 / 2\",") as refusal:
+        dataset(path)
+    assert "\n" not in str(refusal.value)
+
+
 @pytest.mark.parametrize(
     ("written", "value"), [("1e3", 1000), (" -.5 ", -0.5), ("2.", 2), ("1D2", 100), ("+3", 3)]
 )

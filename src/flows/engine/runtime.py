@@ -54,14 +54,49 @@ def guarded(function: Callable[..., float]) -> Callable[..., float]:
     return call
 
 
+def log(x: float) -> float:
+    """Natural logarithm; minus infinity at 0, as floating-point hardware has it."""
+    return math.log(x) if x else -INF
+
+
+def power(x: float, y: float) -> float:
+    """X to the power y; beyond all bounds an infinity with the sign that the result has."""
+    if x == 0.0 and y < 0.0:
+        return INF
+    try:
+        return math.pow(x, y)
+    except OverflowError:
+        return -INF if x < 0.0 and math.fmod(y, 2.0) else INF
+
+
+def sinh(x: float) -> float:
+    """Hyperbolic sine; beyond all bounds an infinity with the sign of x."""
+    try:
+        return math.sinh(x)
+    except OverflowError:
+        return math.copysign(INF, x)
+
+
 FUNCTIONS: dict[str, Callable[..., float]] = {
-    "power": math.pow,
+    "power": power,
     "abs": abs,
+    "log": log,
+    "sinh": sinh,
     **{
         name: getattr(math, name)
         for name in (
-            *("exp", "log", "sqrt", "trunc", "floor", "sin", "cos", "tan"),
-            *("sinh", "cosh", "tanh", "asin", "acos", "atan"),
+            "exp",
+            "sqrt",
+            "trunc",
+            "floor",
+            "sin",
+            "cos",
+            "tan",
+            "cosh",
+            "tanh",
+            "asin",
+            "acos",
+            "atan",
         )
     },
 }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
 import re
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -181,7 +183,7 @@ class Places:
         if self.source.path.lower().endswith(XMILE):
             tag = text.find("<units>", definition.start, definition.end)
             return at if tag < 0 else tag + len("<units>")
-        end = part_end(Source(self.source.path, text), text, definition.start)
+        end = part_end(self._whole, text, definition.start)
         found = text.find(definition.units.split()[0], end, definition.end)
         return at if found < 0 else found
 
@@ -208,15 +210,28 @@ class Places:
         source = self.source
         if source.path.lower().endswith(XMILE) or not source.text.startswith("(", node.at):
             return node.at
-        reader = Reader(Source(source.path, source.text), without_comments(source.text[node.at :]), node.at)
+        reader = Reader(self._whole, without_comments(source.text[node.at :]), node.at)
         reader.take()
         return reader.point_places()[number]
 
     def definition(self, at: int) -> Definition | None:
         """The equation that an offset lies in."""
+        place = bisect.bisect_right(self._starts, at) - 1
+        found = self._in_order[place] if place >= 0 else None
+        return found if found is not None and at < found.end else None
+
+    @cached_property
+    def _whole(self) -> Source:
+        return Source(self.source.path, self.source.text)
+
+    @cached_property
+    def _in_order(self) -> list[Definition]:
         macros = (d for m in self.source.macros for d in m.definitions)
-        found = (d for d in (*self.source.definitions, *macros) if d.start <= at < d.end)
-        return next(found, None)
+        return sorted((*self.source.definitions, *macros), key=lambda d: d.start)
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [d.start for d in self._in_order]
 
 
 def of_refusal(path: Path, error: FlowsError) -> Finding:

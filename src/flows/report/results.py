@@ -17,7 +17,6 @@ from flows import compare, provenance
 from flows.calendar import month_of, time_at_end
 from flows.compare import CAVEAT, HUMAN_COST, Comparison
 from flows.inputs import Outcome
-from flows.study.words import percent
 from flows.tables import as_text, without_formulas
 
 if TYPE_CHECKING:
@@ -370,6 +369,8 @@ def _pictures(
 
 def _width(indices: xr.Dataset, say: Speech, key: str = "S1") -> str:
     """Say how wide the intervals are behind areas that can't show them."""
+    from flows.study.words import percent  # the study's package loads scipy.stats, which no run needs
+
     half = indices[f"{key}_conf"].where(indices[key] >= _COUNTS)
     if not bool(half.notnull().any()):
         return ""

@@ -190,7 +190,7 @@ def number_in(text: str, where: str) -> float | None:
         raise InputError(
             "this isn't read as a number",
             where=where,
-            found=f'"{text[:40]}"',
+            found=f'"{" ".join(text.split())[:40]}"',
             expected="digits with a point before decimals, without signs of thousands, per cent, money or dates",
         )
     return None
