@@ -57,7 +57,8 @@ def test_a_clean_model_has_no_findings(tmp_path: Path) -> None:
         ("birth rate = 0.02", "birth rate = 0.02 ~~|\nbirth rate = 1", "error", "meaning", "birth rate", 7, "twice"),
         ("births - deaths,", "births[x] - deaths,", "error", "meaning", "Population", 2, "1 subscript"),
         ("* birth rate\t", "+ birth rate\t", "warning", "units", "births", 5, "terms of different units"),
-        ("0.02\t~\t1/Month", "0.02\t~\tDmnl", "warning", "units", "births", 5, "Person computed"),
+        ("0.02\t~\t1/Month", "0.02\t~\tDmnl", "warning", "units", "birth rate", 6, "expected 1/Month"),
+        ("births = Population", "births = 2 + Population", "warning", "units", "births", 5, "Dmnl and Person/Month"),
         ("0.02\t~\t1/Month", "0.02\t~\t", "warning", "missing units", "birth rate", 6, "no units"),
         ("Month\t~\tBorn.", "Month\t~\t", "note", "missing comment", "births", 5, "no comment"),
         ("(1,1),(10,3)", "(10,1),(1,3)", "warning", "unsorted lookup", "effect of crowding", 11, "x = 10, then 1"),
@@ -702,3 +703,54 @@ def test_a_flow_that_a_stock_adds_up_by_elements_stands_in_its_equation(tmp_path
         found = check(tmp_path, edit, clouds="", more=more + sketch)
         loose = [f for f in found if f.rule == "conservation" and "does not stand in its equation" in f.what]
         assert [f.variable for f in loose] == told_of
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "units", "told"),
+    [
+        ("share of children", "15", "Dmnl", True),
+        ("GDP loss fraction at most", "15", "fraction", True),
+        ("share of children", "0.15", "Dmnl", False),
+        ("share of children", "15", "Dmnl [0,100]", False),
+        ("share of children", "15", "Percent", False),
+        ("time until the share holds", "15", "Dmnl", False),
+    ],
+)
+def test_a_part_of_a_whole_above_one(tmp_path: Path, name: str, value: str, units: str, told: bool) -> None:
+    findings = check(tmp_path, more=f"{name} = {value} ~ {units} ~ Assumption. |\n")
+    assert [f.line for f in findings if f.rule == "range"] == [16] * told
+
+
+@pytest.mark.parametrize(
+    ("call", "told"),
+    [
+        ("SMOOTH(life time, births)", True),
+        ("SMOOTH(births, life time)", False),
+        ("SMOOTH(life time, life time)", False),
+        ("DELAY3I(life time, births, 2)", True),
+        ("IF THEN ELSE(births, births > deaths, deaths)", True),
+        ("IF THEN ELSE(births > deaths, births, deaths)", False),
+        ("IF THEN ELSE(effect of crowding(1), births > deaths, 0)", False),
+    ],
+)
+def test_arguments_in_each_others_place_are_told_once(tmp_path: Path, call: str, told: bool) -> None:
+    findings = check(tmp_path, more=f"result = {call} ~ Person/Month ~ For show. |\n")
+    found = [f for f in findings if f.rule == "arguments"]
+    assert [(f.variable, f.line) for f in found] == [("result", 16)] * told
+    if told:
+        assert [f for f in findings if f.rule == "units"] == []
+
+
+def test_what_a_name_says_of_its_unit_settles_which_of_two_is_wrong(tmp_path: Path) -> None:
+    more = "shrinking = births / Population - {0} ~ 1/Month ~ Net. |\n{0} = 0.1 ~ Dmnl ~ Assumption. |\n"
+    findings = check(tmp_path, more=more.format("loss rate"))
+    assert [(f.variable, f.line) for f in findings if f.rule == "units"] == [("loss rate", 17)]
+    findings = check(tmp_path, more=more.format("loss"))
+    assert [(f.variable, f.line) for f in findings if f.rule == "units"] == [("shrinking", 16)]
+
+
+def test_a_constant_that_nothing_uses_is_proposed_where_it_makes_the_units_fit(tmp_path: Path) -> None:
+    findings = check(tmp_path, ("* birth rate\t", "* life time\t"))
+    (found,) = [f for f in findings if f.level == "warning" and f.rule in ("units", "unused")]
+    assert (found.variable, found.line, found.column) == ("births", 5, 23)
+    assert found.advice == 'Did you mean "birth rate", which nothing uses, in place of "life time"?'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.errors import DataError, ModelError
-from flows.inspection import behaviour, names, structure
+from flows.inspection import behaviour, names, slips, structure
 from flows.inspection.drawn import Drawn, arrows
 from flows.inspection.finding import LEVELS, Finding, Level, Places, of_refusal
 from flows.model.ir import deep
@@ -71,7 +71,11 @@ def inspect(path: str | Path, *, run: bool = True, text: str | None = None) -> t
         told |= {fold(f.variable) for f in circles}
         arrowed = [] if drawn.error else arrows(places, drawn, told)
         told |= {fold(f.variable) for f in arrowed if f.level == "warning"}
-        unfit = list(structure.units(places, model, drawn, told))
+        found += slips.hundredths(places, model)
+        turned = list(slips.exchanged(places, model))
+        found += turned
+        left_out = slips.expanded(places, model, {fold(f.variable) for f in turned})
+        unfit = list(structure.units(places, model, drawn, told, left_out))
         unfit += structure.uneven_units(places, model, unfit)
         unfit += structure.near_units(places, model, unfit)
         told |= {fold(f.variable) for f in unfit}

@@ -156,9 +156,11 @@ def unused(
         if not drawn.names:
             return
         used |= drawn.causes.get(name, frozenset())
+    others = list(others)
     named = " ".join(
         f"{f.what} {f.remedy}" for f in others if f.rule in ("undefined", "drawn", "conservation")
     )
+    named += " ".join(f.remedy for f in others if f.rule == "units" and f.remedy.startswith("Did you mean"))
     for definition in _first(source):
         name = fold(definition.name)
         if name in used or f'"{" ".join(definition.name.split())}"' in named:

@@ -189,13 +189,20 @@ def held_back(model: Model, found: list[Finding], ran: list[Finding]) -> list[Fi
     return [*told, *left]
 
 
-def units(places: Places, model: Model, drawn: Drawn, doubtful: Collection[str]) -> Iterator[Finding]:
+def units(
+    places: Places,
+    model: Model,
+    drawn: Drawn,
+    doubtful: Collection[str],
+    left_out: Collection[str] = (),
+) -> Iterator[Finding]:
     """Hold declared against computed units, with the part of the equation that breaks.
 
-    What is expanded from an equation (a stock of SMOOTH) speaks for it, if nothing else does.
+    Equations of some variables are left out. What is expanded from an equation (a stock of SMOOTH) speaks for it, if
+    nothing else does.
     """
     hidden = {v.spelling for v in model.variables.values() if v.hidden}
-    findings = unit_findings(model, doubtful=doubtful, sound=agreeing(places, drawn))
+    findings = unit_findings(model, doubtful=doubtful, sound=agreeing(places, drawn), left_out=left_out)
     own = {fold(f.variable) for f in findings if f.variable not in hidden}
     for found in sorted(findings, key=lambda f: f.variable in hidden):
         at = places.offset(found.where)

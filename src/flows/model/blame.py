@@ -8,9 +8,21 @@ from dataclasses import replace
 from fractions import Fraction
 
 from flows.model.finding import Finding
-from flows.model.ir import Binary, BinaryOperator, Equation, Expr, Span, Variable, rebuilt, references, walk
+from flows.model.ir import (
+    Binary,
+    BinaryOperator,
+    Equation,
+    Expr,
+    Ref,
+    Span,
+    Variable,
+    rebuilt,
+    references,
+    walk,
+)
 from flows.model.measure import DECLARED, Mismatch, UnitCheck
-from flows.units import Unit
+from flows.model.model import CONTROLS
+from flows.units import DIMENSIONLESS, Unit
 
 __all__ = ["OPERATOR", "Blame"]
 
@@ -20,6 +32,7 @@ OPERATOR = "Check the operator"
 _MOST = 200  # equations that don't fit: in a model with more the units are no guide
 _MOST_OPERATORS = 60  # of an equation that are exchanged by way of trial
 _RECURRING = 5  # times that a name of a unit stands in a model, on average, if one that stands once is odd
+_TIMES = frozenset({"time", "delay", "lag", "duration", "life", "lifetime"})
 _UNKNOWN = Unit((("?", Fraction(1)),))
 _OTHERS: Mapping[str, tuple[BinaryOperator, ...]] = {
     "+": ("*", "/"),
@@ -57,7 +70,7 @@ class Blame:
         sound: Collection[str] = (),
     ) -> None:
         self.doubtful, self.sound = doubtful, frozenset(sound)
-        self.check, self.found = check, {name: list(own) for name, own in found.items()}
+        self.check, self.found = check, {name: list(found.get(name, ())) for name in check.model.variables}
         self.variables = check.model.variables
         self.hidden: dict[str, dict[str, None]] = {}  # what is expanded from a variable, in order
         self.users: dict[str, dict[str, None]] = {}
@@ -92,7 +105,7 @@ class Blame:
             only = ways[next(iter(fixed))] == 1 and not fixed & (operators | {*self.doubtful})
             told = suspect in fixed or fixed <= self.sound
             odd = not fixed & operators and self._odd(suspect, unit)
-            if len(fixed) > 1 or odd or (only and told and self._usual(unit)):
+            if len(fixed) > 1 or odd or self._called(suspect, unit) or (only and told and self._usual(unit)):
                 self._blame(suspect, unit, fixed)
                 failing -= fixed
             else:
@@ -104,7 +117,41 @@ class Blame:
                 for s, u, f in options
                 if (s, u) != (suspect, unit) and (left := f - fixed) and s != (suspect if fixed else "")
             ]
+        for name in failing:
+            self._forgotten(self.variables[name])
         return self.found
+
+    def _forgotten(self, v: Variable) -> None:
+        """Point at the name in an equation in whose place a constant that nothing uses makes the units fit."""
+        unused = [
+            c
+            for c in self.variables.values()
+            if c.kind == "constant"
+            and not c.hidden
+            and c.name not in {*self.users, *CONTROLS}
+            and not c.shape
+            and self.check.declared.get(c.name)
+            not in (None, DIMENSIONLESS)  # a pure number fits in many places
+        ]
+        for number, eq in enumerate(e for e in v.equations if not self._right(v, e)):
+            if not unused or number >= len(self.found[v.name]):
+                return
+            fits = [
+                (ref, c)
+                for ref in dict.fromkeys(
+                    r for e in (eq.expr, eq.initial) if e is not None for r in references(e)
+                )
+                for c in unused[:_MOST_OPERATORS]
+                if self._right(v, _with_other(eq, ref, Ref(c.name)))
+            ]
+            if len(fits) == 1 and fits[0][0].span.line:
+                ((ref, c),) = fits
+                old = self.variables[ref.name].spelling if ref.name in self.variables else ref.name
+                self.found[v.name][number] = replace(
+                    self.found[v.name][number],
+                    where=f"{self.check.model.path}:{ref.span.line}:{ref.span.column}",
+                    remedy=f'Did you mean "{c.spelling}", which nothing uses, in place of "{old}"?',
+                )
 
     def _candidates(self, v: Variable) -> Iterator[tuple[str, Unit]]:
         """Units that would make an equation fit, its own and those of its causes."""
@@ -163,6 +210,18 @@ class Blame:
         if known and any(self.bases[base] == 1 for base, _ in declared.powers):
             return True
         return name in self.check.computed and self.whole[declared] == 1 and self.whole[unit] > 0
+
+    def _called(self, name: str, unit: Unit) -> bool:
+        """True if what is called a time has no unit of time, or a rate none per time, and another unit would."""
+        time, declared = self.check.time_unit, self.check.declared[name]
+        assert declared is not None
+        word = name.split()[-1]
+        if time is None or len(time.powers) != 1:
+            return False
+        if word in _TIMES:
+            return unit == time != declared
+        base = time.powers[0][0]
+        return word == "rate" and dict(unit.powers).get(base, 0) < 0 and base not in dict(declared.powers)
 
     def _usual(self, unit: Unit) -> bool:
         """True for a unit that some variable has, or a simple one: ``Person``, ``Person/Month``."""
@@ -287,6 +346,11 @@ def _solved(units: tuple[Unit, ...]) -> Unit | None:
     rest = Unit(tuple((name, p) for name, p in ratio.powers if name != "?"))
     unit = rest ** (-1 / power)
     return unit if all(p.denominator == 1 for _, p in unit.powers) else None
+
+
+def _with_other(eq: Equation, node: Expr, other: Expr) -> Equation:
+    expr, initial = (e and _exchanged(e, node, other) for e in (eq.expr, eq.initial))
+    return replace(eq, expr=expr, initial=initial)
 
 
 def _exchanged(expr: Expr, node: Expr, other: Expr) -> Expr:

@@ -26,7 +26,11 @@ __all__ = [
 
 @deep
 def unit_findings(
-    model: Model, *, doubtful: Collection[str] = (), sound: Collection[str] = ()
+    model: Model,
+    *,
+    doubtful: Collection[str] = (),
+    sound: Collection[str] = (),
+    left_out: Collection[str] = (),
 ) -> list[Finding]:
     """Check the units of every equation: the declared against the computed, and every sum, comparison and call inside.
 
@@ -37,6 +41,8 @@ def unit_findings(
         Folded names of variables whose equations are known to be wrong for another reason.
     sound : collection of str
         Those of variables whose equations use what they should, as a sketch shows.
+    left_out : collection of str
+        Those of variables whose equations aren't held against their units.
 
     Returns
     -------
@@ -45,7 +51,7 @@ def unit_findings(
     """
     check = UnitCheck(model)
     result = check.read()
-    found = {v.name: list(check.variable(v)) for v in model.variables.values()}
+    found = {v.name: list(check.variable(v)) for v in model.variables.values() if v.name not in left_out}
     if any(found.values()):
         found = Blame(check, found, doubtful, sound).settled()
     result.extend(f for some in found.values() for f in some)
