@@ -23,7 +23,7 @@ from flows.ensemble import simulate
 from flows.errors import FlowsError, InputError
 from flows.model.ir import Vector, walk
 from flows.model.model import Model
-from flows.pace import Progress
+from flows.pace import Progress, silent
 from flows.references import fold
 from flows.texts import any_text, read_bytes
 from flows.vensim.read import read_vensim
@@ -130,7 +130,7 @@ def conform(
     *,
     engines: tuple[Literal["compiled", "pysd"], ...] = ("compiled", "pysd"),
     tolerance: float = TOLERANCE,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Iterator[Verdict]:
     """Run every case of a folder and compare it with its canonical output.
 
@@ -140,7 +140,7 @@ def conform(
     engines : tuple of {"compiled", "pysd"}
     tolerance : float
         Relative to the largest size of a variable over time.
-    progress : callable, optional
+    progress : callable
         Called with cases done and all cases.
 
     Yields
@@ -152,8 +152,7 @@ def conform(
     for done, (model, output) in enumerate(found):
         for engine in engines:
             yield _verdict(model, output, str(model.relative_to(folder)), engine, tolerance)
-        if progress is not None:
-            progress(done + 1, len(found))
+        progress(done + 1, len(found))
 
 
 def _verdict(

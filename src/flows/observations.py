@@ -84,7 +84,13 @@ def _typed() -> pd.DataFrame:
 
 
 def sources() -> pd.DataFrame:
-    """Return the sources of the observed values, indexed by ``source_id``."""
+    """Return the sources of the observed values, indexed by ``source_id``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of ``models/data/sources.csv``, as text.
+    """
     return read_table("sources").set_index("source_id")
 
 
@@ -421,7 +427,17 @@ def observed_spans(outcome: Comparable) -> pd.DataFrame:
 
 
 def per_cent_error(model: float, value: float) -> float:
-    """Return 100 (model - observed) / observed; not a number where nothing was observed."""
+    """Return 100 (model - observed) / observed; not a number where nothing was observed.
+
+    Parameters
+    ----------
+    model, value : float
+        Computed and observed, in one unit.
+
+    Returns
+    -------
+    float
+    """
     return 100 * (model - value) / value if value else float("nan")
 
 
@@ -498,5 +514,10 @@ def _part(reference: Reference) -> _Part:
 
 
 def files() -> tuple[Path, ...]:
-    """Return the data files, for the digests of a run's provenance."""
+    """Return the data files, for the digests of a run's provenance.
+
+    Returns
+    -------
+    tuple of Path
+    """
     return tuple(sorted((resources.root() / FOLDER).glob("*.csv")))

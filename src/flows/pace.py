@@ -7,10 +7,13 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-__all__ = ["Pace", "Progress", "silent", "spoken"]
+__all__ = ["Pace", "Progress", "Stage", "silent", "spoken", "unsaid"]
 
 Progress = Callable[[int, int], None]
 """What long work calls with (parts done, parts in all); the latter may be an estimate."""
+
+Stage = Callable[[str], None]
+"""What long work calls with words for what begins."""
 
 _WINDOW = 0.5  # of the time spent on a kind of work, the latest share that sets its pace
 _FEW = 3  # pieces from which on the first, which warms things up, no longer counts
@@ -18,6 +21,10 @@ _FEW = 3  # pieces from which on the first, which warms things up, no longer cou
 
 def silent(done: int, total: int) -> None:
     """Tell nobody how far the work is."""
+
+
+def unsaid(words: str) -> None:
+    """Tell nobody what begins."""
 
 
 @dataclass

@@ -230,7 +230,21 @@ class Places:
 
 
 def locate(model: Any, text: str, *, where: str = "") -> tuple[str, tuple[int, ...]]:
-    """Find an element: the name as the model spells it, and its position in the constant's array or the lookup's y.
+    """Find an element of a constant, or a point of a lookup.
+
+    Parameters
+    ----------
+    model : flows.Model
+        That has it.
+    text : str
+        ``name``, ``name[Element]``, or a lookup's point ``name(x)``.
+    where : str, optional
+        Where the text stands, for the error message.
+
+    Returns
+    -------
+    str, tuple of int
+        The name as the model spells it, and the position in the constant's array or the lookup's y.
 
     Raises
     ------
@@ -260,7 +274,19 @@ def locate(model: Any, text: str, *, where: str = "") -> tuple[str, tuple[int, .
 
 
 def own_values(model: Any, name: str) -> NDArray[np.float64]:
-    """Return a constant's array, or the y of a lookup, as the model's file has them."""
+    """Return a constant's array, or the y of a lookup, as the model's file has them.
+
+    Parameters
+    ----------
+    model : flows.Model
+    name : str
+        A constant or a lookup.
+
+    Returns
+    -------
+    array of shape (elements of its first range, …), or (points,)
+        In its own unit.
+    """
     if name in model.lookups:
         return np.asarray(model.lookups[name].value[1], dtype=np.float64)
     return np.asarray(model.constants[name].value, dtype=np.float64)

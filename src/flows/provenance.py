@@ -79,7 +79,12 @@ def digest(path: str | os.PathLike[str]) -> str:
 
 
 def now() -> str:
-    """Tell the time in UTC, to the second, as ISO 8601."""
+    """Tell the time in UTC, to the second, as ISO 8601.
+
+    Returns
+    -------
+    str
+    """
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 

@@ -65,6 +65,10 @@ def strict_month(text: str, *, where: str = "") -> str:
     where : str, optional
         Where it stands, for the error message.
 
+    Returns
+    -------
+    str
+
     Raises
     ------
     InputError
@@ -169,6 +173,17 @@ def parse_reference(text: str, *, where: str = "") -> Reference:
 def parse_number(text: str, *, where: str = "") -> float:
     """Read a number written with a decimal point, and say how to mend what is none.
 
+    Parameters
+    ----------
+    text : str
+        The number.
+    where : str, optional
+        Where it stands, for the error message.
+
+    Returns
+    -------
+    float
+
     Raises
     ------
     InputError
@@ -233,7 +248,16 @@ def _is_number(text: str) -> bool:
 
 
 def without_quotes(text: str) -> str:
-    """Leave out what stands in double quotes: names with any signs."""
+    """Leave out what stands in double quotes: names with any signs.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
     return re.sub(r'"[^"]*"', "", text)
 
 
@@ -532,7 +556,16 @@ def _by_key(names: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def fold_key(text: str) -> str:
-    """Fold a text form ``name[Element]``, so that all spellings of it are equal."""
+    """Fold a text form ``name[Element]``, so that all spellings of it are equal.
+
+    Parameters
+    ----------
+    text : str
+
+    Returns
+    -------
+    str
+    """
     name, opening, rest = text.partition("[")
     return fold(name) + opening + ",".join(fold(part) for part in rest.split(","))
 

@@ -64,6 +64,10 @@ class SeedFigure:
 def seed_figures() -> tuple[SeedFigure, ...]:
     """Return the figures of the documents, in the order of the file.
 
+    Returns
+    -------
+    tuple of SeedFigure
+
     Raises
     ------
     InputError
@@ -98,7 +102,12 @@ def seed_figures() -> tuple[SeedFigure, ...]:
 
 
 def figure_variables() -> tuple[str, ...]:
-    """Return the text forms to ask `flows.simulate` for, so that `figures_against` finds what it needs."""
+    """Return the text forms to ask `flows.simulate` for, so that `figures_against` finds what it needs.
+
+    Returns
+    -------
+    tuple of str
+    """
     expressions = [Expression.parse(f.expression) for f in seed_figures() if f.expression]
     return tuple(dict.fromkeys(r.key for expression in expressions for r in expression.references))
 

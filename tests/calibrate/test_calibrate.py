@@ -34,7 +34,7 @@ def test_known_constants_are_found_again(
 ) -> None:
     problem = first_problem(calibration, model)
     told: list[str] = []
-    optimum = minimise(problem, scattered_starts(problem, 3, 3), report=told.append)
+    optimum = minimise(problem, scattered_starts(problem, 3, 3), stage=told.append)
     values = problem.space.values(problem.whole(optimum.x[None]))[0]
     for name, value in TRUTH.items():
         assert values[problem.space.names.index(name)] == pytest.approx(value, rel=0.2), name

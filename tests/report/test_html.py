@@ -80,7 +80,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         told: list[tuple[int, int]] = []
         folder = tmp_path_factory.mktemp("outputs") / "report"
         page = build.build(
-            folder, quick=True, stage=stages.append, runs=lambda done, total: told.append((done, total))
+            folder, quick=True, stage=stages.append, progress=lambda done, total: told.append((done, total))
         )
         assert page == folder / "index.html"
         drawn = pd.read_csv(folder / "draws.csv")["scenario"].nunique() * (1 + build.QUICK_DRAWS)

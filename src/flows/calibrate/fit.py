@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from flows.calibrate.problem import Problem
 from flows.calibrate.space import Kind
 from flows.errors import ResultError
+from flows.pace import Stage, unsaid
 
 Array = NDArray[np.float64]
-Report = Callable[[str], None]
 _LIMIT = 4.5
 _ROBUST = 2.0
 """Standard deviations beyond which a first look at a start weighs errors less (soft_l1 of scipy)."""
@@ -80,7 +80,7 @@ def minimise(
     problem: Problem,
     starts: Sequence[tuple[str, Array]],
     *,
-    report: Report | None = None,
+    stage: Stage = unsaid,
     effort: tuple[int, int, int] = (14, 8, 6),
 ) -> Optimum:
     """Look for the mode of the posterior density.
@@ -93,7 +93,7 @@ def minimise(
     problem : Problem
     starts : sequence of (str, array of shape (moved,))
         Names and coordinates.
-    report : callable, optional
+    stage : callable
         Told what goes on.
     effort : tuple of int
         Evaluations of the two stretches of each start, and rounds of the estimation of variances and correlations.
@@ -107,17 +107,16 @@ def minimise(
     ResultError
         If no start gives finite values.
     """
-    tell = report or (lambda _: None)
     count = _Counter()
     tried = []
     for number, (name, x) in enumerate(starts, 1):
         try:
             found, value = _follow(problem, x, count, effort[:2])
         except ResultError:
-            tell(f"start {number} of {len(starts)} ({name}): values that are no numbers")
+            stage(f"start {number} of {len(starts)} ({name}): values that are no numbers")
             continue
         tried.append(Start(name, value, found))
-        tell(f"start {number} of {len(starts)} ({name}): log posterior {value:.1f}")
+        stage(f"start {number} of {len(starts)} ({name}): log posterior {value:.1f}")
     if not tried:
         raise ResultError(
             "no starting point gives finite values", where=problem.space.calibration.file,
@@ -133,7 +132,7 @@ def minimise(
         change = float(np.abs(moved - x).max())
         x = moved
         value = float(problem.log_posterior(x[None])[0])
-        tell(f"round {number}: log posterior {value:.1f}, largest move {change:.3f} standard deviations")
+        stage(f"round {number}: log posterior {value:.1f}, largest move {change:.3f} standard deviations")
         if change < 5e-3:
             break
     errors = _errors(problem, x, count)
@@ -151,7 +150,20 @@ def minimise(
 
 
 def curvature(problem: Problem, x: Array, variances: Sequence[float]) -> Array:
-    """Compute the Gauss–Newton precision at coordinates; shape (moved, moved)."""
+    """Compute the Gauss–Newton precision at coordinates.
+
+    Parameters
+    ----------
+    problem : Problem
+    x : array, shape (moved,)
+        The coordinates.
+    variances : sequence of float
+        Of each series' errors.
+
+    Returns
+    -------
+    array, shape (moved, moved)
+    """
     _, slopes = problem.jacobian(x, variances)
     return np.asarray(slopes.T @ slopes + np.eye(len(x)), dtype=np.float64)
 
@@ -322,7 +334,21 @@ def scattered_starts(problem: Problem, count: int, seed: int) -> list[tuple[str,
 
 
 def held(optimum: Optimum, theta: Array, evaluations: int = 10) -> Array:
-    """Find the best rest at given free coordinates, to check `Conditional`; shape (moved,)."""
+    """Find the best rest at given free coordinates, to check `Conditional`.
+
+    Parameters
+    ----------
+    optimum : Optimum
+        Where the search begins.
+    theta : array, shape (free,)
+        The free coordinates, held.
+    evaluations : int
+        Steps of each of the two searches, at most.
+
+    Returns
+    -------
+    array, shape (moved,)
+    """
     conditional = Conditional.of(optimum)
     problem = optimum.problem
     x: Array = conditional.join(theta[None])[0]

@@ -162,7 +162,21 @@ def first_problem(
     threads: int | None = None,
     inputs: Mapping[str, Any] | None = None,
 ) -> Problem:
-    """Set up the fit to data until ``fit_until``: what is dated later keeps the file's values, which can't matter."""
+    """Set up the fit to data until ``fit_until``: what is dated later keeps the file's values, which can't matter.
+
+    Parameters
+    ----------
+    calibration : Calibration
+    model : flows.Model
+    threads : int, optional
+        Of the runs; results don't depend on it.
+    inputs : mapping, optional
+        Further inputs of every run, as `flows.simulate` takes them.
+
+    Returns
+    -------
+    Problem
+    """
     space = Space(calibration, model)
     found = targets(calibration, model)
     return Problem(
@@ -190,6 +204,10 @@ def later_problem(first: Problem, x: Array, *, correlated: bool = True) -> Probl
     correlated : bool
         Whether errors have the correlations of the first step, as for the spread of these sizes; or none, as for their
         values, so that the level counts: under a correlation a lasting miss costs little more than its first month.
+
+    Returns
+    -------
+    Problem
     """
     calibration = first.space.calibration
     until = calibration.later_until or calibration.fit_until

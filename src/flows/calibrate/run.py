@@ -23,12 +23,11 @@ from flows.calibrate.sample import Chains, Diagnostics, diagnose, sample
 from flows.calibrate.space import KINDS
 from flows.errors import ResultError
 from flows.inputs.calibration import Calibration, Effort
-from flows.pace import Pace, Progress
+from flows.pace import Pace, Progress, Stage, silent, unsaid
 from flows.posterior import FILE, Posterior, write_posterior
 from flows.tables import without_formulas
 
 Array = NDArray[np.float64]
-Report = Callable[[str], None]
 CHECKED = 6
 """Draws at which the sizes of shocks are fitted anew, to check their approximation."""
 _INTERVAL = (0.05, 0.95)
@@ -103,8 +102,8 @@ def calibrate(
     quick: bool = False,
     threads: int | None = None,
     resume: bool = True,
-    report: Report | None = None,
-    progress: Progress | None = None,
+    stage: Stage = unsaid,
+    progress: Progress = silent,
     pace: Pace | None = None,
     finish: Callable[[Result, Path], None] | None = None,
 ) -> Result:
@@ -122,9 +121,9 @@ def calibrate(
         Of the runs; results don't depend on it.
     resume : bool
         Whether to take up unfinished work.
-    report : callable, optional
+    stage : callable
         Told in words what goes on.
-    progress : callable, optional
+    progress : callable
         Told runs of the ensembles done and in all.
     pace : flows.pace.Pace, optional
         Told how long steps took.
@@ -142,7 +141,6 @@ def calibrate(
     ResultError
         If nothing finite is found, or results can't be written.
     """
-    tell = report or (lambda _: None)
     effort = calibration.quick if quick else calibration.full
     provenance.check_replaceable(out)
     files = [calibration.path, *model.paths, *observations.files()]
@@ -167,20 +165,20 @@ def calibrate(
         optimum = minimise(
             first,
             scattered_starts(first, effort.starts, calibration.seed),
-            report=tell,
+            stage=stage,
             effort=(6, 4, 1) if quick else (14, 8, 6),
         )
         _keep_optimum(work / "optimum.npz", optimum)
-    later = _second_step(optimum, quick, tell) if calibration.later else None
+    later = _second_step(optimum, quick, stage) if calibration.later else None
     seconds["optimum"] = time.perf_counter() - clock
 
     clock = time.perf_counter()
-    tell("Ensembles")
+    stage("Ensembles")
     chains = sample(optimum, effort, work=work, progress=progress, pace=pace)
     seconds["posterior"] = time.perf_counter() - clock
 
     clock = time.perf_counter()
-    tell("Check of the conditional sizes")
+    stage("Check of the conditional sizes")
     approximation = check_conditional(optimum, chains, 1 if quick else CHECKED)
     x = draws_of(optimum, later, chains, effort)
     space = optimum.problem.space
@@ -223,8 +221,8 @@ def calibrate(
     return result
 
 
-def _second_step(optimum: Optimum, quick: bool, tell: Report) -> Optimum:
-    tell("Sizes of what is dated later, with all else held")
+def _second_step(optimum: Optimum, quick: bool, stage: Stage) -> Optimum:
+    stage("Sizes of what is dated later, with all else held")
     problem = later_problem(optimum.problem, optimum.x, correlated=False)
     start = problem.space.of_file()[problem.index]
     return minimise(
@@ -232,7 +230,7 @@ def _second_step(optimum: Optimum, quick: bool, tell: Report) -> Optimum:
         [("the model file", np.clip(start, -3, 3)), ("middle of the priors", np.zeros(len(start)))][
             : 1 if quick else 2
         ],
-        report=tell,
+        stage=stage,
         effort=(6, 4, 1) if quick else (14, 8, 4),
     )
 
@@ -261,7 +259,21 @@ def draws_of(optimum: Optimum, later: Optimum | None, chains: Chains, effort: Ef
 
 
 def check_conditional(optimum: Optimum, chains: Chains, draws: int) -> Approximation:
-    """Fit the conditional sizes anew at some draws of the free constants."""
+    """Fit the conditional sizes anew at some draws of the free constants.
+
+    Parameters
+    ----------
+    optimum : Optimum
+        Whose approximation is checked.
+    chains : Chains
+        Of the free constants.
+    draws : int
+        At how many of their draws.
+
+    Returns
+    -------
+    Approximation
+    """
     conditional = Conditional.of(optimum)
     random = np.random.default_rng([optimum.problem.space.calibration.seed, 4])
     pooled = chains.pooled
@@ -279,7 +291,20 @@ def check_conditional(optimum: Optimum, chains: Chains, draws: int) -> Approxima
 
 
 def series_table(optimum: Optimum, later: Optimum | None) -> pd.DataFrame:
-    """Say how near the optimum comes to each series, until ``fit_until`` and after it."""
+    """Say how near the optimum comes to each series, until ``fit_until`` and after it.
+
+    Parameters
+    ----------
+    optimum : Optimum
+        Of the first step.
+    later : Optimum or None
+        Of the second one.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each series.
+    """
     rows = []
     for when, one in (("fitted", optimum), ("later", later)):
         if one is None:
@@ -317,7 +342,24 @@ def series_table(optimum: Optimum, later: Optimum | None) -> pd.DataFrame:
 
 
 def constants_table(optimum: Optimum, later: Optimum | None, posterior: Posterior, x: Array) -> pd.DataFrame:
-    """List every number that was fitted, with its posterior and prior."""
+    """List every number that was fitted, with its posterior and prior.
+
+    Parameters
+    ----------
+    optimum : Optimum
+        Of the first step.
+    later : Optimum or None
+        Of the second one.
+    posterior : Posterior
+        The sample.
+    x : array, shape (draws, coordinates)
+        The sample's coordinates.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each number.
+    """
     space = optimum.problem.space
     best = (later or optimum).problem.whole((later or optimum).x[None])
     values, sample_values = space.values(best)[0], space.values(x)
@@ -343,7 +385,17 @@ def constants_table(optimum: Optimum, later: Optimum | None, posterior: Posterio
 
 
 def element_values(result: Result) -> dict[str, tuple[float, float, float]]:
-    """Give each element its value at the optimum and its 90 % interval."""
+    """Give each element its value at the optimum and its 90 % interval.
+
+    Parameters
+    ----------
+    result : Result
+
+    Returns
+    -------
+    dict of str to (float, float, float)
+        By text form: the optimum, the 5th and the 95th percentile, in the constant's unit.
+    """
     one = result.later or result.optimum
     without: tuple[Any, ...] = () if result.later else ("later",)
     best = one.problem.space.at_elements(one.problem.whole(one.x[None]), without=without)[0]
@@ -355,7 +407,14 @@ def element_values(result: Result) -> dict[str, tuple[float, float, float]]:
 
 
 def write_results(result: Result, folder: Path) -> None:
-    """Write tables, chains and the posterior sample."""
+    """Write tables, chains and the posterior sample.
+
+    Parameters
+    ----------
+    result : Result
+    folder : Path
+        An existing folder.
+    """
     write_posterior(folder / FILE, result.posterior)
     _write_csv(result.series, folder / "series.csv")
     _write_csv(result.constants, folder / "constants.csv")
@@ -381,7 +440,16 @@ def _write_csv(frame: pd.DataFrame, path: Path) -> None:
 
 
 def summary(result: Result) -> dict[str, Any]:
-    """Give the numbers that say how good the fit and the sample are (JSON values)."""
+    """Give the numbers that say how good the fit and the sample are (JSON values).
+
+    Parameters
+    ----------
+    result : Result
+
+    Returns
+    -------
+    dict
+    """
     optimum, approximation = result.optimum, result.approximation
     return {
         "log_posterior": optimum.log_posterior,

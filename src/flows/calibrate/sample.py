@@ -17,7 +17,7 @@ from flows import provenance
 from flows.calibrate.fit import Conditional, Optimum
 from flows.calibrate.space import REACH
 from flows.inputs.calibration import Effort
-from flows.pace import Pace, Progress
+from flows.pace import Pace, Progress, silent
 
 Array = NDArray[np.float64]
 BLOCK = 20
@@ -102,7 +102,7 @@ def sample(
     effort: Effort,
     *,
     work: Path | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     pace: Pace | None = None,
 ) -> Chains:
     """Sample the posterior of the free constants (emcee: Foreman-Mackey et al. 2013, PASP 125, 306).
@@ -121,7 +121,7 @@ def sample(
         Ensembles, walkers and steps.
     work : Path, optional
         Folder in which unfinished ensembles are kept, and from which they go on.
-    progress : callable, optional
+    progress : callable
         Told runs done and runs in all, over all ensembles.
     pace : flows.pace.Pace, optional
         Told how long steps took and how many are left.
@@ -171,8 +171,7 @@ def sample(
             if pace:
                 pace.note("steps", one.steps - before, time.perf_counter() - clock)
                 pace.expect({"steps": total * len(ensembles) - done})
-            if progress:
-                progress(done * effort.walkers, total * len(ensembles) * effort.walkers)
+            progress(done * effort.walkers, total * len(ensembles) * effort.walkers)
     states = np.array([np.stack(one.states)[effort.burn :] for one in ensembles])
     densities = np.array([np.stack(one.densities)[effort.burn :] for one in ensembles])
     moved = (np.diff(states, axis=1) != 0).any(axis=-1)
@@ -319,7 +318,17 @@ class Diagnostics:
 
 
 def diagnose(chains: Chains) -> tuple[Diagnostics, ...]:
-    """Compute the diagnostics of each free constant."""
+    """Compute the diagnostics of each free constant.
+
+    Parameters
+    ----------
+    chains : Chains
+
+    Returns
+    -------
+    tuple of Diagnostics
+        In the order of the constants.
+    """
     ensembles, steps, walkers, free = chains.states.shape
     found = []
     for i in range(free):
@@ -339,7 +348,18 @@ def diagnose(chains: Chains) -> tuple[Diagnostics, ...]:
 
 
 def autocorrelation_time(values: Array) -> float:
-    """Estimate the integrated autocorrelation time of one ensemble; values of shape (steps, walkers)."""
+    """Estimate the integrated autocorrelation time of one ensemble.
+
+    Parameters
+    ----------
+    values : array, shape (steps, walkers)
+        Of one coordinate.
+
+    Returns
+    -------
+    float
+        In steps.
+    """
     import emcee
 
     if np.ptp(values) == 0:

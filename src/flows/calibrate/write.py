@@ -41,7 +41,18 @@ def write_back(result: Result, model: Any) -> tuple[Path, Path]:
 
 
 def changes_of(result: Result, model: Any) -> tuple[dict[str, Any], dict[str, str]]:
-    """Give new values and comments by name, as `flows.vensim.edit.edit` takes them."""
+    """Give new values and comments by name, as `flows.vensim.edit.edit` takes them.
+
+    Parameters
+    ----------
+    result : Result
+    model : flows.Model
+        That was fitted.
+
+    Returns
+    -------
+    dict of str to value, dict of str to str
+    """
     elements = element_values(result)
     by_name: dict[str, dict[tuple[int, ...], str]] = {}
     for text in elements:

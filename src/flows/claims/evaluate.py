@@ -15,7 +15,7 @@ from flows.claims.verdict import Verdict, verdict_on
 from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.inputs import Outcome, read_outcomes
-from flows.pace import Progress
+from flows.pace import Progress, silent
 
 
 def check_statements(
@@ -25,6 +25,15 @@ def check_statements(
     outcomes: Sequence[Outcome] | None = None,
 ) -> None:
     """Refuse statements that name what isn't there, without running anything.
+
+    Parameters
+    ----------
+    claims : iterable of Claim
+        As `read_claims` returns them.
+    models : mapping of str to flows.Model, optional
+        By name; the shipped ones are read where they are needed.
+    outcomes : sequence of Outcome, optional
+        The shipped ones by default.
 
     Raises
     ------
@@ -51,7 +60,7 @@ def evaluate(
     outcomes: Sequence[Outcome] | None = None,
     draws: Mapping[str, NDArray[np.float64]] | None = None,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     simulate: Simulate = run_model,
 ) -> tuple[Verdict, ...]:
     """Run what the statements need and judge each claim.
@@ -69,7 +78,7 @@ def evaluate(
         themselves.
     threads : int, optional
         As in `flows.simulate`.
-    progress : callable, optional
+    progress : callable
         Called with runs done and runs in all.
     simulate : callable, optional
         In place of `flows.simulate`.
@@ -97,8 +106,7 @@ def evaluate(
     def tell(runs: int) -> None:
         nonlocal done
         done += runs
-        if progress is not None:
-            progress(done, total)
+        progress(done, total)
 
     tell(0)
     for plan in plans.values():

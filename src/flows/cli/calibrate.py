@@ -63,7 +63,7 @@ def calibrate(
                 out=folder,
                 quick=quick,
                 resume=resume,
-                report=say_stage,
+                stage=say_stage,
                 progress=show,
                 pace=pace,
                 finish=calibration_figures,

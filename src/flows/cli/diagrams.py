@@ -112,7 +112,7 @@ def layout(
         loops=loops,
         marks=marks,
         places=read_places(file.with_name("overview.toml")) if anew else None,
-        progress=say_stage,
+        stage=say_stage,
     )
     changed = [v for v in made.views if v not in sketch.views]
     if changed:

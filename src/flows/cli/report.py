@@ -34,7 +34,7 @@ def report(
     began = clock.monotonic()
     with show_progress("Report") as progress:
         page = build(
-            folder, quick=quick, lang=lang, xlsx=xlsx, units=units.value, runs=progress, stage=say_stage
+            folder, quick=quick, lang=lang, xlsx=xlsx, units=units.value, progress=progress, stage=say_stage
         )
     make_console(stderr=True).print(f"Done in {clock.monotonic() - began:.0f} s.", style="dim")
     if older:

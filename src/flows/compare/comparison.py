@@ -344,7 +344,17 @@ def _no_outcomes(model: Any, edited: bool) -> InputError:
 
 
 def nothing_to_compare(name: str) -> InputError:
-    """Make the refusal of a comparison of the baseline with itself."""
+    """Make the refusal of a comparison of the baseline with itself.
+
+    Parameters
+    ----------
+    name : str
+        Of the baseline.
+
+    Returns
+    -------
+    InputError
+    """
     return InputError(
         "nothing to compare",
         found=f'only "{name}"',

@@ -17,10 +17,10 @@ from flows.diagrams.plan import Causes, Plan, causes_of, plans
 from flows.inputs.loops import read_loops
 from flows.model.graph import causal_graph, loop_through
 from flows.model.model import Model
+from flows.pace import Stage, unsaid
 from flows.references import fold
 from flows.vensim.sketch import Sketch, View
 
-Progress = Callable[[str], None]
 FULL = 60  # views of a file that each get all moves; of more, each gets fewer, but no less than this share:
 LEAST = 0.25
 
@@ -34,7 +34,7 @@ def arrange(
     loops: Sequence[Loop] = (),
     marks: Mapping[tuple[str, str], str] | None = None,
     places: Mapping[str, tuple[float, float]] | None = None,
-    progress: Progress | None = None,
+    stage: Stage = unsaid,
 ) -> Sketch:
     """Lay out a file.
 
@@ -54,7 +54,7 @@ def arrange(
         Polarity of links from cause to effect (folded names), ``+`` or ``-``.
     places : mapping of str to (float, float), optional
         Column and row of each sector on the overview, by group.
-    progress : callable, optional
+    stage : callable
         Is told the name of each view before it is laid out.
 
     Returns
@@ -63,13 +63,12 @@ def arrange(
         Without `anew` and `views`, every record of the old one is still there, byte for byte.
     """
     causes = causes_of(model)
-    tell = progress or (lambda name: None)
 
     whole = plans(causes)
     effort = min(1.0, max(FULL / len(whole), LEAST)) if anew and whole else 1.0
 
     def made(plan: Plan) -> View:
-        tell(plan.name)
+        stage(plan.name)
         near = _shown(loops, plan.own, whole)
         view = lay_out(plan, causes, loops=near, marks=marks or {}, effort=effort)
         return _in_line_ends(view, sketch.newline)
@@ -89,7 +88,7 @@ def arrange(
             own = tuple(n for n in causes.links if n in view.defined)
             old.append(made(Plan(view.name, view.name, "", own)))
         return sketch.replace(tuple(old))
-    return _completed(sketch, causes, made, tell)
+    return _completed(sketch, causes, made, stage)
 
 
 def _about(model: Model) -> tuple[str, str]:
@@ -101,7 +100,7 @@ def _about(model: Model) -> tuple[str, str]:
     return model.name, ""
 
 
-def _completed(sketch: Sketch, causes: Causes, made: Callable[[Plan], View], tell: Progress) -> Sketch:
+def _completed(sketch: Sketch, causes: Causes, made: Callable[[Plan], View], stage: Stage) -> Sketch:
     """Give variables that stand on no view a place: on a view of their group, or on new views."""
     group = {n: causes.model.variables[n].group for n in causes.links}
     absent = missing(sketch.views, causes)
@@ -122,7 +121,7 @@ def _completed(sketch: Sketch, causes: Causes, made: Callable[[Plan], View], tel
             if c in elsewhere and any(e in defined for e in causes.effects.get(c, ()))
         ]  # fmt: skip
         if mine or acting:
-            tell(view.name)
+            stage(view.name)
             view = extend(view, mine, causes, shadows_for=acting)
         views.append(view)
     return sketch.replace((*views, *(made(p) for p in new_plans)))

@@ -69,6 +69,16 @@ class Change(Table):
 def read_changes(path: str | Path | None = None) -> tuple[Change, ...]:
     """Read the changes, the shipped ones by default.
 
+    Parameters
+    ----------
+    path : str or Path, optional
+        A ``.toml`` file of ``[[change]]`` tables.
+
+    Returns
+    -------
+    tuple of Change
+        In the order of the file.
+
     Raises
     ------
     InputError

@@ -96,6 +96,16 @@ class Outcome(Table):
 def read_outcomes(path: str | Path | None = None) -> tuple[Outcome, ...]:
     """Read the outcomes, the shipped ones by default.
 
+    Parameters
+    ----------
+    path : str or Path, optional
+        A ``.toml`` file of ``[[outcome]]`` tables.
+
+    Returns
+    -------
+    tuple of Outcome
+        In the order of the file.
+
     Raises
     ------
     InputError

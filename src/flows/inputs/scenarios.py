@@ -482,6 +482,10 @@ def list_scenarios(
     broken : callable, optional
         Is told what is wrong with a file that can't be read, which is then left out.
 
+    Returns
+    -------
+    tuple of Scenario
+
     Raises
     ------
     InputError

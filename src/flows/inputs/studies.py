@@ -521,6 +521,21 @@ def _arguments(uncertainty: Uncertainty) -> tuple[str, ...]:
 
 
 def list_studies(folder: Path | None = None) -> tuple[Study, ...]:
-    """Read every shipped study (or those of a folder), by name."""
+    """Read every shipped study (or those of a folder), by name.
+
+    Parameters
+    ----------
+    folder : Path, optional
+        In place of the shipped folder.
+
+    Returns
+    -------
+    tuple of Study
+
+    Raises
+    ------
+    InputError
+        If a file can't be read.
+    """
     shelf = folder if folder is not None else resources.root() / PLACES["study"][0]
     return tuple(read_study(path) for path in sorted(shelf.glob("*.toml")))

@@ -235,7 +235,20 @@ class Places:
 
 
 def of_refusal(path: Path, error: FlowsError) -> Finding:
-    """Make a finding of a refusal of a file as a whole: it is missing, no model, or holds what isn't read."""
+    """Make a finding of a refusal of a file as a whole: it is missing, no model, or holds what isn't read.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    error : FlowsError
+        Why it was refused.
+
+    Returns
+    -------
+    Finding
+        An error, with the line that the refusal names.
+    """
     found = Finding(
         "error",
         "file",

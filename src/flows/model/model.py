@@ -327,7 +327,18 @@ class Model:
 
 
 def constant_values(variable: Variable) -> np.ndarray:
-    """Values of a constant as an array over its dimensions (NaN where the file gives none)."""
+    """Return the values of a constant.
+
+    Parameters
+    ----------
+    variable : Variable
+        A constant.
+
+    Returns
+    -------
+    array of shape (elements of its first range, …)
+        In the constant's unit; a number for one without subscripts, NaN where the file gives none.
+    """
     values = np.full(variable.shape, np.nan)
     for equation in variable.equations:
         picks = [
@@ -342,7 +353,20 @@ def constant_values(variable: Variable) -> np.ndarray:
 
 
 def flow_terms(expr: Expr, sign: int = 1) -> list[tuple[int, Ref | None]]:
-    """Split a net flow into its terms: pairs of sign and reference (None for a term that is no plain variable)."""
+    """Split a net flow into its terms.
+
+    Parameters
+    ----------
+    expr : Expr
+        The first argument of INTEG.
+    sign : int
+        1, or -1 within what is taken off.
+
+    Returns
+    -------
+    list of (int, Ref or None)
+        Sign and reference; None for a term that is no plain variable.
+    """
     terms: list[tuple[int, Ref | None]] = []
     stack: list[tuple[Expr, int]] = [(expr, sign)]
     while stack:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
@@ -14,7 +13,7 @@ from flows.futures import STUDY, futures_of
 from flows.inputs import Scenario, find, list_scenarios, read_study, scenario_inputs
 from flows.inputs.tables import shown_path
 from flows.model.model import Model
-from flows.pace import Progress, silent
+from flows.pace import Progress, Stage, silent, unsaid
 from flows.report import html, results, rows, tables
 from flows.report.data import ReportData
 from flows.report.results import study_month
@@ -48,8 +47,8 @@ def build(
     lang: str = "en",
     xlsx: bool = False,
     units: Literal["error", "warn", "off"] = "error",
-    stage: Callable[[str], None] = lambda _: None,
-    runs: Progress | None = None,
+    stage: Stage = unsaid,
+    progress: Progress = silent,
 ) -> Path:
     """Run, compare and probe the shipped model and write ``index.html`` with everything behind it.
 
@@ -69,7 +68,7 @@ def build(
         What to do about units of the model that don't match.
     stage : callable
         Called with words for what begins.
-    runs : callable, optional
+    progress : callable
         Called with (runs done, runs in all) during the comparison on draws, and again during the study.
 
     Returns
@@ -116,7 +115,7 @@ def build(
             baseline=baseline,
             outcomes=columns,
             draws=futures.values,
-            progress=runs or silent,
+            progress=progress,
         )
         stage("Sensitivity study")
         found = study.run(
@@ -124,7 +123,7 @@ def build(
             model=model,
             out=place / "study",
             n=QUICK_N if quick else None,
-            progress=runs,
+            progress=progress,
             finish=lambda result, place: _draw_study(result, place, say),
             say=say,
         )

@@ -107,7 +107,28 @@ def read_target(text: str, model: Any, outcomes: Sequence[Outcome] | None = None
 
 
 def read_reading(text: str, known: Sequence[Outcome], model: Any, where: str) -> Reading:
-    """Read ``OUTCOME@YYYY-MM``."""
+    """Read ``OUTCOME@YYYY-MM``.
+
+    Parameters
+    ----------
+    text : str
+        An outcome's name, or a variable of the model in its text form, at a month.
+    known : sequence of Outcome
+        Those that exist.
+    model : flows.Model
+        Whose variables count too.
+    where : str
+        Where the text stands, for the error message.
+
+    Returns
+    -------
+    Reading
+
+    Raises
+    ------
+    InputError
+        No such outcome or variable, or no month.
+    """
     name, _, month = text.rpartition("@")
     return Reading(
         resolve_outcome(name.strip(), known, model=model, where=where),

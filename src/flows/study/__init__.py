@@ -27,7 +27,7 @@ from flows import provenance
 from flows.ensemble import Simulate
 from flows.errors import InputError
 from flows.inputs import Study
-from flows.pace import Pace, Progress
+from flows.pace import Pace, Progress, Stage, silent, unsaid
 from flows.study import methods, results
 from flows.study.methods import LEVEL, QUANTILES
 from flows.study.plan import Plan, make_plan
@@ -58,8 +58,8 @@ def run(
     keep: bool = True,
     workers: int | None = None,
     cluster: str | None = None,
-    progress: Progress | None = None,
-    stage: Callable[[str], None] | None = None,
+    progress: Progress = silent,
+    stage: Stage = unsaid,
     pace: Pace | None = None,
     finish: Callable[[StudyResult, Path], None] | None = None,
     simulate: Simulate | None = None,
@@ -89,9 +89,9 @@ def run(
         Worker processes to start on this machine, by Dask; by default the threads of this process make the runs.
     cluster : str, optional
         Address of a running Dask scheduler whose workers make the runs.
-    progress : callable, optional
+    progress : callable
         Called with (runs done, runs in all) at the start and after every chunk.
-    stage : callable, optional
+    stage : callable
         Called with words for what begins.
     pace : flows.pace.Pace, optional
         Told how long runs and analysis take, so that it can say how long the rest of both will.
@@ -122,7 +122,6 @@ def run(
     target = None if out is None else Path(out).resolve()
     if target is not None:
         provenance.check_replaceable(target)
-    stage = stage or (lambda _: None)
     stage("Reading the study and its model; the first run compiles it, which may take a minute once")
     if extend:
         n = _samples_of(target, n)
@@ -219,8 +218,8 @@ def _run_chunks(
     kept: methods.Collector,
     work: WorkFolder | None,
     pool: Pool | None,
-    stage: Callable[[str], None],
-    progress: Progress | None,
+    stage: Stage,
+    progress: Progress,
     spent: dict[str, float],
     pace: Pace,
 ) -> None:
@@ -231,8 +230,7 @@ def _run_chunks(
         there += sum(stop - start for start, stop in plan.spans(kept.taken) if work.has(start, stop))
     if there:
         stage(f"Going on from {there * width:,} of {plan.sample.runs:,} runs")
-    if progress:
-        progress(there * width, plan.sample.runs)
+    progress(there * width, plan.sample.runs)
     began = clock.monotonic()
     noted = float("-inf")
     for start, stop, future in _under_way(plan, kept.taken, work, pool):
@@ -276,8 +274,7 @@ def _run_chunks(
             pace.note("runs", (stop - start) * width, now - began - looking)
         began = now
         pace.expect({"runs": plan.sample.runs - max(there, stop) * width, "looks": kept.looks_left()})
-        if progress:
-            progress(max(there, stop) * width, plan.sample.runs)
+        progress(max(there, stop) * width, plan.sample.runs)
 
 
 @contextmanager

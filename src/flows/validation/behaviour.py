@@ -24,7 +24,7 @@ from flows.calibrate.targets import Target, Targets, targets
 from flows.ensemble import simulate
 from flows.inputs.calibration import Calibration
 from flows.model.model import Model
-from flows.pace import Progress
+from flows.pace import Progress, silent
 from flows.validation.forecast import Draws, Way
 
 __all__ = ["BANDS", "WAYS", "Behaviour", "SeriesFit", "assess"]
@@ -109,7 +109,7 @@ def assess(
     *,
     until: str,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> Behaviour:
     """Run the model at its own constants and at draws of the posterior, and hold every series against it.
 
@@ -124,7 +124,7 @@ def assess(
         Last month of the test of the forecast, ``YYYY-MM``.
     threads : int, optional
         As in `flows.simulate`.
-    progress : callable, optional
+    progress : callable
         Called with batches of runs done and in all.
 
     Returns
@@ -141,8 +141,7 @@ def assess(
         nonlocal done
         found = simulate(model, inputs, outcomes=names, until=until, threads=threads)
         done += 1
-        if progress is not None:
-            progress(done, steps)
+        progress(done, steps)
         return found
 
     base, without = run(None), run(sample.without_shocks())

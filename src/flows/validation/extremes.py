@@ -17,7 +17,7 @@ from flows.errors import InputError, near
 from flows.inputs import Condition, Follows
 from flows.inputs.scenarios import PHASE_IN, POLICY_START
 from flows.model.model import Model
-from flows.pace import Progress
+from flows.pace import Progress, silent
 
 __all__ = ["Outcome", "run_conditions", "settings"]
 
@@ -111,7 +111,7 @@ def run_conditions(
     conditions: Sequence[Condition],
     *,
     threads: int | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
 ) -> tuple[Outcome, ...]:
     """Run each condition to the end of the model's time and judge it.
 
@@ -121,7 +121,7 @@ def run_conditions(
     conditions : sequence of Condition
     threads : int, optional
         As in `flows.simulate`.
-    progress : callable, optional
+    progress : callable
         Called with runs done and runs in all.
 
     Returns
@@ -151,8 +151,7 @@ def run_conditions(
         for place, condition in enumerate(piece):
             run = runs.isel(scenario=place) if "scenario" in runs.dims else runs
             found.append(_judge(model, condition, run, base, stocks))
-        if progress is not None:
-            progress(len(found), len(conditions))
+        progress(len(found), len(conditions))
     return tuple(found)
 
 

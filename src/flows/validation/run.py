@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ from flows.inputs.calibration import Calibration
 from flows.inputs.misses import read_misses
 from flows.inputs.projections import Projection, read_projections
 from flows.model.model import Model
-from flows.pace import Progress
+from flows.pace import Progress, Stage, silent, unsaid
 from flows.posterior import Posterior
 from flows.seed_figures import figure_variables
 from flows.validation.behaviour import Behaviour, SeriesFit, assess
@@ -153,8 +153,8 @@ def validate(
     *,
     quick: bool = False,
     threads: int | None = None,
-    stage: Callable[[str], None] = lambda _: None,
-    progress: Progress | None = None,
+    stage: Stage = unsaid,
+    progress: Progress = silent,
 ) -> Validation:
     """Run every test.
 
@@ -172,7 +172,7 @@ def validate(
         As in `flows.simulate`.
     stage : callable
         Called with words for what begins.
-    progress : callable, optional
+    progress : callable
         Called with batches of runs done and in all, while the bands are computed.
 
     Returns
