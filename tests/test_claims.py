@@ -435,7 +435,8 @@ def test_no_draw_changes_what_a_run_sets_itself(small_root: Path) -> None:
 YEARLY = """
 people = INTEG(births - deaths, 1000) ~ Person ~ |
 births = people * birth rate(Time) ~ Person/Year ~ |
-deaths = people * 0.02 ~ Person/Year ~ |
+deaths = people * death rate ~ Person/Year ~ |
+death rate = 0.02 ~ 1/Year ~ |
 growth = (births - deaths) / people ~ 1/Year ~ |
 birth rate([(2000,0)-(2040,1)], (2000,0.04), (2020,0.03), (2040,0.01)) ~ 1/Year ~ |
 INITIAL TIME = 2000 ~ Year ~ |

@@ -9,8 +9,6 @@ import pytest
 import flows
 from flows.model.model import Model
 
-OPEN = {"policy freeze time": 103.0, "policy start time": 103.0, "expulsion share": 0.0}
-
 
 def test_lists_follow_the_counts_of_2018_to_2021(migration: Model) -> None:
     """Emergent but for port slots; the peak of August 2019 is too high and known to be."""
