@@ -114,3 +114,13 @@ def test_rules_of_the_us_work_as_far_as_mexico_accepts_people(cases: Any, last_y
     assert stays[3] / stays[2] < stays[1] / stays[0] < 1.0
     for name in names[1:]:
         assert last_year(ds[name])[3] > last_year(ds[name])[1], name
+
+
+def test_title_42_begins_and_ends_on_its_days(migration: Model) -> None:
+    """20 March 2020 to 11 May 2023; in March 2020 a fifth of those met were expelled (7,150 of 34,460)."""
+    share = flows.simulate(migration, outcomes=["share expelled"], until="2023-06", save_every=1 / 16)
+    mexico = share["share expelled"].sel(origin="Mexico")
+    assert float(mexico.sel(time=86.5)) == 0.0
+    assert 0.2 < float(mexico.sel(time=slice(86, 86.9375)).mean()) < 0.3
+    assert float(mexico.sel(time=124.3125)) > 0.8
+    assert float(mexico.sel(time=slice(124.4375, 125)).max()) == 0.0

@@ -9,6 +9,7 @@ import pytest
 import xarray as xr
 from tests.validation.conftest import side_by_side
 
+import flows
 from flows.model.model import Model
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -202,3 +203,17 @@ def test_most_mexicans_left_in_a_legal_way_in_2019(runs: xr.Dataset) -> None:
 def test_family_reunification_lowers_irregular_departures_of_families(runs: xr.Dataset) -> None:
     name = "families and children setting out"
     assert 0.0 < _mean(runs, name, "family reunification") < _mean(runs, name, "base")
+
+
+def test_paroles_go_to_venezuelans_alone_until_january_2023(migration: Model) -> None:
+    """us_chnv_paroles_month: 10,830 Venezuelans until December 2022; 531,670 people in all by November 2024."""
+    granted = flows.simulate(migration, outcomes=["paroles granted"], until="2024-12")["paroles granted"]
+    until = granted.sel(time=slice(0, 119.5))
+    assert float(until.sel(origin="Venezuela").sum()) > 0
+    assert float(until.drop_sel(origin="Venezuela").sum()) == 0
+    step = 1 / 16
+    people = granted.sum("origin").sel(time=slice(0, 143 - step))
+    every = float(people.time[1] - people.time[0])
+    assert float(people.sum()) * every == pytest.approx(531_670, rel=0.05)
+    shares = granted.sel(time=130) / granted.sel(time=130).sum("origin")
+    assert float(shares.sel(origin="Haiti")) == pytest.approx(0.416, abs=0.005)
