@@ -98,6 +98,7 @@ def test_files_without_sketch() -> None:
         ("1,1,2,3,0,0,0,0", "the record of an arrow in the sketch is cut short"),
         ("10,1,a,here,192,40,20,8,3,0,0,0,0,0,0", 'found "here"'),
         ("10,1,a,1e999,192,40,20,8,3,0,0,0,0,0,0", 'found "1e999"'),
+        (f"10,1,a,{'9' * 5000},192,40,20,8,3,0,0,0,0,0,0", 'found "9{40}"'),
     ],
 )
 def test_refusals_name_the_line(line: str, words: str) -> None:
@@ -105,6 +106,14 @@ def test_refusals_name_the_line(line: str, words: str) -> None:
     with pytest.raises(ModelError, match=words) as caught:
         parse_sketch(text, "m.mdl")
     assert str(caught.value).startswith("m.mdl:14: ")
+
+
+@pytest.mark.parametrize("digits", ["1" * 5001, "\N{SUPERSCRIPT TWO}", "0" * 5001])
+def test_a_kind_and_a_size_without_end_are_none(digits: str) -> None:
+    other = parse_sketch(EQUATIONS + EXAMPLE.replace("12,2,48", f"{digits},2,48"))
+    assert other.text.count(digits) == 1 and len(other.views[0].words) == 3
+    grown = parse_sketch(EQUATIONS + EXAMPLE.replace("Times New Roman|12|", f"Times New Roman|{digits}|"))
+    assert grown.views[0].style.size == parse_sketch(EXAMPLE.replace("|12|", "||")).views[0].style.size
 
 
 def test_unknown_view_names_the_nearest() -> None:

@@ -16,6 +16,7 @@ Examples
 
 from __future__ import annotations
 
+import contextlib
 import re
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -46,7 +47,9 @@ _END = re.compile(r"(?<![^\r\n])///---\\")
 _SETTINGS = re.compile(r"(?<![^\r\n]):L[\x7f<]")
 _COMMA = re.compile(r'((?:[^,"]|"(?:[^"\\]|\\.)*"?)*)(?:,|$)')
 _HANDLES = re.compile(r",\d*\|(?:\([^()]*\)\|?)*\s*$")
-_POINT = re.compile(r"\(\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\)")
+_POINT = re.compile(r"\(\s*(-?\d{1,9}(?:\.\d+)?)\s*,\s*(-?\d{1,9}(?:\.\d+)?)\s*\)")
+_SIZE = re.compile(r"0{0,3}[1-9]\d{0,3}")  # points of a font
+_BEYOND = 10**9  # no place, number or colour of a sketch
 WORDS = {10: "variable", 11: "valve", 12: "comment", 30: "bitmap", 31: "metafile"}
 _LEAST = {1: 13, 10: 9, 11: 9, 12: 9, 30: 9, 31: 9}  # fields that a record can't do without
 _DEFAULTS = ("0", "0", "-1", "0", "0", "0")
@@ -437,7 +440,7 @@ def _style(line: str) -> Style:
     return Style(
         arrows=parts[5] or default.arrows,
         face=first[2] if len(first) > 2 and first[2] else default.face,
-        size=int(parts[1]) if parts[1].isdigit() and int(parts[1]) else default.size,
+        size=int(parts[1]) if _SIZE.fullmatch(parts[1]) else default.size,
         attributes=parts[2],
         font=parts[3] or default.font,
         shapes=parts[4] or default.shapes,
@@ -447,7 +450,7 @@ def _style(line: str) -> Style:
 def _record(raw: str, where: str) -> Record:
     line = raw.rstrip("\r\n")
     match = re.match(r"\s*(\d+),", line)
-    kind = int(match[1]) if match else -1
+    kind = int(match[1]) if match and len(match[1]) <= 2 else -1
     if kind not in _LEAST:
         return Other(raw)
     what = "an arrow" if kind == 1 else f"a {WORDS[kind]}"
@@ -489,15 +492,13 @@ def _fields(line: str) -> list[str]:
 
 
 def _number(text: str, where: str, what: str) -> int:
-    try:
-        return int(text)
-    except ValueError:
-        try:
-            return round(float(text))
-        except (ValueError, OverflowError):
-            raise ModelError(
-                f"the record of {what} in the sketch has a field that is no number",
-                where=where,
-                found=f'"{text}"',
-                remedy="Take the line from an older version of the file, or delete it",
-            ) from None
+    with contextlib.suppress(ValueError, OverflowError):
+        value = round(float(text))
+        if abs(value) < _BEYOND:
+            return value
+    raise ModelError(
+        f"the record of {what} in the sketch has a field that is no number",
+        where=where,
+        found=f'"{text[:40]}"',
+        remedy="Take the line from an older version of the file, or delete it",
+    )
