@@ -393,6 +393,11 @@ def test_saving_less_often_changes_no_value(model: Model) -> None:
     np.testing.assert_array_equal(some["Waiting"], whole["Waiting"][:, ::4])
 
 
+def test_methods_are_named_in_any_case(model: Model) -> None:
+    other, same = (simulate(model, method=name, outcomes=["Waiting"]) for name in ("RK4", "rk4"))
+    assert other.equals(same) and not same.equals(simulate(model, outcomes=["Waiting"]))
+
+
 def test_a_smaller_step_comes_nearer_to_the_exponential(model: Model) -> None:
     exact = 40 * (1 - np.exp(-2))
     errors = [
@@ -493,6 +498,14 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
             'outcomes: "price" is a lookup and has no values over time. Name the variable that reads it.',
         ),
         ({"outcomes": "stay"}, 'outcomes must be a list of names, found "stay", expected "all" or ["name", …].'),
+        ({"outcomes": 3}, 'outcomes must be a list of names, found 3, expected "all" or ["name", …].'),
+        ({"outcomes": [3]}, 'outcomes: the model m.mdl has no variable "3".'),
+        ({"inputs": [("stay", 2)]}, "inputs hold values by name, found list, expected a dictionary or a Dataset."),
+        (
+            {"method": "rk3"},
+            "the integration method is unknown, found 'rk3', expected one of \"euler\", \"difference\", \"rk2\", "
+            '"rk2 auto", "rk4", "rk4 auto".',
+        ),
         ({"engine": "fast"}, 'the engine is unknown, found "fast", expected "auto", "compiled", "python" or "pysd".'),
         (
             {"save_every": 0.7},

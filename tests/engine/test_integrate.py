@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from flows import simulate
 from flows.engine.layout import METHODS
 from flows.ensemble import NonFiniteWarning, ToleranceWarning
-from flows.errors import UnsupportedError
+from flows.errors import InputError, UnsupportedError
 from flows.model.model import Model
 
 Build = Callable[..., Model]
@@ -178,9 +178,7 @@ def test_what_keeps_its_last_value_is_refused_under_runge_kutta(build: Build, me
 
 
 def test_an_unknown_method_is_refused(build: Build) -> None:
-    with pytest.raises(
-        UnsupportedError, match=r'"heun" isn.t supported yet, expected euler, difference, rk2, '
-    ):
+    with pytest.raises(InputError, match="method is unknown, found 'heun', expected one of \"euler\", "):
         simulate(build("x = INTEG(1, 0) ~~|\n"), method="heun", engine="compiled")
 
 

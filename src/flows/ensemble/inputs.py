@@ -40,8 +40,14 @@ class Resolved:
             items = ()
         elif isinstance(self.inputs, xr.Dataset):
             items = [(str(name), array) for name, array in self.inputs.data_vars.items()]
+        elif isinstance(self.inputs, Mapping):
+            items = [(str(name), value) for name, value in self.inputs.items()]
         else:
-            items = list(self.inputs.items())
+            raise InputError(
+                "inputs hold values by name",
+                found=type(self.inputs).__name__,
+                expected="a dictionary or a Dataset",
+            )
         pending: list[tuple[str, Variable, tuple[str | None, ...] | None, Any, xr.DataArray]] = []
         spelled: dict[tuple[str, tuple[str | None, ...] | None], Any] = {}
         for key, value in items:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -29,16 +29,16 @@ class Wanted:
 
 def chosen_outcomes(model: Model, outcomes: Literal["all"] | Sequence[str]) -> list[Wanted]:
     """Find what a call asks for: everything that is shown, or the variables and elements named."""
-    if isinstance(outcomes, str):
+    named = not isinstance(outcomes, str) and isinstance(outcomes, Iterable)
+    if not named:
         if outcomes != "all":
-            raise InputError(
-                "outcomes must be a list of names", found=f'"{outcomes}"', expected='"all" or ["name", …]'
-            )
+            found = f'"{outcomes}"' if isinstance(outcomes, str) else repr(outcomes)
+            raise InputError("outcomes must be a list of names", found=found, expected='"all" or ["name", …]')
         chosen = [v for v in model.variables.values() if not v.hidden and v.kind != "lookup"]
         return [Wanted(v.spelling, v, None) for v in chosen]
     result = []
     for text in outcomes:
-        variable, elements = reference(model, text, where="outcomes")
+        variable, elements = reference(model, str(text), where="outcomes")
         if variable.kind == "lookup":
             raise InputError(
                 f'"{variable.spelling}" is a lookup and has no values over time',

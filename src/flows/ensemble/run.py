@@ -10,6 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from flows.engine import kernel
+from flows.engine.layout import METHODS
 from flows.ensemble.by_kernel import kernel_task, run_kernel
 from flows.ensemble.by_pysd import run_instead, run_pysd
 from flows.ensemble.inputs import Inputs, Resolved
@@ -54,7 +55,8 @@ def simulate(
         the reference engine. ``auto`` takes the first; where that lacks something, it takes PySD with an
         `EngineNotice`, unless PySD is known to differ from Vensim on something in the model (`flows.differences`).
     method : str, optional
-        Integration method; default: the file's.
+        Integration method: ``euler``, ``difference``, ``rk2``, ``rk4``, ``rk2 auto`` or ``rk4 auto``; default: the
+        file's.
     save_every : float, optional
         Interval between saved values, in model time; default: SAVEPER.
     until : float or str, optional
@@ -89,7 +91,7 @@ def simulate(
         raise InputError("the engine is unknown", found=f'"{engine}"', expected=expected)
     job = Resolved(model, inputs)
     wanted = chosen_outcomes(model, outcomes)
-    method = method or model.method
+    method = _method(method) or model.method
     try:
         own = clock_of(job, save_every, until)
         if engine != "pysd":
@@ -111,6 +113,15 @@ def simulate(
             return as_dataset(job, times, wanted, values)
     times, values = run_pysd(job, own, wanted, method)
     return as_dataset(job, times, wanted, values)
+
+
+def _method(name: str | None) -> str:
+    """A method as typed, in whatever case; an empty string for that of the file."""
+    known = name.lower() if isinstance(name, str) else ""
+    if name is not None and known not in METHODS:
+        expected = ", ".join(f'"{one}"' for one in METHODS)
+        raise InputError("the integration method is unknown", found=repr(name), expected=f"one of {expected}")
+    return known
 
 
 def simulate_chunks(
