@@ -236,6 +236,7 @@ def test_results_on_disk(tiny: SimpleNamespace) -> None:
     assert entry is not None
     assert entry["seed"] == 3
     assert entry["command"] == "flows study tiny"
+    assert "path" not in entry["study"]  # of one machine
     assert {Path(row["path"]).name for row in entry["inputs"]} >= {"tiny.toml", "tiny.mdl", "calm.toml"}
     table = pd.read_csv(tiny.out / "indices.csv")
     assert list(table.columns[:6]) == ["outcome", "uncertainty", "date", "time", "S1", "S1_low"]

@@ -146,7 +146,7 @@ def run(
             seed=plan.study.seed,
             started=started,
             extra={
-                "study": plan.study.model_dump(mode="json", exclude_none=True),
+                "study": plan.study.model_dump(mode="json", exclude_none=True, exclude={"path"}),
                 "runs": plan.sample.runs,
                 "plan": plan.digest(),
             },
