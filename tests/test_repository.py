@@ -6,9 +6,11 @@ import re
 import shutil
 import subprocess
 import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parents[1]
 HERE = Path(__file__).relative_to(ROOT).as_posix()
@@ -109,3 +111,24 @@ def test_requirements_cover_the_project() -> None:
     dev = {name_of(entry) for entry in project["optional-dependencies"]["dev"]}
     assert runtime - pinned("requirements.txt") == set()
     assert (runtime | dev) - pinned("requirements-dev.txt") == set()
+
+
+def test_the_source_distribution_holds_all_that_is_committed() -> None:
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]
+    always = {".gitignore", "LICENSE", "README.md", "pyproject.toml"}
+    named = set(build["targets"]["sdist"]["only-include"])
+    assert {name.split("/", 1)[0] for name in committed()} == named | always
+
+
+def test_version_changelog_and_citation_agree() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    heads = re.findall(r"^## (.*)$", (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert heads[0] == "[Unreleased]"
+    releases = [re.fullmatch(r"\[(\d+)\.(\d+)\.(\d+)\] - (\d{4}-\d\d-\d\d)", head) for head in heads[1:]]
+    assert releases and None not in releases
+    order = [(tuple(map(int, r.groups()[:3])), date.fromisoformat(r[4])) for r in releases if r]
+    assert order == sorted(order, reverse=True)
+    assert f"{citation['version']}" == version == ".".join(map(str, order[0][0]))
+    assert citation["date-released"] == order[0][1]
+    assert f"rev: v{version} " in (ROOT / "docs" / "check.md").read_text(encoding="utf-8")
