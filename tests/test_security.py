@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import io
+import os
 import re
 import time
 import tracemalloc
@@ -169,8 +170,12 @@ def test_workbooks_that_are_bombs_are_refused(
     monkeypatch.setattr(workbook, "LARGEST_SHEET", 10_000)
     path = tmp_path / "s.xlsx"
     path.write_bytes(content)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(InputError, match=message) as refused:
         workbook.read_workbook(path)
+    assert refused.traceback  # which keeps all that the reader held
+    path.unlink()  # Windows refuses to remove a file that is open
+    held = Path("/proc/self/fd")
+    assert not held.is_dir() or not [p for p in held.iterdir() if path.name in os.path.realpath(p)]
 
 
 def test_what_a_sheet_says_of_its_size_isnt_believed(tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ def test_progress_is_shown_on_stderr(
 ) -> None:
     from rich.console import Console
 
+    monkeypatch.setenv("TERM", "xterm" if interactive else "dumb")
     stream = io.StringIO()
     console = Console(file=stream, force_terminal=interactive, width=100, legacy_windows=False)
     monkeypatch.setattr(terminal, "make_console", lambda stderr=False: console)

@@ -59,9 +59,9 @@ def read_workbook(path: Path, sheet: str = "") -> Scenario:
     shown = shown_path(path)
     try:
         _refuse_large(path, shown)
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        sheets = {s.title: _cells(s, shown) for s in book.worksheets}
-        book.close()
+        with open(path, "rb") as stream:
+            book = openpyxl.load_workbook(stream, read_only=True, data_only=True, keep_links=False)
+            sheets = {s.title: _cells(s, shown) for s in book.worksheets}
     except InputError:
         raise
     except Exception as error:  # a damaged file ends in whatever the reader stumbles over
