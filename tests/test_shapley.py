@@ -10,6 +10,7 @@ import pytest
 from scipy import special, stats
 
 from flows import shapley
+from flows.errors import InputError
 from flows.shapley import Array
 
 
@@ -170,5 +171,5 @@ def test_no_variance_gives_no_effect() -> None:
     assert np.isnan(found.Sh[:, 0]).all()
     assert found.variance[0] == 0
     np.testing.assert_allclose(found.Sh[:, 1], [1, 0], atol=1e-12)
-    with pytest.raises(ValueError, match="two groups"):
+    with pytest.raises(InputError, match="two groups, found 0"):
         shapley.ShapleySums(plan, (2,)).effects()

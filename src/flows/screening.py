@@ -190,13 +190,15 @@ def elementary_effects(
 
     Raises
     ------
-    ValueError
+    InputError
         The outputs have another shape.
     """
     values = np.asarray(values, dtype=np.float64)
     n, k = sample.moved.shape
     if values.shape[:2] != (n, k + 1):
-        raise ValueError(f"outputs of shape {values.shape} where {(n, k + 1)} come first")
+        raise InputError(
+            "the outputs don't fit", found=f"shape {values.shape}", expected=f"shape ({n}, {k + 1}, …)"
+        )
     rows = np.arange(n)[:, None]
     effects = np.empty((n, k, *values.shape[2:]))
     blank = (1,) * (values.ndim - 2)

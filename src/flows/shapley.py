@@ -38,6 +38,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special, stats
 
+from flows.errors import InputError
+
 __all__ = ["Design", "Effects", "ShapleySums", "design", "normal_correlation"]
 
 Array = NDArray[np.float64]
@@ -257,11 +259,13 @@ class ShapleySums:
 
         Raises
         ------
-        ValueError
+        InputError
             Fewer than two groups have come in.
         """
         if self.n < 2:
-            raise ValueError("intervals need two groups at least")
+            raise InputError(
+                "intervals need the outputs of two groups", found=str(self.n), remedy="Call update first"
+            )
         k = len(self.plan.factors)
         means = self._sums / self.n
         whole, mean = means[3 * k], means[3 * k + 2]

@@ -416,13 +416,15 @@ class SobolSums:
 
         Raises
         ------
-        ValueError
+        InputError
             Another shape.
         """
         values = np.asarray(values, dtype=np.float64)
         if values.shape[1:] != (self._width, *self.shape):
-            expected = ("groups", self._width, *self.shape)
-            raise ValueError(f"outputs of shape {values.shape} where {expected} was expected")
+            expected = ", ".join(["groups", *map(str, (self._width, *self.shape))])
+            raise InputError(
+                "the outputs don't fit", found=f"shape {values.shape}", expected=f"shape ({expected})"
+            )
         flat = values.reshape(len(values), self._width, self._quantities)
         start = 0
         while start < len(flat):
@@ -507,11 +509,11 @@ class SobolSums:
 
         Raises
         ------
-        ValueError
+        InputError
             No group has come in.
         """
         if not self.n:
-            raise ValueError("no sample group has been taken in")
+            raise InputError("no outputs yet", remedy="Call update with those of a sample group first")
         batches, shift = self._sums, self._shift
         counts = np.full(BATCHES, float(self._blocks))
         if self._filled:

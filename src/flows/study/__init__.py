@@ -48,7 +48,7 @@ __all__ = ["LEVEL", "PARTS", "QUANTILES", "StudyResult", "read", "run", "single_
 
 
 def run(
-    path_or_study: str | Path | Study,
+    name_or_path: str | Path | Study,
     *,
     model: Any = None,
     out: str | Path | None = None,
@@ -70,7 +70,7 @@ def run(
 
     Parameters
     ----------
-    path_or_study : str, Path or Study
+    name_or_path : str, Path or Study
         Name of a shipped study, path of a study file, or a study as read.
     model : flows.Model, optional
         In place of the one that the study names.
@@ -125,7 +125,7 @@ def run(
     stage("Reading the study and its model; the first run compiles it, which may take a minute once")
     if extend:
         n = _samples_of(target, n)
-    plan = make_plan(path_or_study, model=model, n=n, simulate=simulate)
+    plan = make_plan(name_or_path, model=model, n=n, simulate=simulate)
     kept = methods.collector(plan)
     work = None if target is None else WorkFolder.open(target, plan, resume=resume)
     if work:
@@ -179,7 +179,7 @@ def run(
 
 
 def single_run(
-    path_or_study: str | Path | Study,
+    name_or_path: str | Path | Study,
     number: int,
     *,
     model: Any = None,
@@ -189,7 +189,7 @@ def single_run(
 
     Parameters
     ----------
-    path_or_study, model, n
+    name_or_path, model, n
         As for `run`.
     number : int
         Of the run, from 1, as refusals and ``left_out.csv`` count.
@@ -208,7 +208,7 @@ def single_run(
     InputError
         There is no such run, or as for `run`.
     """
-    plan = make_plan(path_or_study, model=model, n=n, simulate=None)
+    plan = make_plan(name_or_path, model=model, n=n, simulate=None)
     inputs, drawn = plan.one(number)
     return plan, plan.simulate(plan.model, inputs), drawn
 

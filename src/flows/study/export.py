@@ -22,13 +22,13 @@ _ROWS = 65_536  # of the sample table at a time
 
 
 def export(
-    path_or_study: str | Path | Study, folder: str | Path, *, model: Any = None, n: int | None = None
+    name_or_path: str | Path | Study, folder: str | Path, *, model: Any = None, n: int | None = None
 ) -> list[Path]:
     """Write a study for Vensim.
 
     Parameters
     ----------
-    path_or_study : str, Path or Study
+    name_or_path : str, Path or Study
         As for `flows.study.run`.
     folder : path
         Where to write; made if it isn't there.
@@ -50,7 +50,7 @@ def export(
     ResultError
         The folder can't be written to.
     """
-    plan = make_plan(path_or_study, model=model, n=n, simulate=None)
+    plan = make_plan(name_or_path, model=model, n=n, simulate=None)
     constants = {fold(known) for known in plan.model.constants.names}
     for one in plan.targets:
         for text in one.settings:

@@ -84,8 +84,8 @@ class Look:
     ST_conf: Array
 
 
-class _PlainRuns:
-    """The first and the last run of the first groups, which are plain draws; in common of the streaming methods."""
+class _Counted:
+    """What every collector counts."""
 
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
@@ -93,8 +93,15 @@ class _PlainRuns:
         self.left_out: list[dict[str, Any]] = []
         self.looked = 0
         self.seconds_looking = 0.0
+        self._groups: list[int] = []  # those whose runs are kept
+
+
+class _PlainRuns(_Counted):
+    """The first and the last run of the first groups, which are plain draws; in common of the streaming methods."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__(plan)
         self._plain = np.empty((min(plan.sample.units, PLAIN_GROUPS), 2, plan.layout.quantities))
-        self._groups: list[int] = []  # those of the plain runs
 
     def _keep(self, values: Array, groups: NDArray[np.intp]) -> None:
         kept = len(self._groups)
@@ -223,22 +230,17 @@ class SobolCollector(_PlainRuns):
         return self.sums.indices(level=LEVEL)
 
 
-class RunsCollector:
+class RunsCollector(_Counted):
     """All runs, in memory or, when they are many, in a temporary file."""
 
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.taken = 0
-        self.left_out: list[dict[str, Any]] = []
-        self.looked = 0
-        self.seconds_looking = 0.0
+        super().__init__(plan)
         shape = (plan.sample.units, plan.sample.width, plan.layout.quantities)
         if 8 * np.prod(shape, dtype=np.int64) > MEMORY_BYTES:
             with tempfile.TemporaryFile() as file:  # the mapping keeps it
                 self._values: Array = np.memmap(file, dtype=np.float64, shape=shape, mode="w+")
         else:
             self._values = np.empty(shape)
-        self._groups: list[int] = []
 
     def update(self, values: Array, groups: NDArray[np.intp]) -> None:
         """Take in finite outcomes, shape (groups, width, quantities), and the numbers of their groups."""

@@ -345,7 +345,7 @@ class Plan:
 
 
 def make_plan(
-    path_or_study: str | Path | Study, *, model: Any, n: int | None, simulate: Simulate | None
+    name_or_path: str | Path | Study, *, model: Any, n: int | None, simulate: Simulate | None
 ) -> Plan:
     """Read the study and resolve it against model, scenario and outcomes; one run shows the layout.
 
@@ -355,12 +355,12 @@ def make_plan(
         Something in the study doesn't fit its schema, the scenario or the model.
     """
     files: list[Path] = []
-    if isinstance(path_or_study, Study):
-        study = path_or_study
+    if isinstance(name_or_path, Study):
+        study = name_or_path
         files += [study.path] if study.path is not None else []
     else:
-        files.append(find("study", path_or_study))
-        study = read_study(path_or_study)
+        files.append(find("study", name_or_path))
+        study = read_study(name_or_path)
     if n is not None:
         study = study.model_copy(update={"n": n})
     if model is None:
