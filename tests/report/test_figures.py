@@ -211,7 +211,7 @@ def test_letters_at_the_ends_of_lines_keep_apart(scenarios: xr.Dataset) -> None:
     for axis in figure.axes:
         letters = [text for text in axis.texts if text.get_text() in tuple("ABCDE")]
         assert sorted(text.get_text() for text in letters) == list("ABCDE")
-        heights = sorted(text.xy[1] for text in letters)  # type: ignore[attr-defined]
+        heights = sorted(text.xyann[1] for text in letters)  # type: ignore[attr-defined]
         assert min(np.diff(heights)) > 0.08
         assert heights[0] >= 0
         assert heights[-1] <= 1

@@ -73,7 +73,7 @@ function historyPath(frame, history) {
 /** Short numbers for an axis: thousands and millions in words of two letters at most. */
 function axisNumber(value, ticks, say) {
   const most = Math.max(...ticks.map(Math.abs));
-  const [size, word] = most >= 2e6 ? [1e6, say.t("million_short")] : most >= 1e4 ? [1e3, say.t("thousand_short")] : [1, ""];
+  const [size, word] = most >= 1e6 ? [1e6, say.t("million_short")] : most >= 1e4 ? [1e3, say.t("thousand_short")] : [1, ""];
   const step = Math.abs(ticks[1] - ticks[0]) / size;
   const digits = Math.max(0, Math.min(4, -Math.floor(Math.log10(step) + 1e-9) + (String(step / 10 ** Math.floor(Math.log10(step) + 1e-9)).startsWith("2.5") ? 1 : 0)));
   if (value === 0) return "0";

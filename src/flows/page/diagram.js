@@ -1,7 +1,7 @@
 /* The diagram whose numbers move with the levers and with time. */
 "use strict";
 
-const FRAME = 206, GAP = 72, LABEL = 20, DOWN = 40;
+const FRAME = 222, GAP = 72, LABEL = 20, DOWN = 40;
 
 class Diagram {
   constructor(page, root) {

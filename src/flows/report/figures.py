@@ -15,6 +15,7 @@ import xarray as xr
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.transforms import offset_copy
 
 from flows.calendar import time_at_end
 from flows.errors import InputError, near
@@ -223,6 +224,7 @@ def fan(
         if observed is not None:
             handles |= _draw_observed(axis, observed[observed["outcome"] == name], unit)
         finish(axis, str(one["title"].values), unit, dates, mark=mark, word=position == 0)
+        axis.set_ylabel(say.axis(axis.get_ylabel(), say.unit_of(name, unit)))
     heading = title or say("How far the uncertainties spread the outcomes")
     return headed(figure, heading, source, legend=handles)
 
@@ -264,7 +266,7 @@ def _draw_observed(axis: Axes, rows: pd.DataFrame, unit: str) -> dict[str, Artis
 
 
 def _letter(axis: Axes, letters: Sequence[str], ends: Sequence[float]) -> None:
-    """Put a letter at the right end of each line, moved apart where lines end close together."""
+    """Put a letter beside the right end of each line, apart where lines end close together, and lead to it."""
     low, high = axis.get_ylim()
     gap = 0.085
     order = np.argsort(ends, kind="stable")
@@ -276,10 +278,14 @@ def _letter(axis: Axes, letters: Sequence[str], ends: Sequence[float]) -> None:
                 places[lower] -= short / 2
                 places[upper] += short / 2
         places = [min(max(place, 0.0), 1.0) for place in places]
+    aside = offset_copy(axis.transAxes, fig=axis.get_figure(root=True), x=9, units="points")
     for line, place in zip(order, places, strict=True):
+        end = (ends[line] - low) / (high - low)
+        lead = {"arrowstyle": "-", "color": PALETTE[line], "linewidth": 0.7, "shrinkA": 0, "shrinkB": 0}
         axis.annotate(
-            letters[line], (1, place), xycoords="axes fraction", xytext=(3, 0), textcoords="offset points",
-            fontsize=8.5, fontweight="bold", color=PALETTE[line], va="center", annotation_clip=False,
+            letters[line], (1, end), xycoords="axes fraction", xytext=(1, place),
+            textcoords=aside, arrowprops=lead, fontsize=8.5, fontweight="bold", color=PALETTE[line], va="center",
+            annotation_clip=False,
         )  # fmt: skip
 
 

@@ -167,7 +167,7 @@ def render(data: ReportData) -> str:
         draws=data.drawn.draws,
         groups=column_groups(data.drawn, say),
         heads=column_heads(data.drawn, say),
-        units={outcome.name: say.unit(outcome.unit) for outcome in data.drawn.outcomes},
+        units={outcome.name: say.unit_of(outcome.name, outcome.unit) for outcome in data.drawn.outcomes},
         left_out=[(say.scenario(s), s.name, "" if say.foreign else why) for s, why in data.left_out],
         claims=claims_section(data),
         study=_study(study, month, data) if study is not None else None,
@@ -272,11 +272,11 @@ def _study(study: StudyResult, month: str, data: ReportData) -> dict[str, Any]:
         "runs": f"{study.runs:,}",
         "n": f"{study.study.n:,}",
         "seed": study.study.seed,
-        "level": f"{100 * float(study.indices.attrs.get('level', 0.95)):.0f} %",
+        "level": f"{100 * float(study.indices.attrs.get('level', 0.95)):.0f}{wording.PER_CENT}",
         "outcomes": [
             (
                 wording.short(name, say.title(name, str(one["title"].sel(outcome=name).values)), say=say),
-                say.unit(str(one["unit"].sel(outcome=name).values)),
+                say.unit_of(name, str(one["unit"].sel(outcome=name).values)),
             )
             for name in names
         ],
@@ -313,13 +313,20 @@ def _uncertainty(uncertainty: Any, model: Any, say: Speech) -> dict[str, str]:
     return {
         "name": say.variable(str(uncertainty.name)),
         "meaning": say.text("meanings", str(uncertainty.name), _meaning(item.comment)),
-        "unit": say.unit(item.units or "Dmnl") if say.foreign else item.units or "Dmnl",
+        "unit": _unit_of_input(item.units, say),
         "distribution": say(str(uncertainty.distribution)),
         "low": wording.number(float(low)),
         "high": wording.number(float(high)),
         "why": say.text("whys", str(uncertainty.name), str(getattr(uncertainty, "why", "") or "")),
         "assumption": say("assumption") if is_assumption(str(uncertainty.name), model) else say("data"),
     }
+
+
+def _unit_of_input(units: str, say: Speech) -> str:
+    """Say the unit of a constant: a share or an elasticity has none, and is no index either."""
+    if units.lower() in ("", "1", "dmnl"):
+        return say("no unit")
+    return say.unit(units).replace("*", " and ")
 
 
 def _meaning(comment: str) -> str:

@@ -248,7 +248,7 @@ def cells(
     for spine in axis.spines.values():
         spine.set_visible(False)
     bar = figure.colorbar(picture, ax=axis, pad=0.02, aspect=30)
-    bar.set_label(label, fontsize=8.5, color=INK)
+    bar.set_label(wrapped(label, max(18, int(13 * height))), fontsize=8.5, color=INK)
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=8, length=2)
     return headed(figure, title, source)

@@ -110,7 +110,7 @@ def picture(
         axis.set_title("")
         axis.set_title("", loc="left")
         axis.set_xlabel(say.axis(axis.get_xlabel()))
-        axis.set_ylabel(say.axis(axis.get_ylabel()))
+        axis.set_ylabel(say.axis(axis.get_ylabel(), unit))
     figure.set_size_inches(size)
     layout = figure.get_layout_engine()
     if isinstance(layout, ConstrainedLayoutEngine):
@@ -167,7 +167,7 @@ def past_pictures(data: ReportData) -> list[Picture]:
         )  # fmt: skip
         figure = figures.trajectories(data.base, [outcome], observed=data.observed, mark=_mark(data))
         note = ceiling_note(outcome.name, data.base, say)
-        made = picture(figure, title=title, unit=say.unit(outcome.unit), alt=alt, say=say)
+        made = picture(figure, title=title, unit=say.unit_of(outcome.name, outcome.unit), alt=alt, say=say)
         found.append(replace(made, note=note))
     return found
 
@@ -211,7 +211,7 @@ def scenario_pictures(data: ReportData) -> list[Picture]:
         )
         rows = chosen.at(outcome.name, data.date)
         said = "; ".join(f"{labels[name]} {wording.rounded(rows[name]['value'])}" for name in shown)
-        title, unit = say.outcome(outcome), say.unit(outcome.unit)
+        title, unit = say.outcome(outcome), say.unit_of(outcome.name, outcome.unit)
         alt = say(
             "{title} under {count} scenarios. {date}, {unit}: {said}.",
             title=title, count=len(labels), date=say.month(data.date), unit=unit, said=said,
@@ -229,7 +229,7 @@ def band_pictures(
         return []
     for name in (n for n in names if n in bands["outcome"].values):
         one = bands.sel(outcome=name)
-        title, unit = say.title(name, str(one["title"].values)), say.unit(str(one["unit"].values))
+        title, unit = say.title(name, str(one["title"].values)), say.unit_of(name, str(one["unit"].values))
         at = one["value"].sel(time=time_at_end(month), method="nearest")
         low, high = (wording.rounded(float(at.sel(quantile=q))) for q in (0.05, 0.95))
         alt = say(

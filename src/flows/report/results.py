@@ -38,6 +38,7 @@ HEADLINE = (
 """Outcomes of the pictures: human cost first, then backlogs, then events."""
 
 _DATA = "Flows, migration model; observed series as listed in models/data/sources.csv."
+_LINES = "Flows, migration model. Each line is one run; the spread of the uncertain inputs is not shown."
 SOURCE = f"{_DATA} {CAVEAT}"
 
 _PANELS = 12
@@ -208,16 +209,19 @@ def comparison_figures(
 
     words = say or ENGLISH
     labels = {s.name: s.title for s in comparison.scenarios}
+    shown = headline(comparison.outcomes)
     figure = figures.comparison(
         comparison.dataset.sel(scenario=[comparison.baseline, *only]) if only else comparison.dataset,
-        headline(comparison.outcomes),
+        shown,
         baseline=comparison.baseline,
         labels=labels,
         title=words("Scenarios beside “{title}”", title=comparison.scenarios[0].title),
-        source=f"{words(_DATA)} {words(CAVEAT)}",
+        source=f"{words(_LINES)} {words(CAVEAT)}",
         mark=_mark(comparison.start) if "-" in comparison.start else None,
         start=_shown_from(comparison),
     )
+    for axis, outcome in zip(figure.axes, shown, strict=True):
+        axis.set_ylabel(words.axis(axis.get_ylabel(), words.unit_of(outcome.name, outcome.unit)))
     return figures.save(labels_in(figure, words), folder / "comparison")
 
 

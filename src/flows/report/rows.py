@@ -105,7 +105,7 @@ def now_tiles(data: ReportData) -> list[dict[str, Any]]:
         found.append(
             {
                 "title": data.say.outcome(outcome),
-                "unit": data.say.unit(outcome.unit),
+                "unit": data.say.unit_of(outcome.name, outcome.unit),
                 "value": wording.rounded(row["value"]),
                 "human": "yes" if outcome.name in HUMAN_COST else "",
                 "band": _band(data, outcome),
@@ -138,7 +138,7 @@ def summary_rows(summary: pd.DataFrame, say: Speech) -> list[dict[str, str]]:
     return [
         {
             "title": say.title(row["outcome"], row["title"]),
-            "unit": say.unit(row["unit"]) if say.foreign else row["unit"],
+            "unit": say.unit_of(row["outcome"], row["unit"]) if say.foreign else row["unit"],
             "span": say.span(f"{row['first']} to {row['last']}" if row["number"] > 1 else row["first"]),
             "number": str(row["number"]),
             "error": f"{wording.written(row['error'])}{wording.PER_CENT}"
@@ -327,7 +327,7 @@ def side_effect_rows(data: ReportData) -> list[tuple[str, list[str]]]:
     said: dict[str, list[str]] = {}
     for row in found.to_dict("records"):
         change = wording.percent(row["median_percent"]) if math.isfinite(row["median_percent"]) else ""
-        size = change or f"{wording.rounded(row['median'])} {say.unit(row['unit'])}"
+        size = change or f"{wording.rounded(row['median'])} {say.unit_of(row['outcome'], row['unit'])}"
         said.setdefault(titles[row["scenario"]], []).append(
             f"{say.title(row['outcome'], row['title'])} ({size})"
         )

@@ -124,12 +124,19 @@ class Speech:
         found = self.labels.unit(unit)
         return self.sentences.get(found, found) or "índice"
 
+    def unit_of(self, outcome: str, unit: str) -> str:
+        """A unit of an outcome in words, as its label calls it: what the model counts as files are cases in court."""
+        own = self.labels.outcome(outcome).unit if self.foreign else ""
+        if not own or unit.lower() == "dmnl":
+            return self.unit(unit)
+        return own if "/" in unit else own.partition(" por ")[0]
+
     @cached_property
     def _axis(self) -> dict[str, str]:
         return {unit_words(unit): label.many for unit, label in self.labels.units.items()}
 
-    def axis(self, english: str) -> str:
-        """A word in a picture: a unit, or a sentence."""
+    def axis(self, english: str, unit: str = "") -> str:
+        """A word in a picture: a sentence, or a unit, which `unit` calls by the name that belongs to the outcome."""
         if not self.foreign or not english.strip():
             return english
         text = " ".join(english.split())
@@ -141,9 +148,12 @@ class Speech:
             (r"^million (.+)$", "millones de {}"),
         ):
             if (match := re.match(pattern, text)) is not None:
-                return replacement.format(self.axis(match[1]))
+                return replacement.format(self.axis(match[1], unit))
+        if unit and text in self._axis:
+            return unit
         found = self._axis.get(text) or self.texts.get("constants", {}).get(text) or text
-        return self.sentences.get(found, found)
+        found = self.sentences.get(found, found)
+        return english if found == text else found
 
 
 ENGLISH = Speech("en", read_labels("en"))

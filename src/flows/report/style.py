@@ -26,6 +26,7 @@ from matplotlib.collections import FillBetweenPolyCollection
 from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Patch
+from matplotlib.patheffects import withStroke
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -36,7 +37,7 @@ from flows.errors import InputError
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#F0E442")
 """Okabe & Ito (2008) without black; yellow last, for it is faint on white."""
 
-INK, GREY, PALE = "#222222", "#7F7F7F", "#D9D9D9"
+INK, GREY, PALE = "#222222", "#6B6B6B", "#D9D9D9"
 _DATES: Any = matplotlib.dates  # whose functions carry no types
 _INCHES_PER_LETTER = 0.076  # of the legends' letters, on average
 _UNITS = {
@@ -197,7 +198,8 @@ def finish(
         if word:
             axis.annotate(
                 text, (place, 1), xycoords=("data", "axes fraction"), xytext=(3, -2),
-                textcoords="offset points", fontsize=7.5, color=GREY, va="top",
+                textcoords="offset points", fontsize=7.5, color=GREY, va="top", zorder=5,
+                path_effects=[withStroke(linewidth=2.5, foreground="white")],
             )  # fmt: skip
 
 
@@ -210,7 +212,7 @@ def _years(limits: tuple[float, float]) -> Any:
 
 def factor_of(top: float) -> tuple[float, str]:
     """What an axis that reaches so far counts in: ones, thousands or millions, and the word for it."""
-    return (1e6, "million") if top >= 2e6 else (1e3, "thousand") if top >= 1e4 else (1.0, "")
+    return (1e6, "million") if top >= 1e6 else (1e3, "thousand") if top >= 1e4 else (1.0, "")
 
 
 def _scale(axis: Axes, words: str) -> None:
