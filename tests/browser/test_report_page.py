@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page
 
 pytestmark = [pytest.mark.browser, pytest.mark.unmeasured]
@@ -100,6 +102,16 @@ def test_no_number_is_missing(seen: Seen) -> None:
     cells = seen.page.evaluate("[...document.querySelectorAll('td')].map(c => c.innerText.trim())")
     assert cells
     assert {"nan", "inf", "-inf", "None", "undefined"}.isdisjoint(cells)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(chromium: Browser, report: Path, scheme: Literal["light", "dark"]) -> None:
+    context = chromium.new_context(viewport={"width": 1440, "height": 900}, color_scheme=scheme, offline=True)
+    page = context.new_page()
+    page.goto(report.as_uri(), wait_until="load")
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
+    context.close()
 
 
 def test_tables_are_saved_by_a_click(chromium: Browser, report: Path, tmp_path: Path) -> None:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser
 from tests.conftest import run_flows
 
 pytestmark = pytest.mark.browser
 
 SIZES = {"desk": (1440, 1000), "telephone": (390, 844)}
+SCHEMES: dict[str, Literal["light", "dark"]] = {"desk": "light", "telephone": "dark"}
 SECTIONS = ("verdict", "missed", "structure", "fit", "forecast", "told", "moved", "alone", "stated", "made")
 
 
@@ -25,7 +28,9 @@ def validation(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("size", SIZES)
 def test_the_page_opens_alone_and_fits(chromium: Browser, validation: Path, size: str) -> None:
     width, height = SIZES[size]
-    context = chromium.new_context(viewport={"width": width, "height": height}, offline=True)
+    context = chromium.new_context(
+        viewport={"width": width, "height": height}, color_scheme=SCHEMES[size], offline=True
+    )
     page = context.new_page()
     faults: list[str] = []
     asked: list[str] = []
@@ -44,6 +49,8 @@ def test_the_page_opens_alone_and_fits(chromium: Browser, validation: Path, size
     assert all(width > 0 and alt for width, alt in images)
     cells = page.evaluate("[...document.querySelectorAll('td')].map(c => c.innerText.trim())")
     assert {"nan", "inf", "-inf", "None", "undefined", "NaN"}.isdisjoint(cells)
+    found = Axe().run(page).response["violations"]
+    assert [(one["id"], one["nodes"][0]["html"][:200]) for one in found] == []
     context.close()
 
 

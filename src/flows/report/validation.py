@@ -181,7 +181,9 @@ def render(found: Validation, record: Mapping[str, Any]) -> str:
 
 
 def _share(value: float) -> str:
-    return f"{100 * value:.0f}{wording.PER_CENT}" if math.isfinite(value) else wording.MISSING
+    if not math.isfinite(value):
+        return wording.MISSING
+    return f"{100 * value:.0f}{wording.PER_CENT}".replace("-0", "0").replace("-", wording.MINUS)
 
 
 def _fixed(value: Any, digits: int = 2) -> str:
@@ -590,7 +592,7 @@ def _missed(table: pd.DataFrame, part: str) -> list[dict[str, Any]]:
                 "model": wording.rounded(row["model"]),
                 "error": f"{wording.written(100 * row['error'])}{wording.PER_CENT} {side}",
                 "share": _share(row["share"]),
-                "outside": f"{row['outside']} of {row['values']}",
+                "outside": f"{row['outside']} of {row['values']} value{'s' * (row['values'] != 1)}",
                 "judged": wording.judged(100 * row["error"]),
             }
         )
