@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,17 @@ from flows.model.model import Model
 MODEL = Path(__file__).parents[2] / "models" / "migration.mdl"
 
 Cases = Callable[..., xr.Dataset]
+
+WHOLE = re.compile(
+    r"test_(sector_([2-9]|1[023])|model_migration|scenarios|second_reader|random_combinations|extreme_conditions|time_step)"
+)
+"""Files of tests that run the whole shipped model again and again, by ways of the library that smaller tests take."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.parent == Path(__file__).parent and WHOLE.fullmatch(item.path.stem):
+            item.add_marker(pytest.mark.unmeasured)
 
 
 @pytest.fixture(scope="session")

@@ -270,6 +270,7 @@ def test_views_without_words_count_as_none() -> None:
         assert all(view.words for view in sketch.views)
 
 
+@pytest.mark.unmeasured
 def test_the_shipped_model_and_its_flat_form() -> None:
     path = resources.root() / "models" / "migration.mdl"
     text = read_text(path)

@@ -412,6 +412,7 @@ DISTRIBUTIONS = """
     """
 
 
+@pytest.mark.unmeasured
 def test_each_distribution_has_its_mean_and_deviation() -> None:
     ds = simulate(small_model(DISTRIBUTIONS, final=8000), engine="python")
     expected = {

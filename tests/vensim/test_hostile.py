@@ -111,6 +111,7 @@ def test_is_refused_soon(name: str) -> None:
     assert time.process_time() - start < 10
 
 
+@pytest.mark.unmeasured
 def test_large_models_are_read() -> None:
     start = time.process_time()
     small_model("".join(f"v{k} = v{k + 1} + 1 ~~|\n" for k in range(10_000)) + "v10000 = Time ~~|\n")

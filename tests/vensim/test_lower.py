@@ -414,6 +414,7 @@ def test_a_sum_of_many_terms(
     assert sys.getrecursionlimit() == before
 
 
+@pytest.mark.unmeasured
 def test_a_sum_of_far_too_many_terms_is_refused(build: Build) -> None:
     with pytest.raises(ModelError, match="too many terms or parentheses"):
         build("a = 1 ~~|\nb = " + "+".join(["a"] * 60_000) + " ~~|")
