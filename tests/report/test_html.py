@@ -183,7 +183,8 @@ def test_everything_behind_the_page_lies_beside_it(built: Path) -> None:
     assert {"comparison.png", "comparison.svg", "study/bands.png", "study/total_order.svg"} <= names
     record = json.loads((built / "provenance.json").read_text(encoding="utf-8"))
     assert record["seed"] == 1
-    assert any(entry["path"].endswith("migration.mdl") for entry in record["inputs"])
+    read = {Path(entry["path"]).name for entry in record["inputs"]}
+    assert {"migration.mdl", "outcomes.toml", "observations.csv", "base.toml"} <= read
     for name in ("comparison.csv", "draws.csv", "observed.csv", "figures.csv"):
         assert (pd.read_csv(built / name)["caveat"] == CAVEAT).all()
 

@@ -178,6 +178,15 @@ def test_diff_of_files(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert float(first["new"]) == pytest.approx(16 - 6 * 0.875**10)
 
 
+def test_the_record_of_a_comparison_names_the_outcomes_beside_the_model(model: Path) -> None:
+    Path("new.mdl").write_text(OLD.replace("stay = 4", "stay = 8"), encoding="utf-8")
+    table = '[[outcome]]\nname = "total"\nexpression = "total"\nunit = "Person"\nkind = "person"\nbetter = "lower"\n'
+    Path("outcomes.toml").write_text(table, encoding="utf-8")
+    assert cli.main(["diff", "model.mdl", "new.mdl", "--no-figures", "--out", "out"]) == 0
+    inputs = json.loads(Path("out/provenance.json").read_text(encoding="utf-8"))["inputs"]
+    assert [entry["path"] for entry in inputs] == ["model.mdl", "outcomes.toml", "new.mdl"]
+
+
 def test_other_saved_times_move_nothing(model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     finer = OLD.replace("TIME STEP = 1 ", "TIME STEP = 0.5 ").replace("SAVEPER = 1 ", "SAVEPER = 0.5 ")
     Path("new.mdl").write_text(finer, encoding="utf-8")
@@ -245,6 +254,9 @@ def test_diff_of_revisions_with_their_own_data(tmp_path: Path, monkeypatch: pyte
     )
     moved = {m["name"]: m for m in json.loads(Path("d.json").read_text(encoding="utf-8"))["moved"]}
     assert (moved["pull"]["old"], moved["pull"]["new"]) == (2, 3)
+    (record,) = Path("outputs").glob("*/provenance.json")
+    read = [Path(entry["path"]).name for entry in json.loads(record.read_text(encoding="utf-8"))["inputs"]]
+    assert read == ["m.mdl", "series.tab"] * 2
     path.write_text(text, encoding="utf-8")  # the data alone differ
     assert (
         cli.main(["diff", "HEAD:deep/models/m.mdl", "deep/models/m.mdl", "--json", "d.json", "--no-figures"])

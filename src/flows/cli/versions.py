@@ -113,7 +113,7 @@ def diff(
                 told |= {"compared": moved.compared, "moved": [asdict(m) for m in moved.moved]}
                 folder = out or OUTPUTS / folder_name(f"diff-{_stem(old)}-{_stem(new)}")
                 older = has_older(folder)
-                read = [path for one in models for path in one.paths]
+                read = [path for one in models for path in _read_for(one, named=bool(outcomes))]
                 with provenance.results_folder(folder, inputs=read, started=started) as place:
                     write(moved, place, title=plain(f"{old} → {new}"), figures=figures)
                     text = json.dumps(_finite(told), indent=2, ensure_ascii=False)
@@ -188,6 +188,15 @@ def outcomes_beside(model: Model) -> tuple[Any, ...]:
     return outcomes_of(model) if is_familiar(model) else ()
 
 
+def _read_for(model: Model, *, named: bool = False) -> list[Path]:
+    """Files that a run of a model rests on: data, outcomes beside it or, where others are `named`, the shipped ones."""
+    from flows.inputs import find
+
+    beside = model.path.with_name("outcomes.toml")
+    table = beside if beside.is_file() else find("outcomes") if named else None
+    return [*model.paths, *([table] if table is not None else [])]
+
+
 def watch(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="A Vensim or XMILE model.", show_default=False)
@@ -242,7 +251,7 @@ def _write_saved(saved: Saved, folder: Path, file: Path) -> None:
     from flows.versions.behaviour import write
 
     assert saved.good is not None
-    with provenance.results_folder(folder, inputs=saved.good.model.paths) as place:
+    with provenance.results_folder(folder, inputs=_read_for(saved.good.model)) as place:
         if saved.moved is not None:
             write(saved.moved, place, title=plain(f"{file.name}: saved, and the last good version"))
             return

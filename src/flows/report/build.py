@@ -18,7 +18,7 @@ from flows.report import html, results, rows, tables
 from flows.report.data import ReportData
 from flows.report.results import study_month
 from flows.report.speech import Speech, speech_of
-from flows.report.standing import standing_validation
+from flows.report.standing import SUMMARY, standing_validation
 from flows.report.workbook import Sheet, comparison_sheets, write_workbook
 from flows.seed_figures import figure_variables, figures_against
 from flows.vensim.read import read_vensim
@@ -98,9 +98,12 @@ def build(
     chosen = [n for n in FEATURED if n in known] or [n for n in known if n != compare.BASELINE][:6]
     columns = [o for o in outcomes if any(o.name in names for _, names in rows.GROUPS)] or list(outcomes)
     futures = futures_of(model, QUICK_DRAWS if quick else DRAWS)
-    read = [*model.paths, find("outcomes"), *observations.files()]
+    tested = standing_validation(folder.resolve().parent / "validation", model)
+    read = [*model.paths, find("outcomes"), *observations.files(), *futures.paths]
     read += [path for s in scenarios for path in s.paths] + ([plan.path] if plan.path else [])
-    read += [find("claims")] if find("claims").is_file() else []
+    read += _read_for_claims(model)
+    read += [find("outcomes").with_name(f"labels.{lang}.toml")] if lang != "en" else []
+    read += [folder.resolve().parent / "validation" / SUMMARY] if tested is not None else []
     entry = provenance.record(inputs=read, seed=plan.seed, started=started, extra={"quick": quick})
 
     with provenance.results_folder(folder, entry=entry) as place:
@@ -152,7 +155,7 @@ def build(
             say=say,
             futures=futures,
             validation=_validation(folder),
-            tested=standing_validation(folder.resolve().parent / "validation", model),
+            tested=tested,
         )
         caveat = say(compare.CAVEAT)
         compare.write(comparison, place, drawn=drawn, caveat=caveat)
@@ -208,6 +211,15 @@ def shipped_model(units: Literal["error", "warn", "off"] = "error") -> Model:
     path = find("model", "migration")
     shown = Path(shown_path(path))
     return read_vensim(shown if shown.is_file() else path, units=units)
+
+
+def _read_for_claims(model: Model) -> list[Path]:
+    """Files that the verdicts on claims rest on beside those of the report: the claims, and other models' scenarios."""
+    if not find("claims").is_file():
+        return []
+    others = [s for s in list_scenarios() if s.model not in ("", model.name)]
+    models = dict.fromkeys(find("model", s.model) for s in others)
+    return [find("claims"), *models, *(path for s in others for path in s.paths)]
 
 
 def runnable(

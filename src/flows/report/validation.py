@@ -13,7 +13,7 @@ import pandas as pd
 from flows import fit, observations, provenance
 from flows.calendar import month_of
 from flows.compare import CAVEAT
-from flows.inputs import find
+from flows.inputs import find, list_scenarios
 from flows.report import fits, wording
 from flows.report.pictures import Picture, joint_legend, picture
 from flows.report.results import save_csv
@@ -37,6 +37,9 @@ def inputs_of(found: Validation) -> list[Path]:
     kinds = ("clouds", "boundary", "extreme-conditions", "projections", "misses", "claims", "outcomes")
     read = [*found.model.paths, *(find(kind) for kind in kinds), *observations.files()]
     read += [found.calibration.path] if found.calibration.path else []
+    scenarios = list_scenarios()
+    read += dict.fromkeys(find("model", s.model) for s in scenarios if s.model)
+    read += [path for s in scenarios for path in s.paths]
     beside = found.model.path.parent / "posterior.parquet"
     return [*read, *([beside] if beside.is_file() else [])]
 
