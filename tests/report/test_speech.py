@@ -111,6 +111,8 @@ def test_long_texts_belong_to_something_that_exists() -> None:
     known = {claim.id for claim in read_claims()}
     for table in ("claims", "reasons", "decides"):
         assert set(texts[table]) <= known
+    outside = {claim.id for claim in read_claims() if not claim.checks}
+    assert outside and outside <= set(texts["claims"]) and outside <= set(texts["reasons"])
     inputs = {str(u.name) for u in read_study("base").uncertainties}
     for table in ("constants", "meanings", "whys"):
         assert set(texts[table]) == inputs
@@ -128,6 +130,10 @@ def test_names_months_and_spans() -> None:
     assert say.span("August 2024 to May 2025") == "agosto de 2024 a mayo de 2025"
     assert say.axis("thousand people") == "miles de personas"
     assert say.unit("Dmnl") == "índice"
+    assert say.unit_of("exposure index", "Dmnl") == "índice (cerca de 1 en 2019)"
+    assert say.unit_of("court receipts per month", "Case/Month") == "casos por mes"
+    assert say.unit_of("court receipts per month", "Case") == "casos"
+    assert say.axis("million cases", "casos") == "millones de casos"
     for outcome in read_outcomes():
         assert not ENGLISH.search(say.outcome(outcome)), outcome.name
     for scenario in list_scenarios():

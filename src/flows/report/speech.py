@@ -31,6 +31,7 @@ __all__ = ["ENGLISH", "LANGUAGES", "PER_CENT", "Speech", "labels_in", "speech_of
 LANGUAGES = ("en", "es")
 _MONTHS = "January February March April May June July August September October November December".split()
 PER_CENT = "\N{NO-BREAK SPACE}%"
+_BASES = {"exposure index": "index, about 1 in 2019"}
 _FISCAL = re.compile(r"\bfiscal years? (\d{4})(?: to (\d{4}))?")
 _DAY = re.compile(rf"\b(\d{{1,2}}) ({'|'.join(_MONTHS)}) (\d{{4}})\b")
 _MONTH = re.compile(rf"\b({'|'.join(_MONTHS)}) (\d{{4}})\b")
@@ -126,10 +127,10 @@ class Speech:
 
     def unit_of(self, outcome: str, unit: str) -> str:
         """A unit of an outcome in words, as its label calls it: what the model counts as files are cases in court."""
-        own = self.labels.outcome(outcome).unit if self.foreign else ""
-        if not own or unit.lower() == "dmnl":
+        own = self.labels.outcome(outcome).unit if self.foreign else _BASES.get(outcome, "")
+        if not own:
             return self.unit(unit)
-        return own if "/" in unit else own.partition(" por ")[0]
+        return own if unit.lower() == "dmnl" or "/" in unit else own.partition(" por ")[0]
 
     @cached_property
     def _axis(self) -> dict[str, str]:
