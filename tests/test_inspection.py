@@ -754,3 +754,50 @@ def test_a_constant_that_nothing_uses_is_proposed_where_it_makes_the_units_fit(t
     (found,) = [f for f in findings if f.level == "warning" and f.rule in ("units", "unused")]
     assert (found.variable, found.line, found.column) == ("births", 5, 23)
     assert found.advice == 'Did you mean "birth rate", which nothing uses, in place of "life time"?'
+
+
+def test_a_stock_that_starts_with_a_flow_closes_one_circle_however_many_go_through_it(tmp_path: Path) -> None:
+    (found,) = [
+        f
+        for f in check(tmp_path, ("births - deaths, initial population", "births, (births - deaths)"))
+        if f.level == "error"
+    ]
+    assert (found.rule, found.variable, found.line) == ("circle", "Population", 2)
+
+
+def test_a_share_outside_its_range_is_told_once(tmp_path: Path) -> None:
+    findings = check(tmp_path, more="share of children = 15 ~ Dmnl [0,0.5] ~ Assumption. |\n")
+    assert [f.line for f in findings if f.rule == "range"] == [16]
+
+
+RANGES = """{0} ~~ Parts. |
+start[part] = 1, 2, 3 ~ Dmnl ~ Assumption. |
+sum of parts = start[North] + start[El South] + SUM(start[part!]) ~ Dmnl ~ All. |
+"""
+
+
+@pytest.mark.parametrize(
+    "lost",
+    ["North El South, West", "NorthEl South, West", "North, El South West", "North El \\\n\t\tSouth, West"],
+)
+def test_a_lost_comma_in_a_range_is_told_once_there(tmp_path: Path, lost: str) -> None:
+    assert [
+        f for f in check(tmp_path, more=RANGES.format("part: North, El South, West")) if f.level == "error"
+    ] == []
+    findings = check(tmp_path, more=RANGES.format(f"part: {lost}"))
+    assert [(f.rule, f.variable, f.line) for f in findings if f.level != "note"] == [("meaning", "part", 16)]
+    assert "a comma seems to be missing between" in findings[0].what
+
+
+def test_other_mistakes_of_subscripts_stay_as_they_are(tmp_path: Path) -> None:
+    more = RANGES.format("part: North, El South, West").replace("start[North]", "start[Nort]")
+    findings = [f for f in check(tmp_path, more=more) if f.level == "error"]
+    assert [(f.variable, f.line) for f in findings] == [("sum of parts", 18)]
+
+
+def test_a_constant_behind_a_smooth_is_proposed_too(tmp_path: Path) -> None:
+    more = "seen = SMOOTHI(births / Population, initial population, 1) ~ 1/Month ~ Seen. ~ :SUPPLEMENTARY |\n"
+    findings = check(tmp_path, more=f"{more}seeing time = 3 ~ Month ~ Assumption. |\n")
+    (found,) = [f for f in findings if f.level == "warning"]
+    assert (found.variable, found.line) == ("seen", 16)
+    assert found.advice.startswith('Did you mean "seeing time"')

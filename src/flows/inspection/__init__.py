@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flows.errors import DataError, ModelError
-from flows.inspection import behaviour, names, slips, structure
+from flows.inspection import behaviour, names, ranges, slips, structure
 from flows.inspection.drawn import Drawn, arrows
 from flows.inspection.finding import LEVELS, Finding, Level, Places, of_refusal
 from flows.model.ir import deep
@@ -60,6 +60,8 @@ def inspect(path: str | Path, *, run: bool = True, text: str | None = None) -> t
         errors.append(error)
     drawn = Drawn.of(places)
     wrong = [e for e in errors if not isinstance(e, DataError)]
+    comma, errors = ranges.missing_comma(places, errors)
+    found += () if comma is None else (comma,)
     found += names.meaning(places, errors, unread, drawn)
     told = {fold(f.variable) for f in found} | unread
     found += names.undocumented(places, unread)
@@ -71,7 +73,8 @@ def inspect(path: str | Path, *, run: bool = True, text: str | None = None) -> t
         told |= {fold(f.variable) for f in circles}
         arrowed = [] if drawn.error else arrows(places, drawn, told)
         told |= {fold(f.variable) for f in arrowed if f.level == "warning"}
-        found += slips.hundredths(places, model)
+        parts = list(slips.hundredths(places, model))
+        found += parts
         turned = list(slips.exchanged(places, model))
         found += turned
         left_out = slips.expanded(places, model, {fold(f.variable) for f in turned})
@@ -82,10 +85,14 @@ def inspect(path: str | Path, *, run: bool = True, text: str | None = None) -> t
         found += [*arrowed, *unfit, *structure.control(places, model, told)]
         if not (wrong or unreadable):
             found += structure.conservation(places, model, drawn, told)
-        refused = () if errors else model.refused.values()
+        refused = () if errors or wrong else model.refused.values()
         found += (places.of_error("warning", "not supported", error) for error in refused)
-        if run and not (errors or unreadable or circles or refused):
-            found = structure.held_back(model, found, list(behaviour.base_run(places, model)))
+        if run and not (errors or wrong or unreadable or circles or refused):
+            known = {f.variable for f in parts}
+            ran = [
+                f for f in behaviour.base_run(places, model) if f.rule != "range" or f.variable not in known
+            ]
+            found = structure.held_back(model, found, ran)
     if not unreadable and all(e.remedy.startswith("Did you mean") for e in wrong):
         found += names.unused(places, found, wrong, drawn)  # else what can't be read may use it
     order = {level: k for k, level in enumerate(LEVELS)}

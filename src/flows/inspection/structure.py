@@ -69,10 +69,15 @@ def circles(places: Places, model: Model, drawn: Drawn) -> Iterator[Finding]:
         }
         named = error.what.rsplit(": ", 1)[-1].split(" -> ")[0]
         first = next((li for li in error.links if model.variables[li[1]].spelling == named), error.links[0])
-        starts = [li for li in opened if _is_started(model.variables[li[1]])]
+        starts = {
+            link: cut
+            for link in error.links[:_MOST_LINKS]
+            if (cut := _unstarted(variables, *link)) is not None
+            and not _names_of(_circle(model, cut)) & _names_of(error)
+        }
         links = (
             [li for li in opened if drawn.without(*li)]
-            or starts
+            or [*starts]
             or [first][first not in opened :]
             or [*opened, first]
         )
@@ -90,7 +95,7 @@ def circles(places: Places, model: Model, drawn: Drawn) -> Iterator[Finding]:
                 remedy=error.remedy,
             )
         yield finding
-        cut = opened.get(link) or _opened(variables, *link)
+        cut = starts.get(link) or opened.get(link) or _opened(variables, *link)
         if cut is None:
             return
         variables = cut
@@ -106,6 +111,16 @@ def _circle(model: Model, variables: Mapping[str, Variable]) -> CircularError | 
 
 def _names_of(error: CircularError | None) -> set[str]:
     return set() if error is None else {name for link in error.links for name in link}
+
+
+def _unstarted(variables: Mapping[str, Variable], cause: str, user: str) -> dict[str, Variable] | None:
+    """The variables with a stock of the file that starts at zero; None if it doesn't start with a cause."""
+    stock = variables[user]
+    initials = [eq.initial for eq in stock.equations if eq.initial is not None]
+    if not _is_started(stock) or not any(cause in _names(e) for e in initials):
+        return None
+    equations = tuple(replace(eq, initial=eq.initial and Number(0.0)) for eq in stock.equations)
+    return {**variables, user: replace(stock, equations=equations)}
 
 
 def _opened(variables: Mapping[str, Variable], cause: str, user: str) -> dict[str, Variable] | None:

@@ -117,8 +117,8 @@ class Blame:
                 for s, u, f in options
                 if (s, u) != (suspect, unit) and (left := f - fixed) and s != (suspect if fixed else "")
             ]
-        for name in failing:
-            self._forgotten(self.variables[name])
+        for v in list(self.variables.values()) if failing else ():
+            self._forgotten(v)
         return self.found
 
     def _forgotten(self, v: Variable) -> None:
@@ -133,25 +133,34 @@ class Blame:
             and self.check.declared.get(c.name)
             not in (None, DIMENSIONLESS)  # a pure number fits in many places
         ]
-        for number, eq in enumerate(e for e in v.equations if not self._right(v, e)):
-            if not unused or number >= len(self.found[v.name]):
-                return
-            fits = [
-                (ref, c)
-                for ref in dict.fromkeys(
-                    r for e in (eq.expr, eq.initial) if e is not None for r in references(e)
-                )
-                for c in unused[:_MOST_OPERATORS]
-                if self._right(v, _with_other(eq, ref, Ref(c.name)))
-            ]
-            if len(fits) == 1 and fits[0][0].span.line:
-                ((ref, c),) = fits
-                old = self.variables[ref.name].spelling if ref.name in self.variables else ref.name
-                self.found[v.name][number] = replace(
-                    self.found[v.name][number],
+        group = [v, *(self.variables[n] for n in _causes(v, self.variables) if self.variables[n].hidden)]
+        told = [f for g in group for f in self.found[g.name]]
+        if v.hidden or len(told) == 0 or not unused:
+            return
+        fits: list[tuple[Ref, Variable]] = []
+        refs = {r.name: r for g in group for e in g.equations for r in _references(e) if r.span.line}
+        for ref in refs.values():
+            if ref.name not in self.variables or self.variables[ref.name].hidden:
+                continue
+            for c in unused[:_MOST_OPERATORS]:
+                unit = self.check.declared[c.name]
+                with _Instead(self, ref.name, unit or _UNKNOWN):
+                    if all(self._fits(g) for g in group):
+                        fits.append((ref, c))
+        if len(fits) == 1:
+            ((ref, c),) = fits
+            for g in group:
+                self.found[g.name] = []
+            self.found[v.name] = [
+                replace(
+                    told[-1],
+                    variable=v.spelling,
+                    what=f'in the equation of "{v.spelling}" the units don\'t fit',
                     where=f"{self.check.model.path}:{ref.span.line}:{ref.span.column}",
-                    remedy=f'Did you mean "{c.spelling}", which nothing uses, in place of "{old}"?',
+                    remedy=f'Did you mean "{c.spelling}", which nothing uses, '
+                    f'in place of "{self.variables[ref.name].spelling}"?',
                 )
+            ]
 
     def _candidates(self, v: Variable) -> Iterator[tuple[str, Unit]]:
         """Units that would make an equation fit, its own and those of its causes."""
@@ -311,9 +320,12 @@ class _Instead:
         hidden = [n for n in self.blame._all_users(self.name) if self.blame.variables[n].hidden]
         self.before = {n: check.declared.get(n) for n in (self.name, *hidden)}
         check.declared[self.name] = self.unit
+        hidden = [n for n in hidden if self.blame.variables[n].kind != "lookup"]
+        check.declared.update(
+            dict.fromkeys(hidden, None)
+        )  # nothing is known of them but what they are made of
         for n in hidden:
-            if self.blame.variables[n].kind != "lookup":
-                check.declared[n] = check.learnt(self.blame.variables[n])
+            check.declared[n] = check.learnt(self.blame.variables[n])
 
     def __exit__(self, *_: object) -> None:
         self.blame.check.declared.update(self.before)
@@ -348,9 +360,8 @@ def _solved(units: tuple[Unit, ...]) -> Unit | None:
     return unit if all(p.denominator == 1 for _, p in unit.powers) else None
 
 
-def _with_other(eq: Equation, node: Expr, other: Expr) -> Equation:
-    expr, initial = (e and _exchanged(e, node, other) for e in (eq.expr, eq.initial))
-    return replace(eq, expr=expr, initial=initial)
+def _references(eq: Equation) -> Iterator[Ref]:
+    return (r for e in (eq.expr, eq.initial) if e is not None for r in references(e))
 
 
 def _exchanged(expr: Expr, node: Expr, other: Expr) -> Expr:

@@ -181,9 +181,11 @@ def _checked(path: Path, old: bytes, new: bytes, place: Callable[[str], str]) ->
     difference = differences(*sources)
     findings: list[Finding] = []
     if difference.changes:
-        known = {_said(f) for f in inspect(path, run=False, text=before)}
-        findings = [f for f in inspect(path, run=False, text=after) if _said(f) not in known]
-        findings += _outside(*sources)
+        said = {_said(f) for f in inspect(path, run=False, text=before)}
+        findings = [f for f in inspect(path, run=False, text=after) if _said(f) not in said]
+        outside = list(_outside(*sources))
+        known = {f.variable for f in outside}
+        findings = [f for f in findings if f.rule != "range" or f.variable not in known] + outside
     errors = [f for f in findings if f.level == "error"]
     if errors:
         first = errors[0]

@@ -19,6 +19,8 @@ from typing import NoReturn
 
 from flows.errors import InputError, near
 
+_MODELS = frozenset({".mdl", ".xmile", ".stmx"})
+
 
 @dataclass(frozen=True)
 class Files:
@@ -170,9 +172,10 @@ def _entries(folder: Path) -> list[str]:
 
 
 def refuse_missing(name: str, folder: Path, *, where: str) -> NoReturn:
-    """Refuse a name that the folder lacks, with the nearest that it has."""
+    """Refuse a name that the folder lacks, with the nearest that it has and that is no model."""
+    others = [entry for entry in _entries(folder) if Path(entry).suffix.lower() not in _MODELS]
     raise InputError(
         f'there is no file or folder "{name}" in "{folder}"',
         where=where,
-        remedy=near(name, _entries(folder)) or "Put it there, or correct the name in the model",
+        remedy=near(name, others) or "Put it there, or correct the name in the model",
     )
