@@ -467,7 +467,7 @@ max = 20.0
 @pytest.fixture
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures take longer than such small studies."""
-    monkeypatch.setattr("flows.report.results.study_figures", lambda result, place: None)
+    monkeypatch.setattr("flows.report.results.study_figures", lambda result, place, **_: None)
 
 
 def tea_study(here: Path, name: str = "tea.toml", n: int = 32, more: str = "") -> Path:
