@@ -101,6 +101,17 @@ def test_a_disk_without_room_is_told_before_the_runs(model: Model, monkeypatch: 
         compare.compare(model, SCENARIOS)
 
 
+def test_a_table_written_in_pieces_is_that_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = pd.DataFrame(
+        {"name": ["a", "=b", "c, d", ""], "number": [1.0, np.nan, 1e-9, 3.0], "human": [True, False] * 2}
+    )
+    whole = compare.write_table(table, tmp_path / "whole.csv").read_bytes()
+    monkeypatch.setattr("flows.compare.files._ROWS", 3)
+    assert compare.write_table(table, tmp_path / "parts.csv").read_bytes() == whole
+    assert whole == b'name,number,human\na,1.0,True\n\'=b,,False\n"c, d",1e-09,True\n,3.0,False\n'
+    assert compare.write_table(table[:0], tmp_path / "empty.csv").read_bytes() == b"name,number,human\n"
+
+
 def test_a_block_lands_where_it_belongs(monkeypatch: pytest.MonkeyPatch) -> None:
     shapes = {"courses": (5, 3, 2), "numbers": (5, 4), "one": (6,)}
     whole = {key: np.random.default_rng(1).normal(size=shape) for key, shape in shapes.items()}

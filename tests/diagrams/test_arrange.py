@@ -12,14 +12,14 @@ from tests.conftest import small_model
 from flows.diagrams.arrange import arrange, loops_of, polarities
 from flows.diagrams.draw import Text, picture
 from flows.diagrams.layout import Loop
-from flows.diagrams.plan import causes_of, plans
+from flows.diagrams.plan import Causes, Plan, causes_of, plans
 from flows.diagrams.quality import quality
 from flows.ensemble import simulate
 from flows.errors import InputError
 from flows.inputs.places import read_places
 from flows.model.model import CONTROLS
 from flows.vensim.read import read_vensim
-from flows.vensim.sketch import Arrow, Word, parse_sketch
+from flows.vensim.sketch import Arrow, Style, View, Word, parse_sketch
 
 TWO = """
 Waiting = INTEG(arrivals - settling - leaving, initial waiting) ~ Person ~ |
@@ -290,3 +290,26 @@ def test_other_readers_accept_the_file(tmp_path: Path) -> None:
     assert simlin.load(path).run().results["settled"].iloc[-1] > 0
     out = simulate(read_vensim(path, units="off"), engine="pysd")
     assert float(out["Settled"][-1]) > 0
+
+
+def test_in_files_of_many_views_each_gets_fewer_moves(monkeypatch: pytest.MonkeyPatch) -> None:
+    stars = "*" * 56
+    groups = [
+        f"{stars}\n\t.G{k}\n{stars}~\n\t\t|\ns{k} = INTEG(f{k}, 0) ~~|\nf{k} = Time ~~|\n" for k in range(4)
+    ]
+    model = small_model("".join(groups))
+    efforts: list[float] = []
+
+    def lay_out(plan: Plan, causes: Causes, *, effort: float, **options: object) -> View:
+        efforts.append(effort)
+        return View(plan.name, "", (), Style())
+
+    monkeypatch.setattr("flows.diagrams.arrange.lay_out", lay_out)
+    for full, share in ((50, 1.0), (2, 0.5), (0.1, 0.2)):
+        monkeypatch.setattr("flows.diagrams.arrange.FULL", full)
+        efforts.clear()
+        arrange(parse_sketch(""), model, anew=True)
+        assert efforts == [share] * 4
+    efforts.clear()
+    arrange(parse_sketch(""), model)
+    assert efforts == [1.0] * 4

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from flows.compare.measures import HUMAN_COST
 from flows.compare.table import CAVEAT, Spread
 from flows.tables import without_formulas
 
+_ROWS = 10_000  # of a table that are written at once
 DRAWS = "draws.nc"
 """Levels on every draw, for comparing saved comparisons."""
 
@@ -57,15 +58,15 @@ def write(
     ResultError
         The place can't be written to.
     """
-    tables = {
-        "comparison": comparison_table(comparison),
-        "halving": halving_table(drawn or comparison),
-        "side-effects": side_effects_table(drawn or comparison),
+    makers: dict[str, Callable[[], pd.DataFrame]] = {
+        "comparison": lambda: comparison_table(comparison),
+        "halving": lambda: halving_table(drawn or comparison),
+        "side-effects": lambda: side_effects_table(drawn or comparison),
     }
     if comparison.draws:
-        tables |= {"odds": odds_table(comparison), "ranks": ranks_table(comparison)}
-    written = [
-        write_table(table.assign(caveat=caveat), folder / f"{name}.csv") for name, table in tables.items()
+        makers |= {"odds": lambda: odds_table(comparison), "ranks": lambda: ranks_table(comparison)}
+    written = [  # one after the other: those of many scenarios are large
+        write_table(make().assign(caveat=caveat), folder / f"{name}.csv") for name, make in makers.items()
     ]
     arrays = folder / "comparison.nc"
     titles = {s.name: s.title for s in comparison.scenarios}
@@ -101,8 +102,15 @@ def write_table(table: pd.DataFrame, path: Path) -> Path:
     ResultError
         The place can't be written to.
     """
-    with provenance.atomic_path(path) as temporary:
-        without_formulas(table).to_csv(temporary, index=False, encoding="utf-8", lineterminator="\n")
+    with (
+        provenance.atomic_path(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as stream,
+    ):
+        for first in range(
+            0, max(len(table), 1), _ROWS
+        ):  # texts marked for a few rows at a time take little memory
+            part = without_formulas(table.iloc[first : first + _ROWS])
+            part.to_csv(stream, index=False, header=not first, lineterminator="\n")
     return path
 
 

@@ -21,8 +21,8 @@ from flows.pace import Stage, unsaid
 from flows.references import fold
 from flows.vensim.sketch import Sketch, View
 
-FULL = 60  # views of a file that each get all moves; of more, each gets fewer, but no less than this share:
-LEAST = 0.25
+FULL = 50  # views of a file that each get all moves; of more, each gets fewer, but no less than this share:
+LEAST = 0.2
 
 
 def arrange(

@@ -115,7 +115,7 @@ def lay_out(
     marks : mapping of (str, str) to str, optional
         Polarity of links from cause to effect, ``+`` or ``-``.
     effort : float
-        Share of the usual number of moves; below one, twice as many crossings are good enough.
+        Share of the usual number of moves; below one, three times as many crossings are good enough.
     """
     best: tuple[float, View] | None = None
     for attempt in range(ATTEMPTS):
@@ -124,7 +124,7 @@ def lay_out(
         price = 20 * found.overlaps + 8 * found.through + found.crossings + found.length * found.arrows / 2000
         if best is None or price < best[0]:
             best = price, view
-        good = GOOD if effort == 1 else 2 * GOOD
+        good = GOOD if effort == 1 else 3 * GOOD
         if not (found.overlaps or found.through) and found.crossings <= good:
             break
     assert best is not None
