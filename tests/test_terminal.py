@@ -56,6 +56,10 @@ def test_a_mistake_of_flows_keeps_its_traceback(
     (kept,) = tmp_path.glob("flows-error-*.txt")
     assert text == f"a mistake of Flows, not yours: KeyError: 'of\\nours' (the traceback is in {kept})."
     assert "test_a_mistake_of_flows" in kept.read_text(encoding="utf-8")
+    kept.unlink()
+    terminal.ours_text(ValueError("a\udcf1o"))  # a name that the locale can't read
+    (kept,) = tmp_path.glob("flows-error-*.txt")
+    assert r"ValueError: a\udcf1o" in kept.read_text(encoding="utf-8")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "none"))
     assert terminal.ours_text(ValueError()) == (
         "a mistake of Flows, not yours: ValueError (set FLOWS_DEBUG=1 to see the traceback)."

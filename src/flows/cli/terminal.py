@@ -391,7 +391,7 @@ def ours_text(error: Exception) -> str:
     else:
         try:
             handle, name = tempfile.mkstemp(prefix="flows-error-", suffix=".txt")
-            with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as stream:
                 stream.write("flows " + flows.__version__ + "\n" + "".join(traceback.format_exception(error)))
             place = f"the traceback is in {name}"
         except OSError:
