@@ -39,6 +39,10 @@ SAVEPER = {saveper} ~ {unit} ~ |
 
 Build = Callable[..., Model]
 
+ACCENTS = pytest.mark.skipif(
+    sys.getfilesystemencoding() == "ascii", reason="files can't be given names with accents under this locale"
+)
+
 
 def small_model(
     text: str,

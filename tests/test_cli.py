@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import xarray as xr
-from tests.conftest import small_model, unmeasured
+from tests.conftest import ACCENTS, small_model, unmeasured
 
 import flows
 from flows import __main__ as program
@@ -959,6 +959,7 @@ def test_help_imports_nothing_heavy() -> None:
 
 
 @pytest.mark.unmeasured
+@ACCENTS
 def test_a_terminal_that_knows_ascii_only(here: Path) -> None:
     (here / "año.mdl").write_text(TEACUP.replace("Temperature", "Température"), encoding="utf-8")
     done = process("run", "--model", "año.mdl", PYTHONIOENCODING="ascii", PYTHONUTF8="0", NO_COLOR="1")

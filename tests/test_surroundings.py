@@ -14,7 +14,7 @@ import numpy as np
 import platformdirs
 import pytest
 import xarray as xr
-from tests.conftest import commit
+from tests.conftest import ACCENTS, commit
 
 import flows
 from flows import cli, paths, provenance
@@ -104,6 +104,7 @@ def test_results_in_a_folder_whose_name_the_locale_cannot_read(
 
 
 @ANY_BYTES
+@ACCENTS
 @pytest.mark.skipif(
     not (sys.prefix + flows.__file__).isascii(),
     reason="under such a locale, Python loads no compiled packages from a folder with accents",

@@ -14,6 +14,7 @@ import openpyxl
 import pytest
 from numpy.testing import assert_array_equal
 from openpyxl.workbook.defined_name import DefinedName
+from tests.conftest import ACCENTS
 
 from flows.errors import InputError
 from flows.vensim.external import Files, constants, dataset, elements, series, sheets, tags
@@ -360,6 +361,7 @@ def test_elements_that_are_missing(files: Files) -> None:
 # ---------------------------------------------------------------------------------------------------- where files are
 
 
+@ACCENTS
 @pytest.mark.parametrize(
     "name", ["Inputs\\Año.CSV", "inputs/año.csv", "./INPUTS/AN\u0303O.csv", "..\\model\\inputs\\año.csv"]
 )
