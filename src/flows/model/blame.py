@@ -31,6 +31,7 @@ OPERATOR = "Check the operator"
 
 _MOST = 200  # equations that don't fit: in a model with more the units are no guide
 _MOST_OPERATORS = 60  # of an equation that are exchanged by way of trial
+_MOST_UNUSED = 5  # constants beside which one that would fit says something
 _RECURRING = 5  # times that a name of a unit stands in a model, on average, if one that stands once is odd
 _TIMES = frozenset({"time", "delay", "lag", "duration", "life", "lifetime"})
 _UNKNOWN = Unit((("?", Fraction(1)),))
@@ -123,6 +124,8 @@ class Blame:
 
     def _forgotten(self, v: Variable) -> None:
         """Point at the name in an equation in whose place a constant that nothing uses makes the units fit."""
+        if v.hidden:
+            return
         unused = [
             c
             for c in self.variables.values()
@@ -135,14 +138,14 @@ class Blame:
         ]
         group = [v, *(self.variables[n] for n in _causes(v, self.variables) if self.variables[n].hidden)]
         told = [f for g in group for f in self.found[g.name]]
-        if v.hidden or len(told) == 0 or not unused:
+        if v.hidden or not told or not 0 < len(unused) <= _MOST_UNUSED:
             return
         fits: list[tuple[Ref, Variable]] = []
         refs = {r.name: r for g in group for e in g.equations for r in _references(e) if r.span.line}
         for ref in refs.values():
             if ref.name not in self.variables or self.variables[ref.name].hidden:
                 continue
-            for c in unused[:_MOST_OPERATORS]:
+            for c in unused:
                 unit = self.check.declared[c.name]
                 with _Instead(self, ref.name, unit or _UNKNOWN):
                     if all(self._fits(g) for g in group):
