@@ -138,7 +138,7 @@ class Blame:
         ]
         group = [v, *(self.variables[n] for n in _causes(v, self.variables) if self.variables[n].hidden)]
         told = [f for g in group for f in self.found[g.name]]
-        if v.hidden or not told or not 0 < len(unused) <= _MOST_UNUSED:
+        if not told or not 0 < len(unused) <= _MOST_UNUSED:
             return
         fits: list[tuple[Ref, Variable]] = []
         refs = {r.name: r for g in group for e in g.equations for r in _references(e) if r.span.line}
