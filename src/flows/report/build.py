@@ -102,7 +102,7 @@ def build(
     read = [*model.paths, find("outcomes"), *observations.files(), *futures.paths]
     read += [path for s in scenarios for path in s.paths] + ([plan.path] if plan.path else [])
     read += _read_for_claims(model)
-    read += [find("outcomes").with_name(f"labels.{lang}.toml")] if lang != "en" else []
+    read += find("outcomes").parent.glob(f"labels.{lang}.toml")
     read += [folder.resolve().parent / "validation" / SUMMARY] if tested is not None else []
     entry = provenance.record(inputs=read, seed=plan.seed, started=started, extra={"quick": quick})
 
