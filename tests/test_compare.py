@@ -177,6 +177,25 @@ def test_sums_from_different_dates_are_not_compared(model: Model) -> None:
     assert np.isnan(rows["earlier"]["difference_percent"])
 
 
+@pytest.mark.parametrize("draws", [None, {"labour demand": np.linspace(0.5, 2.0, 3)}], ids=["none", "three"])
+def test_where_nothing_can_be_set_side_by_side_all_tables_are_empty(
+    model: Model, tmp_path: Path, draws: dict[str, np.ndarray] | None
+) -> None:
+    """All outcomes are sums since the policy start, and the scenarios start on different dates."""
+    change = ConstantChange(name="policy start time", value=12.0)
+    earlier = read_scenario("boom").model_copy(update={"name": "earlier", "constants": (change,)})
+    outcome = Outcome(
+        name="x", expression="people waiting in Mexico", unit="Person*Month", kind="person", better="lower"
+    )
+    found = compare.compare(model, [earlier], outcomes=[outcome], draws=draws)
+    count = len(draws["labour demand"]) if draws else 0
+    assert (found.draws, found.runs) == (count, 2 * (1 + count))
+    assert not found.levels.data_vars and found.levels.sizes["scenario"] == 2
+    assert found.odds.sizes["outcome"] == found.ranks.sizes["outcome"] == len(found.side_effects()) == 0
+    names = {path.name for path in compare.write(found, tmp_path)}
+    assert {"comparison.csv", "side-effects.csv"} <= names and ("odds.csv" in names) == bool(count)
+
+
 def test_what_is_no_number_is_named(model: Model) -> None:
     def simulate(*args: object, **options: object) -> xr.Dataset:
         found = flows.simulate(*args, **options)  # type: ignore[arg-type]

@@ -69,6 +69,7 @@ def test_shares_and_what_belongs_to_none_alone() -> None:
                 "x": shares(0.8, 0.4, 0.001, alone=(0.5, 0.1, 0.0), half=0.2),
                 "still": shares(NAN, NAN, NAN),
                 "even": shares(0.04, 0.04, 0.001, alone=(0.5, 0.5, 0.0)),
+                "part": shares(0.6, NAN, NAN),
             }
         ),
         group="g",
@@ -82,6 +83,7 @@ def test_shares_and_what_belongs_to_none_alone() -> None:
     )
     assert "- **STILL**: all runs give the same number, so nothing drives it." in lines
     assert "- **EVEN**: no uncertainty reaches a twentieth of the variance." in lines
+    assert [line for line in lines if "PART" in line and "nan" not in line and "; " not in line]
     text = "\n".join(lines)
     assert "- Run more before quoting a share" in text and "- See left_out.csv" in text
     assert "- Better knowledge of a would narrow" in text

@@ -64,6 +64,7 @@ def spoken() -> Iterator[str]:
                 )
     yield from (*conclude._METHODS.values(), *conclude._READING.values(), conclude._READING_WORST)
     yield from (" under the scenario “{scenario}”", ", scenario “{scenario}”")
+    yield from (str(read_study(name).title) for name in ("base", "quick"))
     yield from html.LIMITS
     yield from pictures.CEILINGS.values()
     yield from (text for pair in html.USE for text in pair)

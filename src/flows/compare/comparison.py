@@ -319,6 +319,8 @@ def assemble(
         if "draw" not in array.dims:
             array = array.expand_dims(draw=1)
         levels[outcome.name] = array.transpose("scenario", "draw", "date").assign_attrs(about)
+    dates = list(dict.fromkeys(date for _, date, _ in central))
+    coords = {} if levels else {"scenario": [s.name for s in scenarios], "date": dates}
     months = "date" in dataset.coords
     return Comparison(
         scenarios=tuple(scenarios),
@@ -327,8 +329,10 @@ def assemble(
         values=values,
         table=table,
         start=month_of(starts[0]) if months else f"{starts[0]:g}",
-        draws=next(iter(levels.values())).sizes["draw"] if drawn and levels else 0,
-        levels=xr.Dataset(levels),
+        draws=drawn.draws
+        if isinstance(drawn, Drawn)
+        else next((array.sizes["draw"] for array in drawn.values()), 0),
+        levels=xr.Dataset(levels, coords),
         halving=halving,
     )
 

@@ -37,11 +37,14 @@ class Drawn(Mapping[Key, xr.DataArray]):
 
     Attributes
     ----------
+    draws : int
+        How many there are.
     halving : xarray.Dataset
         Over (scenario, draw), as `flows.compare.halving_times` gives it.
     """
 
     def __init__(self, keys: Sequence[Key], values: xr.Dataset, draws: int, *, folder: Path | None) -> None:
+        self.draws = draws
         self._keys = dict.fromkeys(keys)
         self._scenarios = values["scenario"].values
         self._courses = {str(name): a.isel(scenario=0, drop=True) for name, a in values.data_vars.items()}

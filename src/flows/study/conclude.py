@@ -200,7 +200,7 @@ def _shares(one: xr.Dataset, say: Words, key: str = "ST", *, alone: bool = True)
         return say("all runs give the same number, so nothing drives it.")
     parts = []
     for j in np.argsort(-np.nan_to_num(total), kind="stable")[:3]:
-        if total[j] < _COUNTS:
+        if not total[j] >= _COUNTS:  # no number neither
             continue
         low, high = (_share(float(one[f"{key}_{end}"][j])) for end in ("low", "high"))
         part = f"{_input(one, int(j), say)} {_share(total[j])} ({say('{low} to {high}', low=low, high=high)})"
