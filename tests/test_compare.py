@@ -163,18 +163,27 @@ def test_sums_from_different_dates_are_not_compared(model: Model) -> None:
     earlier = read_scenario("boom").model_copy(
         update={
             "name": "earlier",
-            "constants": (ConstantChange(name="policy start time", value=12.0),),
+            "constants": (
+                ConstantChange(name="policy start time", value=12.0),
+                ConstantChange(name="base arrivals", value=1.0),
+            ),
         }
     )
     outcome = Outcome(
         name="x", expression="people waiting in Mexico", unit="Person*Month", kind="person", better="lower"
     )
-    found = compare.compare(model, ["boom", earlier], outcomes=[outcome])
+    draws = {"labour demand": np.linspace(0.5, 2.0, 3)}
+    found = compare.compare(model, ["boom", earlier], outcomes=[outcome], draws=draws)
     rows = found.at("x", found.table["date"].iloc[-1])
     assert np.isfinite(rows["boom"]["difference_percent"])
     assert np.isfinite(rows["earlier"]["value"])
     assert np.isnan(rows["earlier"]["difference"])
     assert np.isnan(rows["earlier"]["difference_percent"])
+    # the best of those that count from one date, whatever the others are
+    alone = compare.compare(model, ["boom"], outcomes=[outcome], draws=draws)
+    pd.testing.assert_frame_equal(found.table[found.table["scenario"] != "earlier"], alone.table)
+    ends = ["median", "probability_lower", "share_best", "regret", "regret_high"]
+    assert np.isnan([rows["earlier"][name] for name in ends]).all()
 
 
 @pytest.mark.parametrize("draws", [None, {"labour demand": np.linspace(0.5, 2.0, 3)}], ids=["none", "three"])

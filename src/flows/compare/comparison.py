@@ -300,12 +300,15 @@ def assemble(
 ) -> Comparison:
     """Put a comparison together from measures of one run each and of draws (which may be none)."""
     wishes = {outcome.name: outcome.better for outcome in outcomes}
-    spreads = {key: spread(drawn[key], wishes[key[0]]) for key in drawn}
+    summed = {outcome.name for outcome in outcomes if adds_up(outcome.unit)}
+    like = np.asarray(starts) == starts[0]
+    spreads = {
+        key: spread(drawn[key], wishes[key[0]], among=like if key[0] in summed else None) for key in drawn
+    }
     table = make_table(scenarios, outcomes, central, spreads, starts)
-    alike = len(set(starts)) == 1
     levels: dict[str, xr.DataArray] = {}
     for outcome in outcomes:
-        if adds_up(outcome.unit) and not alike:
+        if outcome.name in summed and not like.all():
             continue
         about = {"units": outcome.unit, "title": outcome.title or outcome.name, "better": outcome.better}
         keys = [key for key in (drawn or central) if key[0] == outcome.name and key[2] in LEVELS]

@@ -42,8 +42,17 @@ class Spread:
     regret_high: NDArray[np.float64]
 
 
-def spread(array: xr.DataArray, better: str) -> Spread:
-    """Compare every draw with the baseline's run on the same draw; each end over (scenario,)."""
+def spread(array: xr.DataArray, better: str, *, among: NDArray[np.bool_] | None = None) -> Spread:
+    """Compare every draw with the baseline's run on the same draw; each end over (scenario,).
+
+    Scenarios that `among` leaves out are compared with none, and their ends are NaN.
+    """
+    if among is not None and not among.all():
+        part = spread(array.isel(scenario=np.flatnonzero(among)), better)
+        ends = {field.name: np.full(len(among), np.nan) for field in fields(Spread)}
+        for name, end in ends.items():
+            end[among] = getattr(part, name)
+        return Spread(**ends)
     values = array.transpose("scenario", "draw").values
     difference = values - values[0]
     base = np.abs(values[0])
