@@ -12,7 +12,7 @@ from tests.conftest import small_model
 from flows import cli, read_vensim, simulate
 from flows import compare as comparing
 from flows.errors import InputError
-from flows.inputs import read_scenario, scenario_inputs
+from flows.inputs import read_scenario, scenario_inputs, settings_inputs
 from flows.inputs.cin import RangeWarning, entries_inputs, read_changes_file
 from flows.vensim import external
 from flows.vensim.companions import changes
@@ -58,6 +58,22 @@ def test_constants_lookups_and_control_variables(tmp_path: Path) -> None:
 def test_the_last_entry_wins_and_one_value_stands_for_all(tmp_path: Path) -> None:
     found = read(tmp_path, "share = 0.1\nshare[coast] = 0.3\nrate = 1\nrate = 2\n")
     assert found == {"share[south]": 0.1, "share[north]": 0.3, "rate": 2.0}
+
+
+def test_the_seed_of_random_numbers_is_set_as_constants_are(tmp_path: Path) -> None:
+    model = small_model(
+        "NOISE SEED = 3 ~ Dmnl ~ |\nx = RANDOM UNIFORM(0, 1, 0) ~ Dmnl ~ |\nk = 1 ~ Dmnl ~ |\n"
+    )
+    (tmp_path / "some.cin").write_text("noise seed = 5\n", encoding="utf-8")
+    changed = entries_inputs(read_changes_file(tmp_path / "some.cin"), model)
+    assert settings_inputs(["noise seed=5"], model) == changed == {"NOISE SEED": 5.0}
+    assert "NOISE SEED" not in model.constants
+    own, other = (simulate(model, inputs)["x"].values for inputs in (None, changed))
+    assert not np.equal(own, other).any()
+    both = comparing.stacked_inputs([{}, changed], ["a", "b"], model)
+    assert np.array_equal(simulate(model, both)["x"].values, [own, other])
+    with pytest.raises(InputError, match='Did you mean "NOISE SEED"'):
+        settings_inputs(["noise sed=5"], model)
 
 
 def test_older_files_of_vensim(tmp_path: Path) -> None:

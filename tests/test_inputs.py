@@ -84,15 +84,17 @@ def model() -> Any:
         item("lever phase in", 6.0, "Month", (0.0625, 60.0), ("Lever",)),
         item("lever end", 9999.0, "Month", (0.0, 9999.0), ("Lever",)),
     )
+    constants = Catalogue(
+        *levers,
+        *timing,
+        item("policy start time", 156.0, "Month", (0.0, 276.0)),
+        item("violence future", 1.0, "Dmnl", (0.0, 3.0)),
+        item("share", [0.1, 0.2], "Dmnl", (0.0, 1.0), ("origin",)),
+    )
     return SimpleNamespace(
         levers=Catalogue(*levers),
-        constants=Catalogue(
-            *levers,
-            *timing,
-            item("policy start time", 156.0, "Month", (0.0, 276.0)),
-            item("violence future", 1.0, "Dmnl", (0.0, 3.0)),
-            item("share", [0.1, 0.2], "Dmnl", (0.0, 1.0), ("origin",)),
-        ),
+        constants=constants,
+        settable=constants,
         stocks=Catalogue(item("cases", 10.0, "Case")),
         flows=Catalogue(item("arrivals", 1.0, "Case/Month")),
         auxiliaries=Catalogue(),

@@ -741,6 +741,14 @@ def test_arguments_in_each_others_place_are_told_once(tmp_path: Path, call: str,
         assert [f for f in findings if f.rule == "units"] == []
 
 
+def test_a_macro_of_ones_own_orders_its_arguments_itself(tmp_path: Path) -> None:
+    more = (
+        ":MACRO: SMOOTHED BY(life, x)\nSMOOTHED BY = x / life ~ x/life ~ A part. |\n:END OF MACRO:\n"
+        "result = SMOOTHED BY(life time, initial population) ~ Person/Month ~ For show. |\n"
+    )
+    assert [f for f in check(tmp_path, more=more) if f.rule in ("arguments", "units")] == []
+
+
 def test_what_a_name_says_of_its_unit_settles_which_of_two_is_wrong(tmp_path: Path) -> None:
     more = "shrinking = births / Population - {0} ~ 1/Month ~ Net. |\n{0} = 0.1 ~ Dmnl ~ Assumption. |\n"
     findings = check(tmp_path, more=more.format("loss rate"))

@@ -126,12 +126,12 @@ class Plan:
         made = dict(inputs)
         for key, values in draws.items():
             reference = parse_reference(key, where="draws")
-            if reference.name not in self.model.constants:
+            if reference.name not in self.model.settable:
                 raise InputError(
                     f'the draws set "{key}", which is no constant of the model',
-                    remedy=near(reference.name, self.model.constants.names),
+                    remedy=near(reference.name, self.model.settable.names),
                 )
-            item = self.model.constants[reference.name]
+            item = self.model.settable[reference.name]
             keys = {fold(item.name), fold(element_key(reference, item, self.model, "draws"))}
             own = np.array([any(fold(k) in keys for k in changes) for changes in runs])
             if item.name not in made:

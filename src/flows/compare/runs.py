@@ -139,19 +139,19 @@ def stacked_inputs(
         ordered = sorted(changes.items(), key=lambda change: bool(parse_reference(change[0]).elements))
         for key, value in ordered:
             reference = parse_reference(key)
-            if reference.name not in model.constants:
+            if reference.name not in model.settable:
                 raise InputError(
                     f'"{reference.name}" is no constant, and scenarios differ in constants alone here',
                     where=names[run],
                     remedy="Take its line out of the changes file, or hold it against the rest with flows compare",
                 )
-            item = model.constants[reference.name]
+            item = model.settable[reference.name]
             own = np.asarray(item.value, dtype=float)
             block = touched.setdefault(item.name, np.repeat(own[None, ...], len(inputs), axis=0))
             block[(run, *position_of(reference, item, model, names[run]))] = value
     arrays = {}
     for name, block in touched.items():
-        subscripts = model.constants[name].subscripts
+        subscripts = model.settable[name].subscripts
         coords = {dim: list(model.subscripts[dim].value) for dim in subscripts}
         arrays[name] = xr.DataArray(
             block, dims=("scenario", *subscripts), coords={"scenario": list(names), **coords}
@@ -175,7 +175,7 @@ class Case:
 
     def apart(self) -> dict[str, Any]:
         """What a changes file can change and one call can't for some of its runs: lookups and control variables."""
-        return {k: v for k, v in self.changes.items() if parse_reference(k).name not in self.model.constants}
+        return {k: v for k, v in self.changes.items() if parse_reference(k).name not in self.model.settable}
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,7 +196,7 @@ class Group:
         here = {
             key: value
             for key, value in self.settings.items()
-            if parse_reference(key).name in self.model.constants
+            if parse_reference(key).name in self.model.settable
         }
         apart = self.cases[0].apart()  # the same for all
         own = [{k: v for k, v in c.changes.items() if k not in apart} | here for c in self.cases]
@@ -316,5 +316,5 @@ def draws_within(free: Mapping[str, xr.DataArray], model: Any) -> dict[str, xr.D
     return {
         key: draws
         for key, draws in free.items()
-        if (name := parse_reference(key).name) in model.constants or name in model.lookups
+        if (name := parse_reference(key).name) in model.settable or name in model.lookups
     }

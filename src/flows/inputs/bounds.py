@@ -12,13 +12,13 @@ from flows.references import Reference, fold
 
 def constant_of(reference: Reference, model: Any, where: str, *, kind: str = "constant") -> Any:
     """Find the constant that a text form names, or say that there is none."""
-    if reference.name not in model.constants:
+    if reference.name not in model.settable:
         raise InputError(
             f'no {kind} "{reference.name}" in the model',
             where=where,
-            remedy=near(reference.name, model.constants.names),
+            remedy=near(reference.name, model.settable.names),
         )
-    return model.constants[reference.name]
+    return model.settable[reference.name]
 
 
 def element_key(reference: Reference, item: Any, model: Any, where: str) -> str:

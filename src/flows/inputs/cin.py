@@ -260,7 +260,7 @@ def _one(entry: Entry) -> float:
 
 def _item(entry: Entry, model: Any) -> tuple[Any, bool]:
     lookup = bool(entry.points)
-    catalogue, kind = (model.lookups, "lookup") if lookup else (model.constants, "constant")
+    catalogue, kind = (model.lookups, "lookup") if lookup else (model.settable, "constant")
     if entry.name in catalogue:
         if model.variables[fold(entry.name)].unchangeable:
             raise InputError(

@@ -69,13 +69,13 @@ def inline_scenario(text: str, model: Any, *, option: str = OPTION) -> Scenario:
             if reference.elements:
                 element_key(reference, model.levers[name], model, where)
             levers.append(LeverChange(name=str(model.levers[name].name), value=value, where=where))
-        elif name in model.constants:
+        elif name in model.settable:
             constants.append(ConstantChange(name=key, value=value, where=where))
         else:
             raise InputError(
                 f'no lever or constant "{name}" in the model',
                 where=where,
-                remedy=near(name, [*model.levers.names, *model.constants.names]),
+                remedy=near(name, [*model.levers.names, *model.settable.names]),
             )
         if fold_key(key) in seen:
             raise InputError(f'"{key}" is set twice', where=where, remedy="Remove one of them")

@@ -446,7 +446,7 @@ def settings_inputs(settings: Iterable[str], model: Any, *, option: str = "--set
 
 def _settable(name: str, model: Any, where: str) -> Any:
     """Find the constant or stock of a name, or say why there is none."""
-    for catalogue in (model.stocks, model.constants):
+    for catalogue in (model.stocks, model.settable):
         if name in catalogue:
             return catalogue[name]
     for kind, why in (
@@ -466,7 +466,7 @@ def _settable(name: str, model: Any, where: str) -> Any:
     raise InputError(
         f'no constant or stock "{name}" in the model',
         where=where,
-        remedy=near(name, [*model.constants.names, *model.stocks.names]),
+        remedy=near(name, [*model.settable.names, *model.stocks.names]),
     )
 
 

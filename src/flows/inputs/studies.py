@@ -421,7 +421,7 @@ def _place(uncertainty: Uncertainty, key: str) -> str:
 def _check_value(uncertainty: Uncertainty, model: Any) -> None:
     where = _place(uncertainty, "name")
     reference = parse_reference(uncertainty.name, where=where)
-    catalogue = model.stocks if reference.name in model.stocks else model.constants
+    catalogue = model.stocks if reference.name in model.stocks else model.settable
     if reference.name not in catalogue:
         if reference.name in model.lookups:
             raise InputError(
@@ -432,7 +432,7 @@ def _check_value(uncertainty: Uncertainty, model: Any) -> None:
         raise InputError(
             f'no constant "{reference.name}" in the model',
             where=where,
-            remedy=near(reference.name, [*model.constants.names, *model.stocks.names]),
+            remedy=near(reference.name, [*model.settable.names, *model.stocks.names]),
         )
     item = catalogue[reference.name]
     element_key(reference, item, model, where)

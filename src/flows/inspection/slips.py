@@ -32,9 +32,10 @@ def exchanged(places: Places, model: Model) -> Iterator[Finding]:
     """
     check = UnitCheck(model)
     check.read()
+    own = {fold(m.name) for m in places.source.macros}
     for definition in places.source.definitions:
         for node in walk(definition.expression):
-            if not isinstance(node, Apply) or len(node.arguments) < 2:
+            if not isinstance(node, Apply) or len(node.arguments) < 2 or fold(node.name) in own:
                 continue
             name = fold(node.name)
             first, second = (_unit(check, a) for a in node.arguments[:2])

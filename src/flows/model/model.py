@@ -172,8 +172,11 @@ class Model:
         """``file:line`` of a variable."""
         return f"{self.path}:{variable.span.line}"
 
-    def _catalogue(self, what: str, *kinds: str, flows: bool | None = None) -> Catalogue:
+    def _catalogue(
+        self, what: str, *kinds: str, flows: bool | None = None, without: tuple[str, ...] | None = None
+    ) -> Catalogue:
         flow_names = self.flow_names
+        left_out = (*CONTROLS, *FURTHER_CONTROLS) if without is None else without
         return Catalogue(
             what,
             [
@@ -181,7 +184,7 @@ class Model:
                 for v in self.variables.values()
                 if v.kind in kinds
                 and not v.hidden
-                and v.name not in (*CONTROLS, *FURTHER_CONTROLS)
+                and v.name not in left_out
                 and (flows is None or (v.name in flow_names) == flows)
             ],
         )
@@ -243,6 +246,11 @@ class Model:
     def constants(self) -> Catalogue:
         """Constants without the control variables."""
         return self._catalogue("constant", "constant")
+
+    @cached_property
+    def settable(self) -> Catalogue:
+        """What inputs set as a constant: the constants, and control variables such as NOISE SEED."""
+        return self._catalogue("constant", "constant", without=CONTROLS)
 
     @cached_property
     def lookups(self) -> Catalogue:

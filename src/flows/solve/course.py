@@ -151,7 +151,7 @@ def course_of(
     simulate: Simulate,
 ) -> Course:
     """Tell constants from what else is set, and leave draws of what is set or varied out."""
-    constants = {k: v for k, v in inputs.items() if parse_reference(k).name in model.constants}
+    constants = {k: v for k, v in inputs.items() if parse_reference(k).name in model.settable}
     others = {k: v for k, v in inputs.items() if k not in constants}
     return Course(model, constants, others, free_draws(draws, [*varied, *inputs]), simulate)
 

@@ -168,11 +168,11 @@ def swap(
                 remedy="Name a constant that neither sets",
             )
     varied = vary(name, model, between, constants={})
-    others = {k: v for k, v in (settings or {}).items() if parse_reference(k).name not in model.constants}
+    others = {k: v for k, v in (settings or {}).items() if parse_reference(k).name not in model.settable}
     free = free_draws(draws, [key, *own[0], *own[1]])
     course = Course(model, {}, others, free, simulate)
     constants = [
-        {k: v for k, v in inputs.items() if parse_reference(k).name in model.constants} for inputs in own
+        {k: v for k, v in inputs.items() if parse_reference(k).name in model.settable} for inputs in own
     ]
     kept: dict[float, tuple[NDArray[np.float64], NDArray[np.float64]]] = {}
 

@@ -51,7 +51,7 @@ def export(
         The folder can't be written to.
     """
     plan = make_plan(name_or_path, model=model, n=n, simulate=None)
-    constants = {fold(known) for known in plan.model.constants.names}
+    constants = {fold(known) for known in plan.model.settable.names}
     for one in plan.targets:
         for text in one.settings:
             lookup = one.uncertainty.of in ("scale", "between")

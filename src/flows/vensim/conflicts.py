@@ -65,9 +65,12 @@ def settled(text: str) -> tuple[str, tuple[Conflict, ...]]:
             opened, rule = [], None
     found += [_left(m) for m in opened[:1]]
     blanks += [m.span() for m in opened[:1]]
-    for start, end in blanks:
-        text = text[:start] + _KEPT.sub(" ", text[start:end]) + text[end:]
-    return text, tuple(found)
+    kept: list[str] = []
+    at = 0
+    for start, end in blanks:  # in order; a marker alone stands in two
+        kept += [text[at:start], _KEPT.sub(" ", text[max(at, start) : end])]
+        at = end
+    return "".join([*kept, text[at:]]), tuple(found)
 
 
 def _left(mark: re.Match[str]) -> Conflict:
