@@ -217,6 +217,21 @@ def test_what_is_no_number_is_named(model: Model) -> None:
         compare.compare(model, ["faster", "boom"], simulate=simulate)
 
 
+@pytest.mark.parametrize(
+    ("value", "what"), [(np.nan, "is not a finite number"), (1e13, "leaves all measure")]
+)
+def test_a_model_in_years_names_the_time_and_no_month(value: float, what: str) -> None:
+    people = Outcome(
+        name="people", expression="people", unit="Person", kind="person", better="neither", where="here"
+    )
+    runs = xr.Dataset(
+        {"people": (("scenario", "time"), [[1.0, 1.0], [1.0, value]])},
+        coords={"scenario": ["a", "b"], "time": [1980.0, 1980.5]},
+    )
+    with pytest.raises(ResultError, match=f'scenario b, time 1980.5: "people" {what}'):
+        compare.measures.outcome_values([people], runs)
+
+
 def test_slashes_in_names_are_written(tmp_path: Path) -> None:
     compare.to_netcdf(
         xr.Dataset({"cost/benefit": ("time", [1.0])}, coords={"time": [0.0]}), tmp_path / "x.nc"

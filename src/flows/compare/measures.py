@@ -342,7 +342,7 @@ def _refuse_non_finite(values: xr.Dataset) -> None:
             run = int(np.argmax(bad[..., time].reshape(bad.shape[0], -1).any(axis=1)))
             raise ResultError(
                 f'"{name}" is not a finite number',
-                where=f"scenario {array['scenario'].values[run]}, {month_label(float(array['time'].values[time]))}",
+                where=f"scenario {array['scenario'].values[run]}, {_when(array, time)}",
             )
         if str(array.attrs["units"]).split("/")[0].strip() in ("Person", "Case", "Event"):
             over = np.abs(array.values) > MOST
@@ -351,11 +351,16 @@ def _refuse_non_finite(values: xr.Dataset) -> None:
                 time = int(place[-1])
                 raise ResultError(
                     f'"{name}" leaves all measure',
-                    where=f"scenario {array['scenario'].values[place[0]]},"
-                    f" {month_label(float(array['time'].values[time]))}",
+                    where=f"scenario {array['scenario'].values[place[0]]}, {_when(array, time)}",
                     found=f"{float(array.values[place]):.3g} {array.attrs['units']}",
                     remedy="Look at the equations, and at constants set outside their range",
                 )
+
+
+def _when(array: xr.DataArray, place: int) -> str:
+    """Say a time of a course: its month, or a bare time in a model that doesn't count in months."""
+    time = float(array["time"].values[place])
+    return month_label(time) if "date" in array.coords else f"time {time:g}"
 
 
 def adds_up(unit: str) -> bool:

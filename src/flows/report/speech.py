@@ -213,7 +213,7 @@ def speech_of(lang: str) -> Speech:
         return ENGLISH
     if lang not in LANGUAGES:
         raise InputError(
-            f'the report has no language "{lang}"', where="--lang", expected=", ".join(LANGUAGES)
+            f'nothing is written in the language "{lang}"', where="--lang", expected=", ".join(LANGUAGES)
         )
     data = tomllib.loads((Path(__file__).parent / f"words.{lang}.toml").read_text(encoding="utf-8"))
     return Speech(lang, read_labels(lang), data.pop("sentences"), data)
