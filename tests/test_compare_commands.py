@@ -110,6 +110,36 @@ def test_in_a_narrow_terminal_intervals_stand_below(said: Said, monkeypatch: pyt
     assert "interval" in wide.split("boom")[0] and narrow.index(numbers[0]) > narrow.index("boom")
 
 
+def test_of_too_few_draws_intervals_and_shares_say_little(
+    said: Said, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["compare", "boom", "--until", "2014-06", "--out", "few", "--draws"]
+    for draws, words in ((1, "1 draw says little: 90 % intervals"), (19, "19 draws say little")):
+        capsys.readouterr()
+        assert main([*asked, str(draws)]) == 0
+        printed = capsys.readouterr()
+        assert f"Note: {words}" in printed.err and "at least 20 draws (--draws 20)" in printed.err
+        assert "1 draws" not in printed.out
+        notes = json.loads(Path("few/provenance.json").read_text(encoding="utf-8"))["notes"]
+        assert len(notes) == 1 and notes[0].startswith(words)
+    for draws in (0, 20):
+        assert main([*asked, str(draws)]) == 0
+        assert "little" not in capsys.readouterr().err
+        assert json.loads(Path("few/provenance.json").read_text(encoding="utf-8"))["notes"] == []
+
+
+def test_what_stands_twice_or_changes_nothing_is_said(said: Said, capsys: pytest.CaptureFixture[str]) -> None:
+    own = "labour demand=1"
+    lever = ["--lever", own, "--draws", "0", "--until", "2014-06", "--out", "c"]
+    capsys.readouterr()
+    assert main(["compare", "boom", "boom", *lever]) == 0
+    err = capsys.readouterr().err
+    assert "Note: boom is named more than once: it is compared once." in err
+    assert f"Note: {own} changes nothing: all outcomes are those of current-course throughout" in err
+    assert "boom changes nothing" not in err
+    assert len(json.loads(Path("c/provenance.json").read_text(encoding="utf-8"))["notes"]) == 2
+
+
 @pytest.fixture
 def saved(said: Said) -> Said:
     """Two runs on the disk, one with a setting, and a comparison."""
@@ -126,6 +156,9 @@ def test_saved_results_are_named_apart(saved: Said, small_root: Path) -> None:
     assert found.attrs["titles"].split("\n")[1] == "current-course with labour demand=2 (run)"
     assert float(found["time"][-1]) == 36  # the times that both have
     assert "Compared from what was saved in outputs/a/run, outputs/b/run" in out
+    spans = "January 2013 to December 2016: outputs/a/run; January 2013 to December 2015: outputs/b/run"
+    assert f"({spans}): compared is what all hold, January 2013 to December 2015." in out
+    assert out.startswith("These results cover different times")
     assert "different model files" not in out and "don't share their draws" not in out
     rows = pd.read_csv("ab/comparison.csv")
     assert "2015-06" in set(rows["date"])
@@ -138,9 +171,8 @@ def test_saved_results_are_named_apart(saved: Said, small_root: Path) -> None:
         if entry["path"].endswith(".mdl"):
             entry["sha256"] = "0" * 64
     Path("outputs/b/run/provenance.json").write_text(json.dumps(record), encoding="utf-8")
-    assert "These results come from different model files" in saved(
-        "compare", "outputs/a/run", "outputs/b/run", "--out", "other"
-    )
+    out = saved("compare", "outputs/a/run", "outputs/b/run", "--out", "other")
+    assert out.startswith("These results come from different model files")
 
 
 def test_saved_results_that_are_not_compared(saved: Said) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import flows
 from flows import compare
-from flows.futures import DECLARED, FITTED, futures_of
+from flows.futures import DECLARED, FEWEST, FITTED, futures_of
 from flows.model.model import Model
 from flows.posterior import Posterior, write_posterior
 
@@ -54,3 +54,7 @@ def test_a_posterior_comes_first_and_the_rest_as_declared(model: Model) -> None:
 def test_nothing_is_drawn_when_none_is_asked_for(model: Model) -> None:
     found = futures_of(model, 0)
     assert found.values == {} and found.kind == "none" and "nothing is drawn" in found.words
+    assert found.doubt == ""
+    one = futures_of(model, 1)
+    assert "Uncertainty: 1 draw from" in one.words and one.doubt.startswith("1 draw says little")
+    assert futures_of(model, FEWEST).doubt == "" and futures_of(model, FEWEST - 1).doubt

@@ -119,8 +119,9 @@ def test_changes_are_checked(tmp_path: Path) -> None:
         read_changes(path)
 
 
-def test_the_command(small_root: Path) -> None:
+def test_the_command(small_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["levers", "--at", DATE, "--draws", "4"]) == 0
+    assert "Note: 4 draws say little" in capsys.readouterr().err
     folder = Path("outputs/levers")
     table = pd.read_csv(folder / "levers.csv")
     assert list(table["rank"]) == [1] * len(table)

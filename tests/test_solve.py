@@ -157,9 +157,13 @@ def test_the_command(small_root: Path, capsys: pytest.CaptureFixture[str]) -> No
         "0.75",
     ]
     assert main([*asked, "--with", "labour demand=1.1", "--out", "found"]) == 0
-    said = capsys.readouterr().out
+    printed = capsys.readouterr()
+    said = printed.out
+    assert "Note: 8 draws say little" in printed.err
     assert "faster claims = " in said and "Not a forecast" in said
-    answer = json.loads(Path("found/provenance.json").read_text(encoding="utf-8"))["answer"]
+    record = json.loads(Path("found/provenance.json").read_text(encoding="utf-8"))
+    answer = record["answer"]
+    assert [note.startswith("8 draws say little") for note in record["notes"]] == [True]
     table = pd.read_csv("found/solve.csv")
     assert answer["nearest"] in list(table["value"])
     assert table.set_index("value").loc[answer["nearest"], "probability"] >= 0.75

@@ -21,13 +21,33 @@ from flows.inputs import Study, read_study
 from flows.posterior import FILE, Posterior, posterior_of
 from flows.references import fold, parse_reference
 
-__all__ = ["STUDY", "Futures", "futures_of", "sample"]
+__all__ = ["FEWEST", "STUDY", "Futures", "futures_of", "sample", "say_little"]
 
 STUDY = "base"
 """The shipped study whose declared ranges are drawn from."""
 
 FITTED, DECLARED = 500, 64
 """Number of draws by default: of a posterior, and of declared ranges."""
+FEWEST = 20
+"""Draws of which one lies beyond either end of an interval that holds 90 % of them."""
+
+
+def say_little(draws: int, *, usual: int = DECLARED) -> str:
+    """Say that intervals and shares from so few draws say little; nothing of enough draws, and of none.
+
+    Parameters
+    ----------
+    draws : int
+        How many there are.
+    usual : int
+        How many there would be by default.
+    """
+    if not 0 < draws < FEWEST:
+        return ""
+    return (
+        f"{_counted(draws)} {'says' if draws == 1 else 'say'} little: 90 % intervals, odds and shares need at least "
+        f"{FEWEST} draws (--draws {FEWEST}); {usual} are usual."
+    )
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,10 +86,16 @@ class Futures:
         if not self.draws:
             return "One run each at the model's own values: nothing is drawn, so no interval is given."
         declared = f"the declared ranges of {self.declared} inputs (sensitivity/{STUDY}.toml)"
+        draws = _counted(self.draws)
         if not self.fitted:
-            return f"Uncertainty: {self.draws} draws from {declared}, not fitted to data; there is no posterior sample."
+            return f"Uncertainty: {draws} from {declared}, not fitted to data; there is no posterior sample."
         more = f", and from {declared} that the fit leaves open" if self.declared else ""
-        return f"Uncertainty: {self.draws} draws from the posterior of {self.fitted} inputs (models/{FILE}){more}."
+        return f"Uncertainty: {draws} from the posterior of {self.fitted} inputs (models/{FILE}){more}."
+
+    @property
+    def doubt(self) -> str:
+        """Say that there are too few of them for intervals and shares; empty where there are enough, or none."""
+        return say_little(self.draws, usual=FITTED if self.fitted else DECLARED)
 
 
 def futures_of(model: Any, draws: int | None = None, *, seed: int | None = None) -> Futures:
@@ -141,6 +167,10 @@ def sample(plan: Study, count: int, *, seed: int | None = None) -> dict[str, NDA
     random = np.random.default_rng(plan.seed if seed is None else seed)
     unit = qmc.LatinHypercube(d=len(plan.uncertainties), rng=random).random(count)
     return {u.name: np.asarray(u.ppf(unit[:, i]), dtype=float) for i, u in enumerate(plan.uncertainties)}
+
+
+def _counted(draws: int) -> str:
+    return "1 draw" if draws == 1 else f"{draws:,} draws"
 
 
 def _count(posterior: Posterior | None) -> int:

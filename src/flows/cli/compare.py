@@ -98,6 +98,7 @@ def compare(
     Scenarios of demography.mdl stand beside its own base course. flows list runs shows saved results.
     """
     names = list(dict.fromkeys(scenarios or ()))
+    twice = [name for name in names if (scenarios or []).count(name) > 1]
     if names and all(Path(name).is_dir() for name in names):
         _refuse_with_folders(
             {
@@ -124,14 +125,14 @@ def compare(
         )  # fmt: skip
     _fresh(
         names, levers or (), model=model, settings=settings or (), until=until, at=at, draws=draws,
-        interaction=interaction, every=every, xlsx=xlsx, units=units, out=out,
+        interaction=interaction, every=every, xlsx=xlsx, units=units, out=out, twice=twice,
     )  # fmt: skip
 
 
 def _fresh(
     names: Sequence[str], levers: Sequence[str], *, model: Path | None, settings: Sequence[str], until: str | None,
     at: str | None, draws: int | None, interaction: bool, every: bool, xlsx: bool, units: Units | None,
-    out: Path | None,
+    out: Path | None, twice: Sequence[str],
 ) -> None:  # fmt: skip
     """Run scenarios and compare them."""
     from flows import compare as comparing
@@ -192,7 +193,14 @@ def _fresh(
     read = [*built.paths, find("outcomes"), *(path for s in comparison.scenarios for path in s.paths)]
     read += edited.paths if edited is not None else ()
     read += list(futures.paths) if comparison.draws else []
-    about = {"settings": changed, "draws": comparison.draws, "futures": futures.words}
+    notes = [f"{name} is named more than once: it is compared once." for name in twice]
+    notes += [
+        f"{name} changes nothing: all outcomes are those of {comparison.baseline} throughout, as where what is set is "
+        "the model's own value."
+        for name in comparison.unchanged
+    ]
+    notes += [futures.doubt] if comparison.draws and futures.doubt else []
+    about = {"settings": changed, "draws": comparison.draws, "futures": futures.words, "notes": notes}
     with provenance.results_folder(
         folder,
         inputs=read,
@@ -208,8 +216,9 @@ def _fresh(
         if xlsx:
             from flows.report.workbook import comparison_workbook
 
-            comparison_workbook(comparison, built, place / "comparison.xlsx", futures=futures.words)
-    say_doubts(chosen)
+            words = " ".join((futures.words, *notes))
+            comparison_workbook(comparison, built, place / "comparison.xlsx", futures=words)
+    say_doubts(chosen, notes)
     if found is not None:
         print_interaction(found)
     else:
@@ -235,6 +244,7 @@ def _saved(names: Sequence[str], *, at: str | None, every: bool, out: Path | Non
     """Compare results that lie on the disk."""
     from flows import compare as comparing
     from flows import provenance
+    from flows.futures import say_little
     from flows.report.results import comparison_figures
 
     started = provenance.now()
@@ -244,13 +254,15 @@ def _saved(names: Sequence[str], *, at: str | None, every: bool, out: Path | Non
     folder = out or OUTPUTS / folder_name("compare-" + "-".join(Path(name).name for name in names))
     older = has_older(folder)
     read = [path for name in names for path in sorted(Path(name).glob("*.nc"))]
-    about = {"draws": comparison.draws, "notes": list(notes)}
+    few = [doubt] if (doubt := say_little(comparison.draws)) else []
+    about = {"draws": comparison.draws, "notes": [*notes, *few]}
     with provenance.results_folder(folder, inputs=read, started=started, extra=about) as place:
         comparing.write(comparison, place)
         comparison_figures(comparison, place)
-    print_comparison(comparison, shown, every=every)
+    say_doubts((), few)
     for line in notes:
         note(line)
+    print_comparison(comparison, shown, every=every)
     note("Compared from what was saved in " + ", ".join(short_path(Path(name)) for name in names) + ".")
     note(comparing.CAVEAT)
     say_written(folder, older)

@@ -39,9 +39,10 @@ def print_comparison(comparison: Comparison, date: str, *, every: bool = False) 
     else:
         note(f"Change: beside {comparison.baseline}; {RULE}")
     if comparison.draws:
+        draws = "1 draw" if comparison.draws == 1 else f"{comparison.draws} draws"
         note(
             "Level: one run with the numbers of the model. Change and interval: median and 90 % of "
-            f"{comparison.draws} draws. P(better): share of draws in which a scenario does better than "
+            f"{draws}. P(better): share of draws in which a scenario does better than "
             f"{comparison.baseline}. Best: in which none does better. Regret: how far it stays behind the best on the "
             "same draw, mean, in the unit of the table."
         )

@@ -87,13 +87,14 @@ def levers(
         )
     read = [*built.paths, find("outcomes"), find("lever-changes"), *base.paths]
     read += list(futures.paths)
-    about = {"draws": found.draws, "futures": futures.words}
+    notes = [futures.doubt] if futures.doubt else []
+    about = {"draws": found.draws, "futures": futures.words, "notes": notes}
     with provenance.results_folder(
         folder, inputs=read, seed=futures.seed, started=started, extra=about
     ) as place:
         write_table(found.table, place / "levers.csv")
         figures.save(levers_figure(found, source=SOURCE), place / "levers")
-    say_doubts([base])
+    say_doubts([base], notes)
     _print_levers(found)
     say(
         "Effect: difference from the baseline on the same draw, median and 90 % interval; ? marks a size that is an "

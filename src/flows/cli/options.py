@@ -105,13 +105,15 @@ def draw_inputs(count: int | None, model: Model) -> Futures:
     return futures_of(model, count)
 
 
-def say_doubts(scenarios: Iterable[Scenario]) -> None:
-    """Say on stderr what scenarios lack: reasons, and claims that nobody wrote down."""
+def say_doubts(scenarios: Iterable[Scenario], more: Iterable[str] = ()) -> None:
+    """Say on stderr what scenarios lack (reasons, and claims that nobody wrote down), and what else is in doubt."""
     from flows.inputs import scenario_doubts
 
     for scenario in scenarios:
         for doubt in scenario_doubts(scenario):
             print(f"Note: {doubt}", file=sys.stderr)
+    for doubt in more:
+        print(f"Note: {doubt}", file=sys.stderr)
 
 
 def read_model(path: Path | None, units: Units | None, name: str = "") -> Model:

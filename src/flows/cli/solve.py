@@ -166,13 +166,15 @@ class _Asked:
 
         paths = [path for scenario in scenarios for path in scenario.paths]
         read = [*self.model.paths, find("outcomes"), *paths, *self.futures.paths]
-        about = {"answer": {**answer, "settings": self.settings}, "futures": self.futures.words}
+        notes = [self.futures.doubt] if self.futures.doubt else []
+        answer = {**answer, "settings": self.settings}
+        about = {"answer": answer, "futures": self.futures.words, "notes": notes}
         with provenance.results_folder(
             folder, inputs=read, seed=self.futures.seed, started=self.started, extra=about
         ) as place:
             write_table(found.table, place / "solve.csv")
             figures.save(figure, place / "solve")
-        say_doubts(scenarios)
+        say_doubts(scenarios, notes)
 
     def close(self, folder: Path, older: bool) -> None:
         """Say what the answer rests on, and where it lies."""
@@ -301,7 +303,7 @@ def _print_grid(found: Grid) -> None:
     table = make_table(
         f">{first}",
         *(f">{value:.4g}" for value in across),
-        title=f"{found.target}: share of {found.draws} draws; across: {second}",
+        title=f"{found.target}: share of {_draws(found)}; across: {second}",
     )
     for value in found.shares[first].values:
         mark = " (now)" if value == found.starts[0] else ""
@@ -311,10 +313,14 @@ def _print_grid(found: Grid) -> None:
         )
     make_console().print(table)
     print(
-        f"{first} that meets it in at least {100 * found.probability:.4g} % of {found.draws} draws, by {second}:"
+        f"{first} that meets it in at least {100 * found.probability:.4g} % of {_draws(found)}, by {second}:"
     )
     for sentence in found.sentences():
         print(f"  {sentence}")
+
+
+def _draws(found: Grid) -> str:
+    return "1 draw" if found.draws == 1 else f"{found.draws} draws"
 
 
 def _print_swap(found: Swap) -> None:

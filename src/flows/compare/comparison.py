@@ -117,6 +117,18 @@ class Comparison:
         """Name of the scenario that the others are compared with."""
         return self.scenarios[0].name
 
+    @cached_property
+    def unchanged(self) -> tuple[str, ...]:
+        """Names of the scenarios under which every outcome is that of the baseline at all times, without draws."""
+        same = np.arange(len(self.scenarios)) > 0
+        for array in self.values.data_vars.values():
+            if not same.any():
+                break
+            values = array.transpose("scenario", ...).values
+            shared = (values == values[:1]) | (np.isnan(values) & np.isnan(values[:1]))
+            same &= shared.reshape(len(values), -1).all(axis=1)
+        return tuple(scenario.name for scenario, is_same in zip(self.scenarios, same, strict=True) if is_same)
+
     def at(self, outcome: str, date: str) -> dict[str, dict[str, Any]]:
         """Rows of one outcome at one date by scenario: the level there, no total or mean since the start."""
         rows = self.table

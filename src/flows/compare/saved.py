@@ -11,7 +11,7 @@ import numpy as np
 import xarray as xr
 
 from flows import paths, provenance
-from flows.calendar import month_index
+from flows.calendar import month_index, month_of
 from flows.compare.comparison import DATES, Comparison, assemble
 from flows.compare.files import DRAWS
 from flows.compare.measures import (
@@ -21,6 +21,7 @@ from flows.compare.measures import (
     halving_times,
     measures_of,
     outcome_values,
+    words,
 )
 from flows.errors import InputError
 from flows.inputs import Outcome, Scenario, read_outcomes
@@ -80,7 +81,7 @@ def compare_saved(
     -------
     Comparison, tuple of str
         The comparison, with draws where all folders hold the same ones; and what its reader has to know: whether
-        models or draws differ.
+        models, the times they cover or draws differ.
 
     Raises
     ------
@@ -118,6 +119,14 @@ def compare_saved(
     notes = []
     if len({k.model for k in kept}) > 1:
         notes.append("These results come from different model files: differences hold the edits too.")
+    spans: dict[str, list[str]] = {}
+    for k in kept:
+        spans.setdefault(_span(k.values), []).append(k.folder.as_posix())
+    if len(spans) > 1:
+        told = "; ".join(f"{span}: {', '.join(some)}" for span, some in spans.items())
+        notes.append(
+            f"These results cover different times ({told}): compared is what all hold, {_span(values)}."
+        )
     same = len({k.futures for k in kept}) == 1 and bool(kept[0].futures)
     if same and all(p[1] is not None for p in parts):
         drawn = _drawn(parts, labels, shared, when, central)
@@ -129,6 +138,14 @@ def compare_saved(
     found = assemble(scenarios, shared, values, values, central, drawn, starts, halving_times(values, starts))
     shown = xr.Dataset({o.name: values[o.name] for o in readable}, attrs=values.attrs)
     return Comparison(**{**vars(found), "dataset": shown}), tuple(notes)
+
+
+def _span(values: xr.Dataset) -> str:
+    """From when to when results go, in months where they have dates."""
+    first, last = (float(values["time"].values[place]) for place in (0, -1))
+    if "date" not in values.coords:
+        return f"{first:g} to {last:g}"
+    return f"{words(month_of(first))} to {words(month_of(last - 1))}"
 
 
 def _refuse_twice(folders: Sequence[str | Path]) -> None:
