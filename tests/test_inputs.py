@@ -104,6 +104,7 @@ def model() -> Any:
             item("origin", ("Haiti", "El Salvador")),
         ),
         control=SimpleNamespace(final_time=276.0),
+        dated=True,
         names=("cases", "arrivals", "share", "violence future"),
     )
 
@@ -438,12 +439,27 @@ def test_settings_become_inputs(model: Any) -> None:
         (["shelter support=6"], "found 6, expected 1 to 5."),
         (["cases=1", "Cases=2"], "--set 'Cases=2': \"cases\" is set twice. Remove one of them."),
         (["share[Cuba]=1"], "expected one of Haiti, El Salvador"),
+        (
+            ["Final_time=2030"],
+            "--set 'Final_time=2030': FINAL TIME counts months from January 2013, found 2030, which is February 2182, "
+            "expected at most 276, which is December 2035. For a date use --until 2030-12.",
+        ),
+        (
+            ["FINAL TIME=1e300"],
+            "found 1e+300, expected at most 276, which is December 2035. For a date use --until",
+        ),
     ],
 )
 def test_settings_refused(model: Any, settings: list[str], message: str) -> None:
     with pytest.raises(InputError) as refused:
         settings_inputs(settings, model)
     assert message in str(refused.value)
+
+
+def test_a_final_time_of_a_model_without_dates_may_be_any(model: Any) -> None:
+    assert settings_inputs(["FINAL TIME=276"], model) == {"FINAL TIME": 276.0}
+    model.dated = False
+    assert settings_inputs(["FINAL TIME=2030"], model) == {"FINAL TIME": 2030.0}
 
 
 # --- distributions ------------------------------------------------------------------------------------------------

@@ -39,7 +39,15 @@ def clock_of(job: Resolved, save_every: float | None, until: float | str | None)
         found = clock(changed, given, job.constants, runs=job.runs, last=save_every is None)
     if save_every is not None and not found.varies:
         ratio = found.control.saveper / found.control.time_step
-        if round(ratio) < 1 or abs(ratio - round(ratio)) > 1e-6 * ratio:
+        fits = round(ratio) >= 1 and abs(ratio - round(ratio)) <= 1e-6 * ratio
+        if not fits and "time step" in given:
+            raise InputError(
+                "the time step doesn't go into the interval of the values that are saved",
+                where="TIME STEP",
+                found=f"{found.control.time_step:g}",
+                expected=f"{found.control.saveper:g} or a whole part of it, such as {found.control.saveper / 8:g}",
+            )
+        if not fits:
             raise InputError(
                 "values can be saved at whole time steps only",
                 where="save_every",

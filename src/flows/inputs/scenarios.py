@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, get_args
 from pydantic import Field, model_validator
 
 from flows import resources
-from flows.calendar import month_index, month_of, time_at_end
+from flows.calendar import label, month_index, month_of, time_at_end
 from flows.errors import InputError, near
 from flows.inputs.bounds import constant_of, element_key, refuse_outside
 from flows.inputs.cin import CONTROLS, Entry, entries_inputs, read_changes_file, warn_outside
@@ -33,6 +33,8 @@ POLICY_START = "policy start time"
 TIMING = "timing"
 CHANGES = (".cin", ".out")
 """Endings of Vensim's files that stand for a scenario."""
+
+_FAR = 12.0 * 8000  # months, to about the year 10000
 
 Kind = Literal["base", "context", "package"]
 
@@ -423,7 +425,8 @@ def settings_inputs(settings: Iterable[str], model: Any, *, option: str = "--set
     Raises
     ------
     InputError
-        If a name isn't in the model, a lever leaves its range or a variable is set twice.
+        If a name isn't in the model, a lever leaves its range, a variable is set twice, or FINAL TIME lies beyond that
+        of a model with dates.
     """
     inputs: dict[str, float] = {}
     for text in settings:
@@ -432,6 +435,8 @@ def settings_inputs(settings: Iterable[str], model: Any, *, option: str = "--set
         reference = parse_reference(key, where=where)
         if fold(reference.name) in CONTROLS and not reference.elements:
             spelt = fold(reference.name).upper()
+            if spelt == "FINAL TIME":
+                _refuse_beyond(value, model, where)
         else:
             item = _settable(reference.name, model, where)
             if reference.name in model.levers:
@@ -442,6 +447,23 @@ def settings_inputs(settings: Iterable[str], model: Any, *, option: str = "--set
             raise InputError(f'"{spelt}" is set twice', where=where, remedy="Remove one of them")
         inputs[spelt] = value
     return inputs
+
+
+def _refuse_beyond(value: float, model: Any, where: str) -> None:
+    """Refuse a FINAL TIME beyond the file's own where times are dates: mostly a year, taken for a number of months."""
+    last = float(model.control.final_time)
+    if not model.dated or value <= last:
+        return
+    year = 1900 <= value < 2100 and value == int(value)
+    raise InputError(
+        f"FINAL TIME counts months from {label(0)}",
+        where=where,
+        found=f"{value:g}" + (f", which is {label(value - 1)}" if value < _FAR else ""),
+        expected=f"at most {last:g}, which is {label(last - 1)}",
+        remedy=f"For a date use --until {value:g}-12"
+        if year
+        else "For a date use --until, such as --until 2030-12",
+    )
 
 
 def _settable(name: str, model: Any, where: str) -> Any:
