@@ -617,7 +617,10 @@ def test_mistyped_commands_end_in_one_mark(capsys: pytest.CaptureFixture[str]) -
         (["study", "teacup.mdl"], "A model follows --model: flows study STUDY --model teacup.mdl."),
         (["run", "--model", "two.mdl"], "1 more mistake in the file: flows check two.mdl shows all."),
         (["run", "--model", "comma.mdl"], "expected one value. Write 0.125, with a point for decimals."),
-        (["run", "--set", "FINAL TIME=2030"], "FINAL TIME counts months from January 2013, found 2030, which is"),
+        (
+            ["run", "--set", "FINAL TIME=2030"],
+            "FINAL TIME counts months from January 2013, found 2030, which is",
+        ),
         (
             ["run", "--set", "TIME STEP=7"],
             "TIME STEP: the time step doesn't go into the interval of the values that are saved, found 7, expected 1",

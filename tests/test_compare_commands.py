@@ -284,6 +284,22 @@ def test_the_date_asked_for_stands_in_all_runs(said: Said) -> None:
     assert "April 2016" in said(*arguments)
 
 
+def test_a_date_before_levers_act_is_said(said: Said, capsys: pytest.CaptureFixture[str]) -> None:
+    words = (
+        "no lever acts before the policy start, January 2015; at the end of December 2014 none has an effect"
+    )
+    asked = ["compare", "--draws", "0", "--out", "c"]
+    for more, told in (
+        (["faster", "--at", "2014-12"], True),
+        (["faster", "--at", "2015-01"], False),
+        (["faster", "--at", "2014-12", "--set", "policy start time=12"], False),
+        (["boom", "--at", "2014-12"], False),
+        (["current-course", "--set", "faster claims=2", "--at", "2014-12"], True),
+    ):
+        assert main([*asked, *more]) == 0
+        assert (words in " ".join(capsys.readouterr().err.split())) is told, more
+
+
 def test_of_very_many_scenarios_the_ends_are_shown(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "200")
     monkeypatch.setattr("flows.cli.comparison._MOST", 3)

@@ -94,6 +94,10 @@ def test_a_draw_of_what_the_scenario_sets_is_left_out(model: Model) -> None:
 def test_refusals(model: Model) -> None:
     with pytest.raises(InputError, match="outside the run"):
         levers.rank(model, draws={}, date="2040-01")
+    with pytest.raises(
+        InputError, match=r"^--at: no lever acts before the policy start, January 2015, found 2014-12,"
+    ):
+        levers.rank(model, draws={}, date="2014-12")
     far = Change(lever="faster claims", change=9, basis="assumption", why="A test.")
     with pytest.raises(InputError, match='outside the range of the lever "faster claims"'):
         changed_values((far,), model)

@@ -16,7 +16,7 @@ from flows.calendar import time_at_end
 from flows.cli import main
 from flows.compare import outcomes_of
 from flows.errors import InputError
-from flows.inputs import Scenario, inline_scenario, scenario_inputs
+from flows.inputs import Scenario, inline_scenario, read_scenario, scenario_inputs
 from flows.inputs.tables import find
 from flows.model.model import Model
 
@@ -124,6 +124,23 @@ def test_refusals(model: Model) -> None:
     ):
         with pytest.raises(InputError, match=words):
             solve.read_target(target, model)
+    with pytest.raises(
+        InputError, match=r"^--for '.*@2040-12 < 3': the month lies outside the run, found 2040-12"
+    ):
+        solve.read_target(f"{PENDING}@2040-12 < 3", model)
+    early = solve.read_target(f"{PENDING}@2014-12 < 3", model)
+    for call in (
+        lambda **more: solve.solve(model, "faster claims", early, draws={}, **more),
+        lambda **more: solve.swap(
+            model, *(read_scenario(one) for one in ("faster", "current-course")), "waiting time", early.left, draws={},
+            **more,
+        ),
+    ):  # fmt: skip
+        with pytest.raises(
+            InputError, match=r"^--for: no lever acts before the policy start, January 2015, found 2014"
+        ):
+            call()
+        call(settings={"policy start time": 12.0})
     fine = f"{PENDING}@{DATE} < 3"
     for name, options, words in (
         ("closing rates", {}, 'no lever or constant "closing rates"'),
@@ -131,7 +148,7 @@ def test_refusals(model: Model) -> None:
         ("base arrivals", {"between": (1, 50)}, "elements with different values"),
         ("waiting time", {"between": (0.5, 4)}, "not a range to search"),
         ("faster claims", {"settings": {"faster claims": 2.0}}, "both looked for and set"),
-        ("faster claims", {"probability": 1.5}, "not a probability"),
+        ("faster claims", {"probability": 80}, "^--probability: not a probability, found 80, .* Write 0.8"),
     ):
         with pytest.raises(InputError, match=words):
             ask(model, name, fine, **options)

@@ -31,6 +31,7 @@ from flows.compare import (
     level,
     outcome_values,
     outcomes_of,
+    refuse_before_levers,
     stacked_inputs,
 )
 from flows.ensemble import Simulate
@@ -130,7 +131,8 @@ def rank(
     Raises
     ------
     InputError
-        A lever isn't in the model or would leave its range, or the date lies outside the run.
+        A lever isn't in the model or would leave its range, or the date lies outside the run or before the policy
+        start.
     ResultError
         An outcome is not a finite number.
 
@@ -158,7 +160,8 @@ def rank(
         raise InputError("the model has none of the outcomes to rank by", remedy="Name some with --outcome")
     judged = [o for o in every if o.better != "neither"]
     measured = list({o.name: o for o in (*ranked, *judged)}.values())
-    end = end_within(date, model)
+    end = end_within(date, model, where="--at")
+    refuse_before_levers([date], own, model, where="--at")
 
     names = ["", *after]
     stacked = stacked_inputs([own, *({**own, name: value} for name, value in after.items())], names, model)

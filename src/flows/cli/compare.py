@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -164,6 +164,7 @@ def _fresh(
     folder = out or OUTPUTS / folder_name(("interaction-" if interaction else "compare-") + label + words)
     older = has_older(folder)
     wanted = _date_wanted(at, last, built)
+    _say_before_levers(chosen, changed, wanted, built if edited is None else edited)
     dates = sorted({*(comparing.DATES if built.in_months else comparing.YEARS), wanted})
     futures = draw_inputs(draws, built)
     with show_progress("Scenarios") as progress:
@@ -229,6 +230,27 @@ def _fresh(
     note(futures.words if comparison.draws == futures.draws else "Nothing is drawn: one run each.")
     note(comparing.CAVEAT)
     say_written(folder, older)
+
+
+def _say_before_levers(
+    chosen: Sequence[Scenario], changed: Mapping[str, Any], date: str, model: Model
+) -> None:
+    """Say that no lever acts by the date shown, where there are levers to compare."""
+    from flows.compare import before_levers, words
+    from flows.inputs import scenario_inputs
+    from flows.references import parse_reference
+
+    if not any(s.levers or s.entries for s in chosen) and not changed:
+        return
+    inputs = [{**scenario_inputs(scenario, model), **changed} for scenario in chosen]
+    if not any(parse_reference(key).name in model.levers for one in inputs for key in one):
+        return
+    first = [before_levers([date], one, model) for one in inputs]
+    if all(first):
+        note(
+            f"Note: no lever acts before the policy start, {first[0]}; at the end of {words(date)} none has an effect.",
+            stderr=True,
+        )
 
 
 def _time_words(dataset: Any, first: float, last: float) -> str:

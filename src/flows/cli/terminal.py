@@ -78,9 +78,9 @@ def say(words: str, *, stderr: bool = False) -> None:
     console.print(words, style="dim", soft_wrap=not console.is_terminal)
 
 
-def note(words: str) -> None:
+def note(words: str, *, stderr: bool = False) -> None:
     """Print a note, folded at blanks at the width of the tables."""
-    make_console().print(words, style="dim")
+    make_console(stderr=stderr).print(words, style="dim")
 
 
 class _Patient:

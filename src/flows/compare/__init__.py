@@ -38,9 +38,11 @@ from flows.compare.measures import (
 from flows.compare.runs import (
     BASELINE,
     baseline_of,
+    before_levers,
     count_draws,
     draws_within,
     free_draws,
+    refuse_before_levers,
     settings_words,
     stacked_inputs,
 )
@@ -67,6 +69,7 @@ __all__ = [
     "Comparison",
     "Interaction",
     "baseline_of",
+    "before_levers",
     "compare",
     "compare_saved",
     "comparison_table",
@@ -87,6 +90,7 @@ __all__ = [
     "parts_of",
     "ranks",
     "ranks_table",
+    "refuse_before_levers",
     "regret",
     "settings_words",
     "side_effects",

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from flows.calendar import label, time_at_end
 from flows.errors import InputError
 from flows.inputs import Scenario, list_scenarios, read_scenario, scenario_inputs
 from flows.inputs.bounds import position_of
@@ -296,6 +297,52 @@ def start_of(changes: Mapping[str, Any], model: Any, dataset: xr.Dataset) -> flo
     if POLICY_START in model.constants:
         return float(model.constants[POLICY_START].value)
     return float(dataset["time"].values[0])
+
+
+def before_levers(dates: Iterable[str], inputs: Mapping[str, Any], model: Any) -> str:
+    """Return the month before which no lever acts where all dates are read by then; else nothing.
+
+    Parameters
+    ----------
+    dates : iterable of str
+        Months ``YYYY-MM``, read at their ends.
+    inputs : mapping
+        What a scenario and settings set, which may be ``policy start time`` itself.
+    model : flows.Model
+        Without ``policy start time``, its levers act at any time.
+
+    Returns
+    -------
+    str
+        Such as ``January 2026``, or an empty string.
+    """
+    if not model.in_months or POLICY_START not in model.constants:
+        return ""
+    start = next((float(v) for k, v in inputs.items() if fold(k) == POLICY_START), None)
+    if start is None:
+        start = float(model.constants[POLICY_START].value)
+    return label(start) if all(time_at_end(date) <= start for date in dates) else ""
+
+
+def refuse_before_levers(
+    dates: Iterable[str], inputs: Mapping[str, Any], model: Any, *, where: str = ""
+) -> None:
+    """Refuse a question about levers at dates that none of them reaches.
+
+    Raises
+    ------
+    InputError
+        All dates are read before any lever acts.
+    """
+    said = list(dates)
+    first = before_levers(said, inputs, model)
+    if first:
+        raise InputError(
+            f"no lever acts before the policy start, {first}",
+            where=where,
+            found=" and ".join(dict.fromkeys(said)),
+            expected="a later month",
+        )
 
 
 def draws_within(free: Mapping[str, xr.DataArray], model: Any) -> dict[str, xr.DataArray]:

@@ -14,7 +14,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from flows.compare import BASELINE, CAVEAT
+from flows.compare import BASELINE, CAVEAT, refuse_before_levers
 from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
@@ -130,6 +130,8 @@ def grid(
     if fold(key) == fold(second):
         raise InputError(f'"{key}" is named twice', where="--grid", remedy="Name another lever")
     inputs = {**scenario_inputs(base, model), **(settings or {})}
+    if all(find_constant(one, model)[1].name in model.levers for one in (name, other)):
+        refuse_before_levers((one.date for one in target.readings), inputs, model, where="--for")
     course = course_of(model, inputs, draws=draws, varied=[key, second], simulate=simulate)
     rank = rank_needed(probability, course.count)
     axes = (

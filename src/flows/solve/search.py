@@ -19,7 +19,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from flows.compare import BASELINE, CAVEAT, LEVEL
+from flows.compare import BASELINE, CAVEAT, LEVEL, refuse_before_levers
 from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
@@ -166,7 +166,7 @@ def solve(
     Raises
     ------
     InputError
-        No such constant, no range to search, or a month outside the run.
+        No such constant, no range to search, or a month outside the run or, of a lever, before the policy start.
     ResultError
         An outcome is not a finite number.
 
@@ -176,10 +176,12 @@ def solve(
     is what is halved: unlike the share itself it has no steps. Answers are good to 1/2000 of the range.
     """
     base = read_scenario(scenario)
-    key, _ = find_constant(name, model)
+    key, item = find_constant(name, model)
     if settings and any(fold(other) == fold(key) for other in settings):
         raise InputError(f'"{key}" is both looked for and set', remedy="Leave it out of --with")
     inputs = {**scenario_inputs(base, model), **(settings or {})}
+    if item.name in model.levers:
+        refuse_before_levers((one.date for one in target.readings), inputs, model, where="--for")
     course = course_of(model, inputs, draws=draws, varied=[key], simulate=simulate)
     rank = rank_needed(probability, course.count)
     varied = vary(name, model, between, constants=course.constants)

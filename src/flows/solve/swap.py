@@ -13,7 +13,7 @@ import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
 
-from flows.compare import CAVEAT, LEVEL, free_draws, words
+from flows.compare import CAVEAT, LEVEL, free_draws, refuse_before_levers, words
 from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
 from flows.errors import InputError
@@ -160,6 +160,9 @@ def swap(
             remedy="Name a constant outside the group .Levers",
         )  # fmt: skip
     own = [{**scenario_inputs(s, model), **(settings or {})} for s in (first, second)]
+    if not any(scenario.constants or scenario.entries for scenario in (first, second)):
+        for inputs in own:
+            refuse_before_levers([reading.date], inputs, model, where="--for")
     for scenario, inputs in zip((first, second), own, strict=True):
         if any(fold(parse_reference(k).name) == fold(item.name) for k in inputs):
             raise InputError(

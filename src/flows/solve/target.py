@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from flows.compare import outcomes_of
+from flows.compare import end_within, outcomes_of
 from flows.errors import InputError
 from flows.inputs import Outcome, parse_number, resolve_outcome
 from flows.references import strict_month
@@ -127,13 +127,14 @@ def read_reading(text: str, known: Sequence[Outcome], model: Any, where: str) ->
     Raises
     ------
     InputError
-        No such outcome or variable, or no month.
+        No such outcome or variable, or no month of the run.
     """
     name, _, month = text.rpartition("@")
-    return Reading(
-        resolve_outcome(name.strip(), known, model=model, where=where),
-        strict_month(month.strip(), where=where),
-    )
+    outcome = resolve_outcome(name.strip(), known, model=model, where=where)
+    date = strict_month(month.strip(), where=where)
+    if model.in_months:
+        end_within(date, model, where=where)
+    return Reading(outcome, date)
 
 
 def rank_needed(probability: float, draws: int) -> int:
@@ -145,5 +146,11 @@ def rank_needed(probability: float, draws: int) -> int:
         The probability isn't above 0 and at most 1.
     """
     if not 0 < probability <= 1:
-        raise InputError("not a probability", found=f"{probability:g}", expected="above 0 and at most 1")
+        raise InputError(
+            "not a probability",
+            where="--probability",
+            found=f"{probability:g}",
+            expected="above 0 and at most 1",
+            remedy=f"Write {probability / 100:g}" if 1 < probability <= 100 else "",
+        )
     return math.ceil(probability * draws - 1e-9) - 1
