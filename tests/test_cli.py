@@ -901,6 +901,20 @@ def test_a_model_in_utf_16_gets_one_sentence(here: Path, capsys: pytest.CaptureF
             assert "wide.mdl: the model file is in UTF-16" in said.replace("wide.mdl: error:", "wide.mdl:")
 
 
+def test_a_binary_file_gets_one_sentence(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    packed = b"PAR1\x15\x04\x15\x10L\x15\x02\x15\x00\x12\x00\x00\x08\x1c~|\xf0\x3f\x00\x00\x00" * 40
+    for content in (packed, b"CDF\x01" + bytes(4000), b"\x01\x00\x00\x00" * 100):
+        (here / "packed.mdl").write_bytes(content)
+        for command in (["check", "packed.mdl"], ["draw", "packed.mdl"], ["run", "--model", "packed.mdl"]):
+            assert cli.main(command) == 1
+            said = " ".join("".join(capsys.readouterr()).split())
+            assert "not a Vensim model, found a binary file, expected a text of equations" in said
+            assert "more mistakes" not in said
+    (here / "packed.mdl").write_bytes(b"x = 1 ~~|\nTIME STEP = 1\x00 ~~|\n")
+    assert cli.main(["run", "--model", "packed.mdl"]) == 1  # a slip in a text stays one, with its place
+    assert "packed.mdl:2:14" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("columns", ["80", "150"])
 def test_heads_of_tables_keep_their_words(
     small_root: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, columns: str

@@ -26,7 +26,7 @@ from flows.model.ir import Range, deep
 from flows.references import Reference, fold, parse_reference
 from flows.vensim.grammar import Reader, Source, without_comments
 from flows.vensim.lower import lower
-from flows.vensim.parse import decoded, parse, part_end, refuse_utf16
+from flows.vensim.parse import decoded, parse, part_end, refuse_no_text
 from flows.vensim.sides import Side, Splice, laid_out
 from flows.vensim.spell import number_text, wrapped
 from flows.vensim.tree import Apply, Array, Definition, ModelText, Node, Num, Points, bare
@@ -94,7 +94,7 @@ def edit(
     ModelError
         If the file can't be read.
     """
-    refuse_utf16(data, path)
+    refuse_no_text(data, path)
     text, encoding, mark = decoded(data)
     source = parse(text, path)
     plan = _Plan(source, digits)

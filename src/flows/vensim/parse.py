@@ -49,6 +49,7 @@ _GROUP = re.compile(
 _NEXT = re.compile(
     r"""[\r\n][ \t]*(?:"[^"\r\n]*"|[^\W\d][\w$' \t]*?)[ \t]*(?:\[[^\]\r\n]*\][ \t]*)?(?:=|\(\s*[\[(])"""
 )
+_CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1a\x1b"})  # characters that no text holds
 _SETTINGS = re.compile(r"[\r\n]:L\x7f?<%\^E!@")
 
 # ---------------------------------------------------------------------------------------------------- blocks
@@ -60,7 +61,7 @@ def read_text(path: str | Path) -> str:
     Line ends are kept as they are.
     """
     raw = read_bytes(Path(path))
-    refuse_utf16(raw, path)
+    refuse_no_text(raw, path)
     return decoded(raw)[0]
 
 
@@ -94,20 +95,32 @@ def _elsewhere(path: Path) -> str:
     return f"There is no folder {path.parent.as_posix()}{place}: check the path, or go to the folder it starts from"
 
 
-def refuse_utf16(raw: bytes, path: str | Path) -> None:
-    """Refuse a file in UTF-16, which would be read as letters with blanks between them.
+def refuse_no_text(raw: bytes, path: str | Path) -> None:
+    """Refuse a file in UTF-16, which would be read as letters with blanks between them, and one that is no text.
 
     Raises
     ------
     ModelError
-        If the bytes begin with its mark, or every second one is zero.
+        If the bytes begin with the mark of UTF-16 or every second one is zero; if more than one in fifty is a control
+        character that no text holds.
     """
     start = raw[:400]
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or (len(start) > 8 and start.count(0) * 5 > len(start) * 2):
+    zeros = start[::2].count(0), start[1::2].count(0)
+    wide = len(start) > 8 and max(zeros) * 5 > len(start) * 2 and min(zeros) * 10 <= max(zeros)
+    if wide or start[:2] in (b"\xff\xfe", b"\xfe\xff"):
         raise ModelError(
             "the model file is in UTF-16, which neither Vensim nor Flows reads",
             where=str(path),
             remedy="Save it as UTF-8",
+        )
+    start = raw[:8000]
+    controls = len(start) - len(start.translate(None, _CONTROLS))
+    if controls >= 8 and controls * 50 > len(start):
+        raise ModelError(
+            "not a Vensim model",
+            where=str(path),
+            found="a binary file",
+            expected="a text of equations (.mdl)",
         )
 
 

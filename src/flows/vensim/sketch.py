@@ -24,7 +24,7 @@ from pathlib import Path
 
 from flows.errors import InputError, ModelError, near
 from flows.references import fold
-from flows.vensim.parse import read_bytes, refuse_utf16
+from flows.vensim.parse import read_bytes, refuse_no_text
 from flows.vensim.source import XMILE
 
 __all__ = ["Arrow", "Other", "Sketch", "Style", "View", "Word", "parse_sketch", "read_sketch", "unquoted"]
@@ -352,7 +352,7 @@ def read_sketch(path: str | Path) -> tuple[Sketch, str]:
         The file can't be read, or a record of its sketch has no sense; with its line.
     """
     raw = read_bytes(Path(path))
-    refuse_utf16(raw, path)
+    refuse_no_text(raw, path)
     if Path(path).suffix.lower() in XMILE:
         raise ModelError(
             "the diagrams of an XMILE file aren't read",

@@ -14,7 +14,7 @@ from flows.inspection.finding import Places
 from flows.provenance import atomic_write
 from flows.references import comma_remedy, fold
 from flows.vensim.edit import ONE_NUMBER, Value, edit, value_of
-from flows.vensim.parse import decoded, parse, read_bytes, refuse_utf16
+from flows.vensim.parse import decoded, parse, read_bytes, refuse_no_text
 from flows.vensim.source import XMILE, read_source
 from flows.vensim.tree import Apply, Array, ModelText, Num, bare
 from flows.versions.carry import carry
@@ -163,7 +163,7 @@ def carry_over(path: str | Path, flat: str | Path) -> tuple[Changed, tuple[Chang
             "an XMILE file can't be changed here", where=str(path), expected="a Vensim .mdl file"
         )
     data = read_bytes(path)
-    refuse_utf16(data, str(path))
+    refuse_no_text(data, str(path))
     old, new = parse(decoded(data)[0], str(path)), read_source(Path(flat))
     if not any(d.subscripts for d in old.definitions):
         raise InputError(
