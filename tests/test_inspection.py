@@ -521,6 +521,34 @@ def test_a_sketch_that_cannot_be_read_is_a_warning_and_hides_no_other_check(tmp_
     assert found[1].text.startswith("10,six,births")
 
 
+@pytest.mark.parametrize(
+    "ends", ["|(250,200)|\n", "|(250,200)|", "10,6,births,27", "220,30,11,40,3,0,0,-1,", "///--"]
+)
+def test_a_file_that_ends_within_its_sketch_is_a_warning(tmp_path: Path, ends: str) -> None:
+    cut = SKETCH[: SKETCH.index(ends) + len(ends)]
+    found = [f for f in check(tmp_path, more=cut) if f.rule == "sketch"]
+    assert [(f.level, f.line) for f in found] == [("warning", (CLEAN + cut).rstrip().count("\n") + 1)]
+    assert ("after this line" if ends.endswith("\n") else "within this line") in found[0].what
+    assert found[0].text and found[0].text == cut.splitlines()[-1]
+    heading = SKETCH[: SKETCH.index("10,1,Population")]
+    for whole in (
+        "",
+        heading,
+        cut.rstrip() + "\n///---\\\\\\\n",
+        cut.rstrip() + "\n:L\x7f<%^E!@\n1:Current.vdfx\n",
+    ):
+        told = [f for f in check(tmp_path, more=whole) if f.rule == "sketch"]
+        assert not [f for f in told if "cut off" in f.what]
+
+
+def test_a_file_that_ends_within_its_equations_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "model.mdl"
+    last = CLEAN.rindex("SAVEPER")  # without which a model is whole
+    for end in (*range(200, CLEAN.index("TIME STEP = 1"), 9), last + 3, last + 12, CLEAN.rindex("Month")):
+        path.write_text(CLEAN[:end] + ("\n" if end % 2 else ""), encoding="utf-8")
+        assert any(f.level == "error" for f in inspect(path, run=False)), CLEAN[end - 40 : end]
+
+
 @pytest.mark.parametrize("line", [17, 18])
 def test_units_that_cannot_be_read_are_told_once_where_they_stand(tmp_path: Path, line: int) -> None:
     units = {17: "Person", 18: "Person"} | {line: "Month/("}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from flows.errors import DataError, ModelError
 from flows.inspection import behaviour, names, ranges, slips, structure
-from flows.inspection.drawn import Drawn, arrows
+from flows.inspection.drawn import Drawn, arrows, broken_off
 from flows.inspection.finding import LEVELS, Finding, Level, Places, of_refusal
 from flows.model.ir import deep
 from flows.references import fold
@@ -59,6 +59,7 @@ def inspect(path: str | Path, *, run: bool = True, text: str | None = None) -> t
     except ModelError as error:
         errors.append(error)
     drawn = Drawn.of(places)
+    found += broken_off(places, drawn)
     wrong = [e for e in errors if not isinstance(e, DataError)]
     comma, errors = ranges.missing_comma(places, errors)
     found += () if comma is None else (comma,)

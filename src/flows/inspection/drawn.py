@@ -10,7 +10,7 @@ from flows.errors import ModelError
 from flows.inspection.finding import Finding, Places, mentions, walk
 from flows.references import fold
 from flows.vensim.conflicts import settled
-from flows.vensim.sketch import Sketch, View, Word, parse_sketch
+from flows.vensim.sketch import CLOSED, Sketch, View, Word, cut_at, parse_sketch
 from flows.vensim.source import XMILE
 from flows.vensim.tree import Apply, Definition, Name
 
@@ -32,10 +32,13 @@ class Drawn:
         The views; none if they can't be read.
     error : ModelError or None
         Why they can't.
+    cut : int or None
+        Offset of the file's last line if it breaks off within the sketch.
     """
 
     sketch: Sketch
     error: ModelError | None = None
+    cut: int | None = None
 
     @classmethod
     def of(cls, places: Places) -> Drawn:
@@ -45,10 +48,11 @@ class Drawn:
             source.path.lower().endswith(XMILE) or settled(source.text)[1]
         ):  # of two versions of a file neither is held
             return cls(Sketch("", (), ""))
+        cut = cut_at(source.text)
         try:
-            return cls(parse_sketch(source.text, source.path))
+            return cls(parse_sketch(source.text, source.path), cut=cut)
         except ModelError as error:
-            return cls(Sketch(source.text, (), ""), error)
+            return cls(Sketch(source.text, (), ""), error, cut)
 
     @cached_property
     def causes(self) -> dict[str, frozenset[str]]:
@@ -101,6 +105,19 @@ class Drawn:
                     ]
                     found.setdefault(name, []).append(ends)
         return found
+
+
+def broken_off(places: Places, drawn: Drawn) -> Iterator[Finding]:
+    """Tell a file that ends within its sketch."""
+    if drawn.cut is None:
+        return
+    text = places.source.text
+    where = "after this line" if text.endswith(("\n", "\r")) else "within this line"
+    yield places.at(
+        "warning", "sketch", "", f"the file ends within a view of the sketch, {where}: it looks cut off", drawn.cut,
+        expected=f"the line {CLOSED} at the end of the sketch",
+        remedy="Take the file from an older version, or save it again in Vensim",
+    )  # fmt: skip
 
 
 def arrows(places: Places, drawn: Drawn, leave_out: Collection[str]) -> list[Finding]:

@@ -529,7 +529,9 @@ def _drawn(
     told: set[str],
 ) -> Iterator[Finding]:
     if drawn.error is not None:
-        yield places.of_error("warning", "sketch", drawn.error)
+        told_of = places.of_error("warning", "sketch", drawn.error)
+        if drawn.cut is None or told_of.line != places.source.span(drawn.cut).line:
+            yield told_of
         return
     pipes = drawn.pipes
     for flow in sorted(

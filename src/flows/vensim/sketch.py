@@ -27,7 +27,19 @@ from flows.references import fold
 from flows.vensim.parse import read_bytes, refuse_no_text
 from flows.vensim.source import XMILE
 
-__all__ = ["Arrow", "Other", "Sketch", "Style", "View", "Word", "parse_sketch", "read_sketch", "unquoted"]
+__all__ = [
+    "CLOSED",
+    "Arrow",
+    "Other",
+    "Sketch",
+    "Style",
+    "View",
+    "Word",
+    "cut_at",
+    "parse_sketch",
+    "read_sketch",
+    "unquoted",
+]
 
 EXAMPLE = r"""\\\---/// Sketch information - do not modify anything except names
 V300  Do not put anything below this section - it will be ignored
@@ -42,6 +54,8 @@ $192-192-192,0,Times New Roman|12||0-0-0|0-0-0|0-0-255|-1--1--1|-1--1--1|96,96,1
 ///---\\\
 """
 
+CLOSED = "///---\\\\\\"
+"""The line that closes a sketch."""
 _MARK = re.compile(r"(?<![^\r\n])\\{2,3}---///")
 _END = re.compile(r"(?<![^\r\n])///---\\")
 _SETTINGS = re.compile(r"(?<![^\r\n]):L[\x7f<]")
@@ -52,6 +66,7 @@ _SIZE = re.compile(r"0{0,3}[1-9]\d{0,3}")  # points of a font
 _BEYOND = 10**9  # no place, number or colour of a sketch
 WORDS = {10: "variable", 11: "valve", 12: "comment", 30: "bitmap", 31: "metafile"}
 _LEAST = {1: 13, 10: 9, 11: 9, 12: 9, 30: 9, 31: 9}  # fields that a record can't do without
+_DRAWN = re.compile(r"(?<![^\r\n])(?:10|11|12|1),\d")
 _DEFAULTS = ("0", "0", "-1", "0", "0", "0")
 
 
@@ -331,7 +346,7 @@ class Sketch:
         """Give the same file with other views; a file without a sketch gets its end mark."""
         after = self.after
         if views and not _END.match(after):
-            after = "///---\\\\\\" + self.newline + after
+            after = CLOSED + self.newline + after
         before = self.before
         if views and before and not before.endswith(("\n", "\r")):
             before += self.newline
@@ -394,6 +409,30 @@ def parse_sketch(text: str, path: str = "<text>") -> Sketch:
     for at, stop in zip(marks, [*marks[1:], limit], strict=False):
         views.append(_view(text[at:stop], path, text.count("\n", 0, at) + 1))
     return Sketch(text[:start], tuple(views), text[limit:], newline, path)
+
+
+def cut_at(text: str) -> int | None:
+    """Find where a file breaks off within its sketch.
+
+    Parameters
+    ----------
+    text : str
+        The whole file.
+
+    Returns
+    -------
+    int or None
+        Offset of its last line, if records of a sketch stand in it and neither the mark that closes a sketch nor the
+        settings follow. None of any other file, those without a sketch and those of Vensim before version 3 among
+        them, whose records have another form.
+    """
+    mark = _MARK.search(text)
+    if mark is None or not _DRAWN.search(text, mark.start()):
+        return None
+    if _END.search(text, mark.start()) or _SETTINGS.search(text, mark.start()):
+        return None
+    end = text.rstrip()
+    return max(end.rfind("\n"), end.rfind("\r")) + 1
 
 
 def _spelt(record: Record, newline: str) -> str:
