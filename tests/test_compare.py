@@ -240,6 +240,28 @@ def test_slashes_in_names_are_written(tmp_path: Path) -> None:
         assert list(found.data_vars) == ["cost per benefit"]
 
 
+def test_draws_are_paired_by_their_labels() -> None:
+    one = xr.DataArray([1.0, 2.0, 3.0], {"draw": ["a", "b", "c"]}, ["draw"])
+    two = xr.DataArray([[30.0], [10.0], [20.0]], {"draw": ["c", "a", "b"]}, ["draw", "origin"])
+    free = compare.free_draws({"one": one, "two": two, "three": [7.0, 8.0, 9.0], "set": np.ones(2)}, ["Set"])
+    assert list(free) == ["one", "two", "three"]
+    assert free["two"].values[:, 0].tolist() == [10, 20, 30]
+    for draws, message in (
+        (
+            {"one": one, "two": np.ones(4)},
+            'two: the dimension "draw" differs between inputs, found 4, expected 3.',
+        ),
+        (
+            {"one": np.ones((3, 2))},
+            'draws: the draws of "one" have no dimension "draw", found shape (3, 2), expected an array of shape '
+            "(draws,), or a DataArray over draw.",
+        ),
+    ):
+        with pytest.raises(InputError) as caught:
+            compare.free_draws(draws, [])
+        assert str(caught.value) == message
+
+
 def test_settings_run_every_scenario_once_more(model: Model) -> None:
     settings = {"waiting time": 20.0, "people waiting in Mexico": 50.0, "TIME STEP": 0.5}
     found = compare.compare(model, ["current-course", "boom"], settings=settings, until="2016-12")

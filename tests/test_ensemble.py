@@ -412,6 +412,63 @@ def test_control_variables_are_seen_by_equations(build: Build) -> None:
     assert simulate(model, {"TIME STEP": 0.25, "FINAL TIME": 2})["x"].values[0] == 2.25
 
 
+# ---------------------------------------------------------------------------------------------------- labels
+
+
+def test_inputs_are_paired_by_their_labels(model: Model) -> None:
+    """In the order of the first that has labels; without labels by position."""
+    stay = xr.DataArray([2.0, 4.0, 8.0], {"draw": [1, 2, 3]}, ["draw"])
+    north = xr.DataArray([30.0, 10.0, 20.0], {"draw": [3, 1, 2]}, ["draw"])
+    bare = xr.DataArray([5.0, 6.0, 7.0], dims="draw")
+    ds = simulate(model, {"Waiting[South]": bare, "stay": stay, "arrival rate[North]": north})
+    assert ds["draw"].values.tolist() == [1, 2, 3]
+    assert ds["stay"].values.tolist() == [2, 4, 8]
+    assert ds["arrival rate"].sel(Region="North").values.tolist() == [10, 20, 30]
+    assert ds["Waiting"].sel(Region="South").isel(time=0).values.tolist() == [5, 6, 7]
+    curves = xr.DataArray([[9.0, 9], [1, 1], [5, 5]], {"draw": [3, 1, 2], "x": [0.0, 4.0]}, ["draw", "x"])
+    ds = simulate(model, {"stay": stay, "price": curves})
+    assert ds["level"].isel(time=0).values.tolist() == [1, 5, 9]
+
+
+def test_pieces_are_cut_where_labels_agree(model: Model) -> None:
+    stay = xr.DataArray([2.0, 4.0, 8.0], {"draw": ["a", "b", "c"]}, ["draw"])
+    start = xr.DataArray([3.0, 1.0, 2.0], {"draw": ["c", "a", "b"]}, ["draw"])
+    inputs = {"stay": stay, "Waiting": start}
+    pieces = list(simulate_chunks(model, inputs, size=2))
+    assert [p.sizes["draw"] for p in pieces] == [2, 1]
+    whole = simulate(model, inputs)
+    xr.testing.assert_identical(xr.concat(pieces, "draw", data_vars="minimal")["Waiting"], whole["Waiting"])
+    assert whole["Waiting"].isel(Region=0, time=0).values.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "message"),
+    [
+        (
+            [1, 2, 3],
+            [2, 3, 4],
+            'Waiting: the labels along "draw" differ from those of "stay", found 4, expected 1. Give both the same '
+            'labels, or none to pair them by position: array.drop_vars("draw").',
+        ),
+        (
+            [1, 1, 2],
+            [1, 2, 1],
+            'Waiting: labels along "draw" stand twice, in another order than those of "stay", found 1, 2, 1, expected '
+            '1, 1, 2. Give both the same labels, or none to pair them by position: array.drop_vars("draw").',
+        ),
+    ],
+)
+def test_other_labels_are_refused(model: Model, first: list[int], second: list[int], message: str) -> None:
+    inputs = {
+        "stay": xr.DataArray([2.0, 4.0, 8.0], {"draw": first}, ["draw"]),
+        "Waiting": xr.DataArray([1.0, 2.0, 3.0], {"draw": second}, ["draw"]),
+    }
+    for run in (simulate, lambda *given: list(simulate_chunks(*given))):
+        with pytest.raises(InputError) as caught:
+            run(model, inputs)
+        assert str(caught.value) == message
+
+
 # ---------------------------------------------------------------------------------------------------- mistakes
 
 

@@ -10,7 +10,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from flows.claims.statement import Beside, Measure, Run, Statement, Timed, leaves
-from flows.compare import stacked_inputs
+from flows.compare import free_draws, stacked_inputs
 from flows.ensemble import Simulate
 from flows.errors import InputError, ResultError, near
 from flows.inputs import Outcome, Scenario, find, read_scenario, scenario_inputs
@@ -170,7 +170,7 @@ class Plan:
         inputs = stacked_inputs([self.runs[run] for run in runs], labels, self.model)
         wanted = list(dict.fromkeys(v for column in self.columns.values() for v in column.variables))
         options: dict[str, Any] = {"save_every": self.clock.save_every, "threads": threads}
-        free = {key: array for key, array in draws.items() if self.model.name == MODEL}
+        free = free_draws(draws if self.model.name == MODEL else {}, ())
         parts: list[tuple[Mapping[str, xr.DataArray], int]] = [(inputs, 1)]
         for first in range(0, count if free else 0, _DRAWS):
             some = {k: np.asarray(v[first : first + _DRAWS], dtype=float) for k, v in free.items()}

@@ -12,6 +12,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from flows.calendar import label, time_at_end
+from flows.ensemble import aligned
 from flows.errors import InputError
 from flows.inputs import Scenario, list_scenarios, read_scenario, scenario_inputs
 from flows.inputs.bounds import position_of
@@ -92,13 +93,30 @@ def free_draws(
     Returns
     -------
     dict of str to xarray.DataArray
+        All in one order of the labels along ``draw``, where they have labels.
+
+    Raises
+    ------
+    InputError
+        If an array lacks ``draw`` or has further dimensions without names, or two differ in their draws.
     """
     taken = {fold(parse_reference(key).name) for key in fixed}
-    return {
-        key: values if isinstance(values, xr.DataArray) else xr.DataArray(values, dims="draw")
-        for key, values in draws.items()
-        if fold(parse_reference(key).name) not in taken
-    }
+    free: dict[str, xr.DataArray] = {}
+    for key, values in draws.items():
+        if fold(parse_reference(key).name) in taken:
+            continue
+        array = values
+        if not isinstance(values, xr.DataArray) and np.ndim(values) == 1:
+            array = xr.DataArray(np.asarray(values), dims="draw")
+        if not isinstance(array, xr.DataArray) or "draw" not in array.dims:
+            raise InputError(
+                f'the draws of "{key}" have no dimension "draw"',
+                where="draws",
+                found=f"shape {np.shape(values)}",
+                expected="an array of shape (draws,), or a DataArray over draw",
+            )
+        free[key] = array
+    return aligned(free, "draw")
 
 
 def count_draws(free: Mapping[str, xr.DataArray]) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
+from flows.ensemble.align import aligned
 from flows.ensemble.names import RESERVED, dimension_name, flat_elements, reference
 from flows.errors import InputError
 from flows.model.ir import Variable
@@ -78,29 +79,16 @@ class Resolved:
                 )
             array = _labelled(self.model, variable, elements, key, value)
             pending.append((key, variable, elements, None, array))
-        for key, _, _, _, array in pending:
-            for name in array.dims:
-                self._dimension(key, str(name), array)
-        for key, variable, elements, x, array in pending:
-            self._add(key, variable, elements, x, array)
+        arrays = aligned({key: array for key, _, _, _, array in pending})
+        for array in arrays.values():
+            for name in (str(d) for d in array.dims if not str(d).startswith("\0")):
+                self.sizes[name] = array.sizes[name]
+                if name in array.coords:
+                    self.coords.setdefault(name, array.coords[name])
+        for key, variable, elements, x, _ in pending:
+            self._add(variable, elements, x, arrays[key])
 
-    def _dimension(self, key: str, name: str, array: xr.DataArray) -> None:
-        if name.startswith("\0"):
-            return
-        size = array.sizes[name]
-        if size == 0:
-            raise InputError(f'the dimension "{name}" is empty', where=key, expected="one value at least")
-        if self.sizes.setdefault(name, size) != size:
-            raise InputError(
-                f'the dimension "{name}" differs between inputs',
-                where=key,
-                found=str(size),
-                expected=str(self.sizes[name]),
-            )
-        if name in array.coords and name not in self.coords:
-            self.coords[name] = array.coords[name]
-
-    def _add(self, key: str, variable: Variable, elements: Any, x: Any, array: xr.DataArray) -> None:
+    def _add(self, variable: Variable, elements: Any, x: Any, array: xr.DataArray) -> None:
         lead = [d for d in array.dims if not str(d).startswith("\0")]
         own = [d for d in array.dims if str(d).startswith("\0")]
         array = array.transpose(*lead, *own)

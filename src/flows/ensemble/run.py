@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from flows.engine import kernel
 from flows.engine.layout import METHODS
+from flows.ensemble.align import aligned
 from flows.ensemble.by_kernel import kernel_task, run_kernel
 from flows.ensemble.by_pysd import run_instead, run_pysd
 from flows.ensemble.inputs import Inputs, Resolved
@@ -46,8 +47,8 @@ def simulate(
     inputs : mapping or xarray.Dataset, optional
         By name of a constant, a stock (its initial value), a lookup (pairs, or dimensions ``…, x``) or a data variable
         (pairs, or dimensions ``…, time``); a single element as ``name[Element]``. Values are numbers, arrays over the
-        variable's subscripts, or DataArrays that have further dimensions such as ``scenario`` and ``draw``. Control
-        variables (FINAL TIME …) take one number.
+        variable's subscripts, or DataArrays that have further dimensions such as ``scenario`` and ``draw``: where these
+        have labels, arrays are paired by them, elsewhere by position. Control variables (FINAL TIME …) take one number.
     outcomes : "all" or sequence of str
         Names of variables or of elements (``name[Element]``).
     engine : {"auto", "compiled", "python", "pysd"}
@@ -170,22 +171,19 @@ def simulate_chunks(
             yield simulate(model, piece, **options)
         return
     given = dict(inputs.data_vars if isinstance(inputs, xr.Dataset) else inputs)
-    along = [v for v in given.values() if isinstance(v, xr.DataArray) and dim in v.dims]
+    along = aligned({k: v for k, v in given.items() if isinstance(v, xr.DataArray) and dim in v.dims}, dim)
     if not along:
         raise InputError(
             f'no input has the dimension "{dim}"', where="inputs", remedy="Name the dimension with dim="
         )
-    runs = max(array.sizes[dim] for array in along)
+    runs = next(iter(along.values())).sizes[dim]
     if size is None:
         # one run tells how much there is of each
-        first = {k: v.isel({dim: slice(1)}) if any(v is a for a in along) else v for k, v in given.items()}
+        first = given | {key: array.isel({dim: slice(1)}) for key, array in along.items()}
         size = max(_CHUNK_BYTES // max(simulate(model, first, **options).nbytes, 1), 8)
     for start in range(0, runs, size):
-        piece = {
-            key: value.isel({dim: slice(start, start + size)}) if any(value is a for a in along) else value
-            for key, value in given.items()
-        }
-        yield simulate(model, piece, **options)
+        piece = {key: array.isel({dim: slice(start, start + size)}) for key, array in along.items()}
+        yield simulate(model, given | piece, **options)
 
 
 def prepared(
