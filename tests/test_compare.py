@@ -262,6 +262,25 @@ def test_draws_are_paired_by_their_labels() -> None:
         assert str(caught.value) == message
 
 
+def test_text_in_place_of_a_list_is_refused(model: Model) -> None:
+    for given, options, message in (
+        ("boom", {}, 'scenarios must be a list, found "boom", expected ["boom"].'),
+        (read_scenario("boom"), {}, 'scenarios must be a list, found boom, expected ["protection-reform"].'),
+        (["boom"], {"dates": "2030-12"}, 'dates must be a list, found "2030-12", expected ["2030-12"].'),
+        (
+            ["boom"],
+            {"outcomes": ["encounters"]},
+            "outcomes must be a list of outcomes as read, found ['encounters'], expected some of "
+            "flows.inputs.read_outcomes().",
+        ),
+    ):
+        with pytest.raises(InputError) as caught:
+            compare.compare(model, given, **options)  # type: ignore[arg-type]
+        assert str(caught.value) == message
+    with pytest.raises(InputError, match="this is no model"):
+        compare.compare("models/migration.mdl", ["boom"])
+
+
 def test_settings_run_every_scenario_once_more(model: Model) -> None:
     settings = {"waiting time": 20.0, "people waiting in Mexico": 50.0, "TIME STEP": 0.5}
     found = compare.compare(model, ["current-course", "boom"], settings=settings, until="2016-12")

@@ -83,7 +83,6 @@ def test_the_model_without_months_has_no_dates(build: Build) -> None:
         (["WAITING [ South ]", "stay"], ["Waiting[South]", "stay"], [("time",), ()]),
         (["Waiting[Region]"], ["Waiting[Region]"], [("Region", "time")]),
         (["arrival rate[North]"], ["arrival rate[North]"], [()]),
-        ([], [], []),
     ],
 )
 def test_outcomes(
@@ -374,6 +373,7 @@ def test_fast_is_close(build: Build) -> None:
     [
         ({"save_every": 2}, [0, 2, 4, 6, 8]),
         ({"save_every": 3}, [0, 3, 6]),
+        ({"save_every": 10}, [0]),
         ({"until": 1.5}, [0, 0.5, 1, 1.5]),
         ({"until": "2013-02", "save_every": 1}, [0, 1, 2]),  # the month named is included
         ({"inputs": {"FINAL TIME": 2, "TIME STEP": 1}}, [0, 1, 2]),
@@ -497,7 +497,23 @@ def test_other_labels_are_refused(model: Model, first: list[int], second: list[i
             'inputs: "leaving" can\'t be set: it follows from its equation, expected a constant, a stock (its initial '
             "value), a lookup or a data variable.",
         ),
-        ({"inputs": {"stay": "long"}}, "inputs: the value of \"stay\" is no number, found 'long'."),
+        ({"inputs": {"stay": "long"}}, "inputs: the value of \"stay\" is no number, found 'long', expected "
+            "a number such as 2.5, without quotes."),
+        ({"inputs": {"stay": "3"}}, "inputs: the value of \"stay\" is no number, found '3', expected a number such as "
+            "2.5, without quotes."),
+        ({"inputs": {"stay": True}}, 'inputs: the value of "stay" is no number, found True, expected a number such as '
+            "2.5, without quotes."),
+        (
+            {"inputs": {"arrival rate": [1, "2", 3]}},
+            "inputs: the value of \"arrival rate\" is no number, found [1, '2', 3], expected a number such as 2.5, "
+            "without quotes.",
+        ),
+        (
+            {"inputs": {"stay": xr.DataArray([True, False], dims="draw")}},
+            'inputs: the values of "stay" are no numbers, found type bool, expected whole or real numbers.',
+        ),
+        ({"inputs": {"price": [("1", "2")]}}, 'inputs: "price" is a lookup, expected pairs (x, y).'),
+        ({"outcomes": []}, 'outcomes names nothing, found an empty list, expected "all" or ["name", …].'),
         (
             {"inputs": {"stay": float("nan")}},
             'inputs: a value of "stay" is no finite number, found nan. Leave out or mend runs without a value.',
@@ -573,7 +589,20 @@ def test_other_labels_are_refused(model: Model, first: list[int], second: list[i
             {"until": "2012-11"},
             "until asks for a time before the start of the run, found 2012-11, expected after January 2013.",
         ),
-        ({"until": 99}, "until asks for a time beyond the model's FINAL TIME, found 99, expected at most 2013-08."),
+        (
+            {"until": 2030},
+            "until asks for a time beyond the model's FINAL TIME, found the model time 2030, expected at most 8. "
+            'A number is a model time (the last: 8); write a month as text: "2013-08".',
+        ),
+        (
+            {"until": "2030-12"},
+            "until asks for a time beyond the model's FINAL TIME, found 2030-12, expected at most 2013-08.",
+        ),
+        (
+            {"until": -1},
+            "until asks for a time before the start of the run, found the model time -1, expected above 0. "
+            'A number is a model time (the last: 8); write a month as text: "2013-08".',
+        ),
         ({"inputs": {3: 2}}, 'inputs: the model m.mdl has no variable "3".'),
         (
             {"inputs": {"stay": xr.DataArray(["a", "b"], dims="draw")}},
@@ -597,6 +626,24 @@ def test_mistakes_are_named(model: Model, arguments: dict[str, Any], message: st
     with pytest.raises(InputError) as caught:
         simulate(model, **arguments)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            "models/migration.mdl",
+            'this is no model, found "models/migration.mdl", expected what flows.read_vensim returns. Write '
+            'flows.read_vensim("models/migration.mdl").',
+        ),
+        (None, "this is no model, found NoneType, expected what flows.read_vensim returns."),
+    ],
+)
+def test_what_is_no_model_is_refused(given: Any, message: str) -> None:
+    for run in (simulate, lambda model: list(simulate_chunks(model, iter([{}])))):
+        with pytest.raises(InputError) as caught:
+            run(given)
+        assert str(caught.value) == message
 
 
 def test_an_unchangeable_constant_is_refused(build: Build) -> None:

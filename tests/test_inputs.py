@@ -283,6 +283,43 @@ def test_nothing_to_combine() -> None:
         combine([])
 
 
+def test_names_in_place_of_scenarios_are_refused(model: Any) -> None:
+    one = read_scenario("current-course")
+    expected = "expected scenarios as flows.inputs.read_scenario returns them, in a list. Write "
+    for call, message in (
+        (
+            lambda: combine(["biden-plan", "violence-worse"]),  # type: ignore[list-item]
+            f'this is no scenario, found "biden-plan", {expected}[read_scenario("biden-plan"), …].',
+        ),
+        (
+            lambda: combine("biden-plan"),  # type: ignore[arg-type]
+            f'this is no scenario, found "biden-plan", {expected}[read_scenario("biden-plan"), …].',
+        ),
+        (
+            lambda: combine(one),  # type: ignore[arg-type]
+            f'a list of scenarios is expected, found Scenario, {expected}[read_scenario("NAME"), …].',
+        ),
+        (
+            lambda: scenario_inputs("biden-plan", model),  # type: ignore[arg-type]
+            'this is no scenario, found "biden-plan", expected what flows.inputs.read_scenario returns. Write '
+            'scenario_inputs(read_scenario("biden-plan"), model).',
+        ),
+        (
+            lambda: scenario_inputs(model, "biden-plan"),
+            "this is no scenario, found SimpleNamespace, expected what flows.inputs.read_scenario returns. Write "
+            'scenario_inputs(read_scenario("NAME"), model).',
+        ),
+        (
+            lambda: scenario_inputs(one, "m.mdl"),
+            'this is no model, found "m.mdl", expected what flows.read_vensim returns. Write '
+            'flows.read_vensim("m.mdl").',
+        ),
+    ):
+        with pytest.raises(InputError) as refused:
+            call()
+        assert str(refused.value) == message
+
+
 def test_one_scenario_is_its_own_combination() -> None:
     scenario = read_scenario("current-course")
     assert combine([scenario]) is scenario

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from os import PathLike
 
 
 class FlowsError(Exception):
@@ -58,6 +59,35 @@ class InputError(FlowsError):
 
 class ResultError(FlowsError):
     """A run gave a value that is no number, or results can't be written."""
+
+
+def unread(model: object) -> InputError:
+    """Make the refusal of what stands where a model belongs, such as the path of its file.
+
+    Parameters
+    ----------
+    model : object
+        What was given.
+
+    Returns
+    -------
+    InputError
+
+    Examples
+    --------
+    >>> print(unread("models/migration.mdl"))
+    this is no model, found "models/migration.mdl", expected what flows.read_vensim returns. Write \
+flows.read_vensim("models/migration.mdl").
+    """
+    path = str(model) if isinstance(model, str | PathLike) else ""
+    return InputError(
+        "this is no model",
+        found=f'"{path}"' if path else type(model).__name__,
+        expected="what flows.read_vensim returns",
+        remedy=f'Write flows.read_vensim("{path}")'
+        if path.lower().endswith((".mdl", ".xmile", ".stmx"))
+        else "",
+    )
 
 
 def near(name: str, candidates: Iterable[str]) -> str:

@@ -83,12 +83,30 @@ def test_the_points_are_inputs_of_a_run(queue: Model) -> None:
         ({"arrivals": {"nord": [(0.0, 1.0)]}}, "north"),
         ({"stay": {"north": [(0.0, 1.0)]}}, "no subscripts"),
         ({"stay": [(2.0, 1.0), (1.0, 1.0)]}, "must rise"),
-        ({"stay": []}, "must rise"),
+        ({"stay": []}, 'the series of "stay" is empty, expected pairs'),
+        ({"stay": 48}, 'the series of "stay" holds no points, found 48, expected pairs'),
+        (
+            {"arrivals": {"north": 48, "south": [(0, 1)]}},
+            r'series of "arrivals\[north\]" holds no points, found 48',
+        ),
+        (
+            {"stay": [("2020-01", 48)]},
+            r"no pair of numbers, found \('2020-01', 48\).* Write 84 for the start of",
+        ),
+        ({"stay": [(0.0, "48")]}, r"no pair of numbers, found \(0.0, '48'\)"),
+        ({"stay": [48, 49]}, "no pair of numbers, found 48, expected"),
+        ({"stay": [(0.0, float("nan"))]}, r"no finite number, found \(0, nan\)"),
+        ([("stay", 48)], "given by name, found list"),
     ],
 )
 def test_what_cannot_be_driven_is_refused(queue: Model, series: dict, words: str) -> None:
     with pytest.raises(InputError, match=words):
         drive(queue, series)
+
+
+def test_a_path_cannot_be_driven() -> None:
+    with pytest.raises(InputError, match=r'Write flows.read_vensim\("m.mdl"\)'):
+        drive("m.mdl", {"stay": [(0.0, 1.0)]})  # type: ignore[arg-type]
 
 
 def test_an_unknown_way_to_read_is_refused(queue: Model) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import textwrap
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openpyxl
 import pytest
 
 import flows
-from flows.errors import ModelError
+from flows.errors import InputError, ModelError
 
 CONTROL = """
 INITIAL TIME = 0 ~~|
@@ -221,3 +222,15 @@ def test_string_variables_name_files_and_are_no_numbers(book: Path) -> None:
     assert float(flows.simulate(model)["x"]) == 1.5
     with pytest.raises(ModelError, match='the string variable "file" stands in the equation of "y"'):
         flows.read_vensim(_write(book, "file :IS: 'book.xlsx' ~~|\ny = file + 1 ~~|\n"))
+
+
+@pytest.mark.parametrize(
+    ("data", "found"), [({"price": "p.csv"}, "dict"), (3, "int"), ([3], "a list with int")]
+)
+def test_data_takes_files(tmp_path: Path, data: Any, found: str) -> None:
+    with pytest.raises(InputError) as caught:
+        flows.read_vensim(tmp_path / "m.mdl", data=data)
+    assert str(caught.value) == (
+        f"data= takes files of data sets, found {found}, expected a path or a list of paths. The files themselves name "
+        'the variables that they hold: write data="FILE.csv".'
+    )

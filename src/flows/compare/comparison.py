@@ -45,7 +45,7 @@ from flows.compare.runs import (
 from flows.compare.table import LEVEL, make_table, spread
 from flows.ensemble import Simulate
 from flows.ensemble import simulate as run_model
-from flows.errors import InputError
+from flows.errors import InputError, unread
 from flows.inputs import Outcome, Scenario, read_scenario
 from flows.pace import Progress, silent
 from flows.references import fold, parse_reference
@@ -258,6 +258,12 @@ def compare(
     ResultError
         An outcome is not a finite number, or the disk has too little room for the numbers of very many runs.
     """
+    if not hasattr(model, "constants"):
+        raise unread(model)
+    _refuse_no_list("scenarios", scenarios, "protection-reform", str | Path | Scenario)
+    _refuse_no_list("dates", dates, "2030-12", str)
+    _refuse_no_list("extra", extra, "encounters at US border", str)
+    _refuse_no_list("outcomes", outcomes, "", str | Outcome)
     others = [read_scenario(s) for s in scenarios]
     base = baseline_of(others) if baseline is None else read_scenario(baseline)
     groups = groups_of(model, base, others, settings or {}, edited)
@@ -349,6 +355,20 @@ def assemble(
         else next((array.sizes["draw"] for array in drawn.values()), 0),
         levels=xr.Dataset(levels, coords),
         halving=halving,
+    )
+
+
+def _refuse_no_list(argument: str, given: object, example: str, one: Any) -> None:
+    """Refuse one thing, or its name, where a list of them belongs."""
+    names = argument == "outcomes" and isinstance(given, Sequence) and any(isinstance(g, str) for g in given)
+    if not (isinstance(given, one) or names):
+        return
+    text = str(given) if isinstance(given, str | Path) else getattr(given, "name", "") or str(given)
+    plain = not isinstance(given, Scenario | Outcome)
+    raise InputError(
+        f"{argument} must be a list" + ("" if example else " of outcomes as read"),
+        found=f'"{text}"' if plain and not names else text,
+        expected=f'["{text if plain else example}"]' if example else "some of flows.inputs.read_outcomes()",
     )
 
 

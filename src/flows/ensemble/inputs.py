@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from flows.ensemble.align import aligned
 from flows.ensemble.names import RESERVED, dimension_name, flat_elements, reference
-from flows.errors import InputError
+from flows.errors import InputError, unread
 from flows.model.ir import Variable
 from flows.model.model import CONTROLS, Model
 from flows.model.series import NOTHING, timed
@@ -36,6 +36,8 @@ class Resolved:
     controls: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not isinstance(self.model, Model):
+            raise unread(self.model)
         items: Iterable[tuple[str, Any]]
         if self.inputs is None:
             items = ()
@@ -144,6 +146,16 @@ def _number(key: str, value: Any) -> float:
     return float(array.reshape(()))
 
 
+def _numbers(value: Any) -> NDArray[np.float64]:
+    """Numbers as given; text, and True or False, are none."""
+    array = np.asarray(value)
+    if array.dtype.kind not in "iufO" or any(
+        isinstance(v, str | bool) for v in array.flat if array.dtype == object
+    ):
+        raise TypeError
+    return array.astype(float)
+
+
 def _labelled(
     model: Model, variable: Variable, elements: tuple[str | None, ...] | None, key: str, value: Any
 ) -> xr.DataArray:
@@ -153,10 +165,13 @@ def _labelled(
         array = _own_dimensions(model, variable, free, value)
     else:
         try:
-            numbers = np.asarray(value, dtype=float)
+            numbers = _numbers(value)
         except (TypeError, ValueError):
             raise InputError(
-                f'the value of "{variable.spelling}" is no number', where="inputs", found=repr(value)
+                f'the value of "{variable.spelling}" is no number',
+                where="inputs",
+                found=repr(value),
+                expected="a number such as 2.5, without quotes",
             ) from None
         shape = tuple(len(variable.elements[d]) for d in free)
         if numbers.ndim and numbers.shape != shape:
@@ -172,7 +187,7 @@ def _labelled(
 
 
 def _check_numbers(variable: Variable, array: xr.DataArray) -> None:
-    if array.dtype.kind not in "biuf":
+    if array.dtype.kind not in "iuf":
         raise InputError(
             f'the values of "{variable.spelling}" are no numbers',
             where="inputs",
@@ -254,7 +269,7 @@ def _points(
         array = _own_dimensions(model, variable, free, array)
     else:
         try:
-            points = np.asarray(value, dtype=float)
+            points = _numbers(value)
         except (TypeError, ValueError):
             points = np.zeros(0)
         if points.ndim != 2 or points.shape[1] != 2:

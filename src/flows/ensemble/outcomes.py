@@ -53,6 +53,8 @@ def chosen_outcomes(model: Model, outcomes: Literal["all"] | Sequence[str]) -> l
             ]
             label += f"[{','.join(shown)}]"
         result.append(Wanted(label, variable, elements))
+    if not result:
+        raise InputError("outcomes names nothing", found="an empty list", expected='"all" or ["name", …]')
     return result
 
 

@@ -59,9 +59,11 @@ def simulate(
         Integration method: ``euler``, ``difference``, ``rk2``, ``rk4``, ``rk2 auto`` or ``rk4 auto``; default: the
         file's.
     save_every : float, optional
-        Interval between saved values, in model time; default: SAVEPER.
+        Interval between saved values, in model time; default: SAVEPER. Saved are the start of the run and each time
+        after it at which another interval has passed; of an interval longer than the run, the start alone. The last
+        time is saved whatever it is only where SAVEPER counts.
     until : float or str, optional
-        Last model time, or a month such as ``2030-12``, which is included.
+        Last model time as a number, or as text a month such as ``"2030-12"``, which is included.
     threads : int, optional
         Threads for many runs; default: the number of processors. Results don't depend on it.
     fast : bool

@@ -84,20 +84,27 @@ def _last(model: Model, control: Control, until: float | str) -> float:
         final = calendar.time_at_end(until)
     else:
         final = _number("until", until, 'a model time as a number, or a month such as "2030-12"')
+    end = calendar.month_of(control.final_time - 1) if model.dated else ""
+    found, remedy = str(until), ""
+    if not isinstance(until, str) and model.dated:
+        found = f"the model time {final:g}"
+        remedy = (
+            f'A number is a model time (the last: {control.final_time:g}); write a month as text: "{end}"'
+        )
     if not control.initial_time < final:
         raise InputError(
             "until asks for a time before the start of the run",
-            found=str(until),
+            found=found,
             expected=f"after {calendar.label(control.initial_time)}"
-            if model.dated
+            if isinstance(until, str)
             else f"above {control.initial_time:g}",
+            remedy=remedy,
         )
     if final > control.final_time:
         raise InputError(
             "until asks for a time beyond the model's FINAL TIME",
-            found=str(until),
-            expected=f"at most {calendar.month_of(control.final_time - 1)}"
-            if model.dated
-            else f"at most {control.final_time:g}",
+            found=found,
+            expected=f"at most {end}" if isinstance(until, str) else f"at most {control.final_time:g}",
+            remedy=remedy,
         )
     return final

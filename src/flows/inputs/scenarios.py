@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 
 from flows import resources
 from flows.calendar import label, month_index, month_of, time_at_end
-from flows.errors import InputError, near
+from flows.errors import InputError, near, unread
 from flows.inputs.bounds import constant_of, element_key, refuse_outside
 from flows.inputs.cin import CONTROLS, Entry, entries_inputs, read_changes_file, warn_outside
 from flows.inputs.tables import (
@@ -230,9 +230,17 @@ def combine(scenarios: Sequence[Scenario]) -> Scenario:
     Raises
     ------
     InputError
-        If two give a value to the same lever or constant (both files are named), two are base courses, or they belong
-        to different models.
+        If two give a value to the same lever or constant (both files are named), two are base courses, they belong
+        to different models, or one isn't read yet.
     """
+    given: Any = scenarios
+    wrong = (
+        [given]
+        if isinstance(given, str | Path | Scenario)
+        else [s for s in given if not isinstance(s, Scenario)]
+    )
+    if wrong:
+        raise _no_scenario(wrong[0], among=True)
     if not scenarios:
         raise InputError("no scenario to combine", expected="at least one name")
     if len(scenarios) == 1:
@@ -273,6 +281,20 @@ def combine(scenarios: Sequence[Scenario]) -> Scenario:
     )
 
 
+def _no_scenario(given: object, *, among: bool = False) -> InputError:
+    """Make the refusal of what stands where a scenario as read belongs, such as its name."""
+    name = str(given) if isinstance(given, str | Path) else ""
+    call = f'read_scenario("{name or "NAME"}")'
+    return InputError(
+        "a list of scenarios is expected" if among and isinstance(given, Scenario) else "this is no scenario",
+        found=f'"{name}"' if name else type(given).__name__,
+        expected="scenarios as flows.inputs.read_scenario returns them, in a list"
+        if among
+        else "what flows.inputs.read_scenario returns",
+        remedy=f"Write [{call}, …]" if among else f"Write scenario_inputs({call}, model)",
+    )
+
+
 def _refuse_doubles(changes: Sequence[_Change], kind: str) -> None:
     seen: dict[str, _Change] = {}
     for change in changes:
@@ -308,6 +330,10 @@ def scenario_inputs(scenario: Scenario, model: Any) -> dict[str, Any]:
         If the scenario belongs to another model, a name isn't in the model, a value leaves the range declared there,
         or a date the run.
     """
+    if not isinstance(scenario, Scenario):
+        raise _no_scenario(scenario)
+    if not hasattr(model, "constants"):
+        raise unread(model)
     if scenario.model and scenario.model != model.name:
         raise InputError(
             f'the scenario "{scenario.name}" belongs to the model "{scenario.model}"',

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from flows.errors import InputError, near
+from flows.calendar import month_index
+from flows.errors import InputError, near, unread
 from flows.model.ir import STEP_START, Equation, Fixed, LookupCall, Ref, Table, Variable
 from flows.model.model import CONTROLS, Model
 from flows.model.series import timed
@@ -51,6 +53,14 @@ def drive(
     InputError
         If the model lacks a variable or element, an element has no points, or the times don't rise.
     """
+    if not isinstance(model, Model):
+        raise unread(model)
+    if not isinstance(series, Mapping):
+        raise InputError(
+            "series are given by name",
+            found=type(series).__name__,
+            expected='{"name": [(model time, value), …]}',
+        )
     if keyword not in KEYWORDS:
         raise InputError(
             "no such way to read a series",
@@ -109,7 +119,7 @@ def _tables(
     keyword: str,
 ) -> list[Table]:
     if not isinstance(points, Mapping):
-        table = _table(variable.spelling, points, keyword)
+        table = _table(model, variable.spelling, points, keyword)
         return [table for _ in picks]
     spelled = {",".join(model.element_spellings[e] for e in pick): pick for pick in picks}
     known = {tuple(fold(part) for part in label.split(",")): label for label in spelled}
@@ -133,17 +143,66 @@ def _tables(
             where="series",
             remedy="Give each element a series, or one series for all of them",
         )
-    return [_table(f"{variable.spelling}[{label}]", given[label], keyword) for label in spelled]
+    return [_table(model, f"{variable.spelling}[{label}]", given[label], keyword) for label in spelled]
 
 
-def _table(label: str, points: Points, keyword: str) -> Table:
-    pairs = [(float(time), float(value)) for time, value in points]
+def _table(model: Model, label: str, points: Points, keyword: str) -> Table:
+    pairs = _pairs(model, label, points)
     times = [time for time, _ in pairs]
-    if not pairs or any(b < a for a, b in itertools.pairwise(times)):
+    if any(b < a for a, b in itertools.pairwise(times)):
         raise InputError(
             f'the times of the series of "{label}" must rise',
             where="series",
-            expected="pairs of model time and value, at least one",
+            expected="pairs of model time and value in the order of time",
         )
     x, sources = timed(times, keyword)
     return Table(tuple(x), tuple(pairs[k][1] for k in sources))
+
+
+def _pairs(model: Model, label: str, points: object) -> list[tuple[float, float]]:
+    """Points as finite numbers."""
+    expected = "pairs of model time and value, such as [(0, 48), (12, 50)]"
+    if not isinstance(points, Iterable) or isinstance(points, str):
+        raise InputError(
+            f'the series of "{label}" holds no points',
+            where="series",
+            found=repr(points),
+            expected=expected,
+            remedy="For one value at all times give one pair, or set the constant in the inputs of flows.simulate",
+        )
+    pairs: list[tuple[float, float]] = []
+    for point in points:
+        try:
+            time, value = point
+            if isinstance(time, str | bool) or isinstance(value, str | bool):
+                raise TypeError
+            pair = float(time), float(value)
+        except (TypeError, ValueError):
+            raise InputError(
+                f'a point of the series of "{label}" is no pair of numbers',
+                where="series",
+                found=repr(point),
+                expected=expected,
+                remedy=_as_time(model, point),
+            ) from None
+        if not all(map(math.isfinite, pair)):
+            raise InputError(
+                f'a point of the series of "{label}" is no finite number',
+                where="series",
+                found=f"({pair[0]:g}, {pair[1]:g})",
+                remedy="Leave out times without a value",
+            )
+        pairs.append(pair)
+    if not pairs:
+        raise InputError(f'the series of "{label}" is empty', where="series", expected=expected)
+    return pairs
+
+
+def _as_time(model: Model, point: object) -> str:
+    """Say which number stands for a month where somebody wrote one."""
+    if not (model.dated and isinstance(point, Sequence) and point and isinstance(point[0], str)):
+        return ""
+    try:
+        return f'Write {month_index(point[0])} for the start of "{point[0]}"'
+    except InputError:
+        return ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -50,7 +50,13 @@ def read_vensim(
     """
     if units not in ("warn", "error", "off"):
         raise InputError("units= is unknown", found=repr(units), expected='"warn", "error" or "off"')
-    data_sets = (data,) if isinstance(data, str | Path) else tuple(data)
+    data_sets = (data,) if isinstance(data, str | Path) else data
+    if isinstance(data_sets, Mapping) or not isinstance(data_sets, Iterable):
+        raise _no_data_sets(type(data).__name__)
+    data_sets = tuple(data_sets)
+    for file in data_sets:
+        if not isinstance(file, str | Path):
+            raise _no_data_sets(f"a list with {type(file).__name__}")
     model = lower(read_source(path), data_sets)
     if units != "off":
         findings = unit_findings(model)
@@ -61,3 +67,12 @@ def read_vensim(
             more = f" ({len(findings) - 1} more)" if len(findings) > 1 else ""
             warnings.warn(first + more, UnitWarning, stacklevel=3)
     return model
+
+
+def _no_data_sets(found: str) -> InputError:
+    return InputError(
+        "data= takes files of data sets",
+        found=found,
+        expected="a path or a list of paths",
+        remedy='The files themselves name the variables that they hold: write data="FILE.csv"',
+    )
