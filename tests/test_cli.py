@@ -303,8 +303,12 @@ def test_units_of_another_model_are_a_warning_unless_the_option_says_otherwise(
 
 def test_until_outside_the_run(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     teacup(here)
-    assert "until" in refused(capsys, "run", "--model", "teacup.mdl", "--until", "99")
-    assert "soon" in refused(capsys, "run", "--model", "teacup.mdl", "--until", "soon")
+    late = refused(capsys, "run", "--model", "teacup.mdl", "--until", "99")
+    assert late == "Error: --until: a time beyond the model's FINAL TIME, found 99, expected at most 30.\n"
+    soon = refused(capsys, "run", "--model", "teacup.mdl", "--until", "soon")
+    assert soon.startswith(
+        "Error: --until: a month says nothing in a model whose time isn't in months, found"
+    )
 
 
 def test_out_that_cannot_be_written(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -563,7 +567,8 @@ def test_one_run_of_a_study_again(here: Path, capsys: pytest.CaptureFixture[str]
         flows.read_vensim("teacup.mdl"), {name: float(samples[name]) for name in ("room", "time constant")}
     )
     assert own["Temperature"].to_numpy() == pytest.approx(alone["Temperature"].values)
-    assert "1 to 32" in refused_with_outputs(capsys, "study", "tea.toml", "--run", "33")
+    error = refused_with_outputs(capsys, "study", "tea.toml", "--run", "33")
+    assert '--run: no such run in the study "tea", found 33, expected 1 to 32.' in error
 
 
 def test_mistyped_commands_end_in_one_mark(capsys: pytest.CaptureFixture[str]) -> None:

@@ -587,20 +587,20 @@ def test_other_labels_are_refused(model: Model, first: list[int], second: list[i
         ),
         (
             {"until": "2012-11"},
-            "until asks for a time before the start of the run, found 2012-11, expected after January 2013.",
+            "until: a time before the start of the run, found 2012-11, expected after January 2013.",
         ),
         (
             {"until": 2030},
-            "until asks for a time beyond the model's FINAL TIME, found the model time 2030, expected at most 8. "
+            "until: a time beyond the model's FINAL TIME, found the model time 2030, expected at most 8. "
             'A number is a model time (the last: 8); write a month as text: "2013-08".',
         ),
         (
             {"until": "2030-12"},
-            "until asks for a time beyond the model's FINAL TIME, found 2030-12, expected at most 2013-08.",
+            "until: a time beyond the model's FINAL TIME, found 2030-12, expected at most 2013-08.",
         ),
         (
             {"until": -1},
-            "until asks for a time before the start of the run, found the model time -1, expected above 0. "
+            "until: a time before the start of the run, found the model time -1, expected above 0. "
             'A number is a model time (the last: 8); write a month as text: "2013-08".',
         ),
         ({"inputs": {3: 2}}, 'inputs: the model m.mdl has no variable "3".'),

@@ -477,6 +477,11 @@ def test_settings_become_inputs(model: Any) -> None:
         (["cases=1", "Cases=2"], "--set 'Cases=2': \"cases\" is set twice. Remove one of them."),
         (["share[Cuba]=1"], "expected one of Haiti, El Salvador"),
         (
+            ["shelter support=3%"],
+            'found "3%", expected a number such as 0.5 or 1e3. Write the share as 0.03.',
+        ),
+        (["port slots=3%"], "It is no share: write a number of its unit, Person/Month."),
+        (
             ["Final_time=2030"],
             "--set 'Final_time=2030': FINAL TIME counts months from January 2013, found 2030, which is February 2182, "
             "expected at most 276, which is December 2035. For a date use --until 2030-12.",

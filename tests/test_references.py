@@ -85,7 +85,7 @@ def test_settings(text: str, expected: tuple[str, float]) -> None:
         ("=2", "--set '=2': no variable is named"),
         ("a=two", "--set 'a=two': not a number, found \"two\", expected a number such as 0.5 or 1e3."),
         ("a=", "--set 'a=': not a number, found \"\", expected a number such as 0.5 or 1e3."),
-        ("a=50%", "Write the share as 0.5."),
+        ("a=50%", "Write a share as 0.5, anything else as a number in its unit."),
         ("a=1,000", "Write 1000 without the comma, or 1.000 if it parts decimals."),
         (
             "a=2,5",

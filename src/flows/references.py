@@ -23,6 +23,7 @@ _BLANKS = re.compile(r"[\s_\u00a0]+")
 _MONTH = re.compile(r"\d{4}-(0[1-9]|1[0-2])")
 _TOKEN = re.compile(r'\s*(?:([-+*/()])|((?:"[^"]*"|[^-+*/()"\[\]])*(?:\[[^\]]*\])?))')
 _NUMBER_AND_UNIT = re.compile(r"([+-]?\d+(?:\.\d+)?)\s*[^\W\d_][^\d,]*")
+_SHARE = re.compile(r"(|1|dmnl|dimensionless|share|fraction)(/.*)?", re.IGNORECASE)
 _QUOTED = re.compile(r'"([^"]*)"\s*(\[[^\]]*\])?\s*')
 
 
@@ -170,7 +171,7 @@ def parse_reference(text: str, *, where: str = "") -> Reference:
     return Reference(name, elements, month or None)
 
 
-def parse_number(text: str, *, where: str = "") -> float:
+def parse_number(text: str, *, where: str = "", unit: str | None = None) -> float:
     """Read a number written with a decimal point, and say how to mend what is none.
 
     Parameters
@@ -179,6 +180,8 @@ def parse_number(text: str, *, where: str = "") -> float:
         The number.
     where : str, optional
         Where it stands, for the error message.
+    unit : str, optional
+        Of what it is a value of, where that is known; empty for a share.
 
     Returns
     -------
@@ -195,7 +198,7 @@ def parse_number(text: str, *, where: str = "") -> float:
     except ValueError:
         remedy = ""
         if body.endswith("%") and _is_number(body[:-1]):
-            remedy = f"Write the share as {float(body[:-1]) / 100:g}"
+            remedy = _percent_remedy(float(body[:-1]) / 100, unit)
         elif "," in body:
             remedy = comma_remedy(body)
         elif unit := _NUMBER_AND_UNIT.fullmatch(body):
@@ -212,6 +215,14 @@ def parse_number(text: str, *, where: str = "") -> float:
             "not a number", where=where, found=f'"{body}"', expected="a finite number such as 0.5 or 1e3"
         )
     return value
+
+
+def _percent_remedy(share: float, unit: str | None) -> str:
+    if unit is None:
+        return f"Write a share as {share:g}, anything else as a number in its unit"
+    if _SHARE.fullmatch(unit.strip()):
+        return f"Write the share as {share:g}"
+    return f"It is no share: write a number of its unit, {unit}"
 
 
 def comma_remedy(text: str) -> str:
@@ -261,7 +272,13 @@ def without_quotes(text: str) -> str:
     return re.sub(r'"[^"]*"', "", text)
 
 
-def parse_setting(text: str, *, option: str = "--set", where: str = "") -> tuple[str, float]:
+def parse_setting(
+    text: str,
+    *,
+    option: str = "--set",
+    where: str = "",
+    unit_of: Callable[[str], str | None] = lambda name: None,
+) -> tuple[str, float]:
     """Read ``variable=value`` or ``variable[Element]=value`` as typed after ``--set``.
 
     Parameters
@@ -272,6 +289,8 @@ def parse_setting(text: str, *, option: str = "--set", where: str = "") -> tuple
         What it is typed after, for messages.
     where : str, optional
         Where it stands, for messages, if not alone after the option.
+    unit_of : callable, optional
+        The unit of a variable by its name, as `parse_number` takes it.
 
     Returns
     -------
@@ -312,7 +331,7 @@ def parse_setting(text: str, *, option: str = "--set", where: str = "") -> tuple
             found=f'the date "{reference.month}"',
             remedy="Leave the date out, or write a scenario file with a start",
         )
-    return reference.key, parse_number(right, where=where)
+    return reference.key, parse_number(right, where=where, unit=unit_of(reference.name))
 
 
 @dataclass(frozen=True)

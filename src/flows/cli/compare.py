@@ -21,6 +21,7 @@ from flows.cli.options import (
     draw_inputs,
     folder_name,
     is_set,
+    naming,
     read_model,
     read_until,
     say_doubts,
@@ -167,7 +168,7 @@ def _fresh(
     _say_before_levers(chosen, changed, wanted, built if edited is None else edited)
     dates = sorted({*(comparing.DATES if built.in_months else comparing.YEARS), wanted})
     futures = draw_inputs(draws, built)
-    with show_progress("Scenarios") as progress:
+    with naming("--until"), show_progress("Scenarios") as progress:
         options: dict[str, Any] = {
             "draws": futures.values,
             "baseline": baseline,

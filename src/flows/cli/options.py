@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import re
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -226,6 +226,19 @@ def read_until(text: str | None, model: Model) -> float | str | None:
     if months:
         month_index(text, where="--until")
     return text
+
+
+@contextlib.contextmanager
+def naming(option: str) -> Iterator[None]:
+    """Name an option in refusals of the argument that it stands for, as it is typed."""
+    try:
+        yield
+    except InputError as error:
+        if error.where != option.removeprefix("--"):
+            raise
+        raise InputError(
+            error.what, where=option, found=error.found, expected=error.expected, remedy=error.remedy
+        ) from None
 
 
 def refuse_other_results(folder: Path, command: str) -> None:

@@ -21,6 +21,7 @@ from flows.cli.options import (
     folder_name,
     is_familiar,
     is_set,
+    naming,
     read_model,
     read_until,
     refuse_other_results,
@@ -123,7 +124,7 @@ def run(
         refuse_other_results(folder, "run")
     last = read_until(until, built)
     older = has_older(folder)
-    with patience(engine), warnings.catch_warnings():
+    with patience(engine), naming("--until"), warnings.catch_warnings():
         warnings.simplefilter("ignore", NonFiniteWarning)  # refused below
         dataset = simulate(
             built,

@@ -85,7 +85,7 @@ def _last(model: Model, control: Control, until: float | str) -> float:
     else:
         final = _number("until", until, 'a model time as a number, or a month such as "2030-12"')
     end = calendar.month_of(control.final_time - 1) if model.dated else ""
-    found, remedy = str(until), ""
+    found, remedy = until if isinstance(until, str) else f"{final:g}", ""
     if not isinstance(until, str) and model.dated:
         found = f"the model time {final:g}"
         remedy = (
@@ -93,7 +93,8 @@ def _last(model: Model, control: Control, until: float | str) -> float:
         )
     if not control.initial_time < final:
         raise InputError(
-            "until asks for a time before the start of the run",
+            "a time before the start of the run",
+            where="until",
             found=found,
             expected=f"after {calendar.label(control.initial_time)}"
             if isinstance(until, str)
@@ -102,7 +103,8 @@ def _last(model: Model, control: Control, until: float | str) -> float:
         )
     if final > control.final_time:
         raise InputError(
-            "until asks for a time beyond the model's FINAL TIME",
+            "a time beyond the model's FINAL TIME",
+            where="until",
             found=found,
             expected=f"at most {end}" if isinstance(until, str) else f"at most {control.final_time:g}",
             remedy=remedy,

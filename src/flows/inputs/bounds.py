@@ -61,6 +61,14 @@ def limits(item: Any) -> tuple[float, float]:
     return (-np.inf if low is None else float(low), np.inf if high is None else float(high))
 
 
+def unit_of(name: str, model: Any) -> str | None:
+    """Return the unit of a constant or stock, empty where it has none; None for what is neither."""
+    for catalogue in (model.settable, model.stocks):
+        if name in catalogue:
+            return str(catalogue[name].units or "")
+    return None
+
+
 def range_text(item: Any) -> str:
     """Say the declared range in words, with its unit."""
     low, high = limits(item)

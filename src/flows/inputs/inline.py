@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from flows.errors import InputError, near
-from flows.inputs.bounds import element_key
+from flows.inputs.bounds import element_key, unit_of
 from flows.inputs.scenarios import ConstantChange, LeverChange, Scenario
 from flows.inputs.tables import find
 from flows.references import fold_key, parse_reference, parse_setting, without_quotes
@@ -62,7 +62,9 @@ def inline_scenario(text: str, model: Any, *, option: str = OPTION) -> Scenario:
                 "two levers without a semicolon between them", where=where, found=f'"{part}"', expected=_FORM,
                 remedy=f"Separate them with ;: {option} '{_BETWEEN.sub('; ', part)}'",
             )  # fmt: skip
-        key, value = parse_setting(part, option=option, where=where)
+        key, value = parse_setting(
+            part, option=option, where=where, unit_of=lambda name: unit_of(name, model)
+        )
         reference = parse_reference(key, where=where)
         name = reference.name
         if name in model.levers:

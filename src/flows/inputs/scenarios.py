@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 from flows import resources
 from flows.calendar import label, month_index, month_of, time_at_end
 from flows.errors import InputError, near, unread
-from flows.inputs.bounds import constant_of, element_key, refuse_outside
+from flows.inputs.bounds import constant_of, element_key, refuse_outside, unit_of
 from flows.inputs.cin import CONTROLS, Entry, entries_inputs, read_changes_file, warn_outside
 from flows.inputs.tables import (
     PLACES,
@@ -457,7 +457,7 @@ def settings_inputs(settings: Iterable[str], model: Any, *, option: str = "--set
     inputs: dict[str, float] = {}
     for text in settings:
         where = f"{option} '{text}'"
-        key, value = parse_setting(text, option=option)
+        key, value = parse_setting(text, option=option, unit_of=lambda name: unit_of(name, model))
         reference = parse_reference(key, where=where)
         if fold(reference.name) in CONTROLS and not reference.elements:
             spelt = fold(reference.name).upper()

@@ -302,7 +302,10 @@ class Plan:
         """
         if not 1 <= number <= self.sample.runs:
             raise InputError(
-                "no such run in the study", found=str(number), expected=f"1 to {self.sample.runs:,}"
+                f'no such run in the study "{self.study.name}"',
+                where="--run",
+                found=str(number),
+                expected=f"1 to {self.sample.runs:,}",
             )
         group, place = divmod(number - 1, self.sample.width)
         drawn = self.draws(self.sample.rows(group, group + 1)[0, place])
