@@ -201,6 +201,35 @@ def model() -> Any:
             "s.toml:3:13: not valid TOML: expected newline or end of document after a statement. "
             "Put text and dates in quotation marks and write numbers with a decimal point.",
         ),
+        (
+            HEAD + (LEVER * 2).replace("[[lever]]", "[lever]"),
+            "s.toml:6:7: not valid TOML: the table [lever] stands twice. Write [[lever]] with double brackets above "
+            "each one.",
+        ),
+        (
+            HEAD + LEVER.replace("[[lever]]", "[lever]") + LEVER,
+            "s.toml:6:8: not valid TOML: the table [lever] stands twice. Write [[lever]]",
+        ),
+        (
+            HEAD + 'title = "U"\n',
+            's.toml:3:12: not valid TOML: the key "title" stands twice. Remove one of them.',
+        ),
+        ("a = {b = 1, b = 2}\n", 'the key "b" stands twice. Remove one of them.'),
+        (
+            "title = \u201cT\u201d\n",
+            's.toml:1:9: not valid TOML: a curly quotation mark, \u201c. Write straight ones: "…".',
+        ),
+        ('title = "T\u201d\n', 'a curly quotation mark, \u201d. Write straight ones: "…".'),
+        ('title = "T', "unterminated string (at end of document). Put text and dates in quotation marks"),
+        (
+            'title = "T"\nseed = 1\n[[uncertainty]]\nname = "x"\n',
+            "s.toml: this seems to be a study, found [[uncertainty]], expected a scenario. Run it with flows "
+            "study s.toml.",
+        ),
+        (
+            '[[outcome]]\nname = "x"\n',
+            "s.toml: this seems to be a file of outcomes, found [[outcome]], expected a scenario. No command takes it:",
+        ),
     ],
 )
 def test_scenario_refused(write: Any, text: str, message: str) -> None:
@@ -208,6 +237,16 @@ def test_scenario_refused(write: Any, text: str, message: str) -> None:
         read_scenario(write(text))
     assert message in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_a_scenario_is_no_study_and_stands_once(write: Any) -> None:
+    write(HEAD + LEVER)
+    with pytest.raises(
+        InputError, match=r"s\.toml: this seems to be a scenario, found \[\[lever\]\], expected a study\."
+    ):
+        read_study("s.toml")
+    with pytest.raises(InputError, match=r'^the scenario "s" is named twice\. Name it once'):
+        read_scenario("s+s", folder=Path())
 
 
 def test_a_file_that_is_no_text(write: Any) -> None:
@@ -745,8 +784,10 @@ def test_one_posterior_sample_and_no_half_of_it(write: Any) -> None:
         ),
         (
             '["cases"]',
-            '["peak cases"]',
-            'f.toml, key "outcomes": the words before "cases" make no number of it, found "peak", expected final, ',
+            '["last cases"]',
+            'f.toml, key "outcomes": the words before "cases" make no number of it, found "last", expected final, '
+            "highest, lowest, time of highest, time of lowest, mean, integral, or first time cases above (or below) a "
+            'number. Did you mean "final"?',
         ),
         ('["cases"]', '["highst cases"]', 'Did you mean "highest"?'),
     ],

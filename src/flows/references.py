@@ -201,8 +201,8 @@ def parse_number(text: str, *, where: str = "", unit: str | None = None) -> floa
             remedy = _percent_remedy(float(body[:-1]) / 100, unit)
         elif "," in body:
             remedy = comma_remedy(body)
-        elif unit := _NUMBER_AND_UNIT.fullmatch(body):
-            remedy = f"Leave the unit out: {unit[1]}"
+        elif counted := _NUMBER_AND_UNIT.fullmatch(body):
+            remedy = f"Leave the unit out: {counted[1]}"
         raise InputError(
             "not a number",
             where=where,

@@ -23,6 +23,7 @@ from flows.inputs.tables import (
     read_rows,
     read_table,
     read_toml,
+    refuse_other_kind,
     shown_path,
 )
 from flows.paths import plain
@@ -193,6 +194,7 @@ def read_scenario(name_or_path: str | Path | Scenario, *, folder: Path | None = 
     path = find("scenario", text, folder=folder)
     shown = shown_path(path)
     data = read_toml(path, shown)
+    refuse_other_kind(data, "scenario", shown)
     levers = read_rows(LeverChange, data, "lever", shown)
     constants = read_rows(ConstantChange, data, "constant", shown)
     extra = {
@@ -230,8 +232,8 @@ def combine(scenarios: Sequence[Scenario]) -> Scenario:
     Raises
     ------
     InputError
-        If two give a value to the same lever or constant (both files are named), two are base courses, they belong
-        to different models, or one isn't read yet.
+        If one is named twice or isn't read yet, two give a value to the same lever or constant (both files are named),
+        two are base courses, or they belong to different models.
     """
     given: Any = scenarios
     wrong = (
@@ -245,6 +247,9 @@ def combine(scenarios: Sequence[Scenario]) -> Scenario:
         raise InputError("no scenario to combine", expected="at least one name")
     if len(scenarios) == 1:
         return scenarios[0]
+    for place, scenario in enumerate(scenarios):
+        if any((s.name, s.file) == (scenario.name, scenario.file) for s in scenarios[:place]):
+            raise InputError(f'the scenario "{scenario.name}" is named twice', remedy="Name it once")
     bases = [s for s in scenarios if s.kind == "base"]
     if len(bases) > 1:
         raise InputError(

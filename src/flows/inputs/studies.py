@@ -14,7 +14,18 @@ from flows import resources
 from flows.errors import InputError, near
 from flows.inputs.bounds import element_key, limits, range_text
 from flows.inputs.outcomes import Outcome, resolve_outcome
-from flows.inputs.tables import PLACES, Month, Table, Text, find, read_rows, read_table, read_toml, shown_path
+from flows.inputs.tables import (
+    PLACES,
+    Month,
+    Table,
+    Text,
+    find,
+    read_rows,
+    read_table,
+    read_toml,
+    refuse_other_kind,
+    shown_path,
+)
 from flows.paths import plain
 from flows.reductions import WORDS, Reduction, split
 from flows.references import fold, parse_reference
@@ -35,6 +46,12 @@ _OPTIONAL: Mapping[str, tuple[str, ...]] = {
     "discrete": ("probabilities",),
 }
 _ARGUMENTS = ("min", "mode", "max", "mean", "sd", "median", "sigma", "a", "b", "values", "probabilities")
+
+
+_MEANT = {
+    "last": "final", "latest": "final", "end": "final", "max": "highest", "maximum": "highest", "peak": "highest",
+    "min": "lowest", "minimum": "lowest", "average": "mean", "sum": "integral", "total": "integral",
+}  # fmt: skip
 
 
 class Uncertainty(Table):
@@ -347,6 +364,7 @@ def read_study(name_or_path: str | Path) -> Study:
     path = find("study", name_or_path)
     shown = shown_path(path)
     data = read_toml(path, shown)
+    refuse_other_kind(data, "study", shown)
     rows = read_rows(Uncertainty, data, "uncertainty", shown)
     extra = {"name": plain(path.stem), "uncertainties": rows, "file": shown, "path": path}
     return read_table(Study, data, shown, extra, arrays=("uncertainty",))
@@ -499,12 +517,13 @@ def _refuse_words(text: str, outcomes: Sequence[Outcome], model: Any, where: str
     if name is None:
         return
     words = bare[: -len(name)].strip()
+    meant = _MEANT.get(words.lower())
     raise InputError(
         f'the words before "{name}" make no number of it',
         where=where,
         found=f'"{words}"',
         expected=", ".join(WORDS) + f", or first time {name} above (or below) a number",
-        remedy=near(words, WORDS),
+        remedy=f'Did you mean "{meant}"?' if meant else near(words, WORDS),
     )
 
 

@@ -131,10 +131,9 @@ def read_toml(path: Path, shown: str) -> dict[str, Any]:
         match = _LINE.match(str(error))
         where = f"{shown}:{match[2]}:{match[3]}" if match else shown
         what = match[1] if match else str(error)
-        remedy = "Put text and dates in quotation marks and write numbers with a decimal point"
-        raise InputError(
-            f"not valid TOML: {what[:1].lower()}{what[1:]}", where=where, remedy=remedy
-        ) from None
+        lines = text.rstrip().split("\n")
+        what, remedy = _mistake(what, lines[: int(match[2])] if match else lines, text)
+        raise InputError(f"not valid TOML: {what}", where=where, remedy=remedy) from None
     except (
         ValueError,
         RecursionError,
@@ -145,6 +144,55 @@ def read_toml(path: Path, shown: str) -> dict[str, Any]:
             else str(error).partition(":")[0].lower()
         )
         raise InputError(f"not valid TOML: {what}", where=shown) from None
+
+
+_HEAD = r"(?m)^\s*\[\[?\s*{name}\s*\]"
+_CURLY = re.compile("[\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb]")
+_STRAIGHT = re.compile(r"\"[^\"]*\"|'[^']*'")
+
+
+def _mistake(what: str, lines: list[str], text: str) -> tuple[str, str]:
+    """Say what is wrong in the last of these lines, and how to mend it."""
+    line = lines[-1] if lines else ""
+    curly = _CURLY.search(_STRAIGHT.sub("", line).partition("#")[0])
+    if curly:
+        return f"a curly quotation mark, {curly[0]}", 'Write straight ones: "…"'
+    if what.startswith(("Cannot declare", "Cannot overwrite", "Duplicate")):
+        head = re.match(r"\s*\[\[?\s*([\w-]+)\s*\]", line)
+        if head and len(re.findall(_HEAD.format(name=head[1]), text)) > 1:
+            return (
+                f"the table [{head[1]}] stands twice",
+                f"Write [[{head[1]}]] with double brackets above each one",
+            )
+        inline = re.search(r"key '(.*)'", what)
+        key = inline or head or re.match(r"\s*([^=]*[^=\s])\s*=", line)
+        return f'the key "{key[1]}" stands twice' if key else "a key stands twice", "Remove one of them"
+    return (
+        what[:1].lower() + what[1:],
+        "Put text and dates in quotation marks and write numbers with a decimal point",
+    )
+
+
+_MARKS = {
+    "uncertainty": ("study", "Run it with flows study {file}"),
+    "outcome": ("outcomes", "No command takes it: outcomes are read from models/outcomes.toml"),
+    "lever": ("scenario", "Run it with flows run {file}"),
+    "constant": ("scenario", "Run it with flows run {file}"),
+}
+"""Keys by which a file is known, what it is then, and where it is to be given."""
+
+
+def refuse_other_kind(data: Mapping[str, Any], kind: str, shown: str) -> None:
+    """Refuse a file that is of another kind than asked for: a study in place of a scenario, say."""
+    for key, (found, remedy) in _MARKS.items():
+        if isinstance(data.get(key), list) and found != kind:
+            raise InputError(
+                f"this seems to be {'a file of outcomes' if found == 'outcomes' else f'a {found}'}",
+                where=shown,
+                found=f"[[{key}]]",
+                expected=f"a {kind}",
+                remedy=remedy.format(file=shown),
+            )
 
 
 def read_rows(table: type[_T], data: Mapping[str, Any], key: str, shown: str) -> tuple[_T, ...]:
