@@ -409,7 +409,7 @@ def test_run_of_a_scenario(small_root: Path, capsys: pytest.CaptureFixture[str])
 def test_scenario_names(small_root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert 'Did you mean "faster"?' in refused(capsys, "run", "fastr")
     assert "faster claims" in refused(capsys, "run", "misspelt")
-    assert "two" in refused(capsys, "run", "faster+faster")
+    assert "named twice" in refused(capsys, "run", "faster+faster")
     assert 'Did you mean "boom"?' in refused(capsys, "compare", "faster", "bom")
     assert cli.main(["run", "faster+boom", "--set", "waiting time=20"]) == 0
     assert Path("outputs/faster+boom-with-waiting-time-20/provenance.json").is_file()

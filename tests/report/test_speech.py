@@ -139,7 +139,7 @@ def test_names_months_and_spans() -> None:
         assert not ENGLISH.search(say.outcome(outcome)), outcome.name
     for scenario in list_scenarios():
         assert not ENGLISH.search(say.scenario(scenario)), scenario.name
-    with pytest.raises(InputError, match="no language"):
+    with pytest.raises(InputError, match="nothing is written in the language"):
         speech.speech_of("fr")
 
 
@@ -354,5 +354,5 @@ def test_sheets_are_named_in_spanish_and_read_back(folder: Path, monkeypatch: py
 
 def test_an_unknown_language_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--lang", "fr"]) == 1
-    assert 'no language "fr"' in capsys.readouterr().err
+    assert 'the language "fr"' in capsys.readouterr().err
     assert find("model", "migration").is_file()

@@ -119,6 +119,12 @@ def test_a_column_gets_wider_as_a_whole():
     assert "\t    1,         2;\n\t  -10, -0.123456;\n\t   30,         4;\n" in new
 
 
+def test_a_shorter_number_beside_a_narrow_gap_stays_in_its_column():
+    wide = edit(BYTES, {"table[South,men]": -0.123456})
+    new = edit(wide, {"table[South,men]": -0.5}).decode()
+    assert "\t    1,         2;\n\t  -10,      -0.5;\n\t   30,         4;\n" in new
+
+
 def test_a_table_as_a_whole():
     values = np.array([[1, 2], [3, 4], [5, 6.0]])
     assert (

@@ -127,6 +127,7 @@ def laid_out(
     texts = [text[start:end] if t is None else t for (start, end), t in zip(spans, new, strict=True)]
     columns = [list(range(c, len(spans), rows[0])) for c in range(rows[0])] if len(set(rows)) == 1 else []
     wide = list(widths)
+    aligned: set[int] = set()
     if len(rows) > 1:
         for number, column in enumerate(columns):
             if len({widths[i] for i in column}) == 1 and max(pads[i] for i in column) > 0:
@@ -134,12 +135,14 @@ def laid_out(
                 need = max(len(texts[i]) + gap for i in column)
                 for i in column:
                     wide[i] = max(widths[i], need)
+                aligned.update(column)
     splices = []
     for i, ((start, end), pad) in enumerate(zip(spans, pads, strict=True)):
         if new[i] is None and wide[i] == widths[i]:
             continue
-        blanks = max(wide[i] - len(texts[i]), 1) if wide[i] > widths[i] or pad > 1 else pad
-        if wide[i] > widths[i]:
+        if i in aligned:
             blanks = wide[i] - len(texts[i])
+        else:
+            blanks = max(widths[i] - len(texts[i]), 1) if pad > 1 else pad
         splices.append(Splice(start - pad, end, " " * blanks + texts[i]))
     return splices
