@@ -140,9 +140,7 @@ def laid_out(
     for i, ((start, end), pad) in enumerate(zip(spans, pads, strict=True)):
         if new[i] is None and wide[i] == widths[i]:
             continue
-        if i in aligned:
-            blanks = wide[i] - len(texts[i])
-        else:
-            blanks = max(widths[i] - len(texts[i]), 1) if pad > 1 else pad
+        loose = max(widths[i] - len(texts[i]), 1) if pad > 1 else pad
+        blanks = wide[i] - len(texts[i]) if i in aligned else loose
         splices.append(Splice(start - pad, end, " " * blanks + texts[i]))
     return splices
