@@ -171,6 +171,12 @@ def test_many_changed_models_are_read_or_refused(number: int, seeds: tuple[list[
     try_one(number, seeds)
 
 
+def test_a_long_chain_of_comparisons_runs_in_plain_python_too() -> None:
+    model = small_model("x = " + " = ".join(["Time"] * 300) + " ~~|\n")
+    values = [simulate(model, engine=engine)["x"].values.tolist() for engine in ("compiled", "python")]
+    assert values[0] == values[1]
+
+
 def test_what_is_not_run_is_named() -> None:
     with pytest.raises(UnsupportedError, match="isn't supported"):
         simulate(small_model("x = SINTEG(1, 2, 3, 4, 5, 6, 7) ~~|\n"), engine="python")

@@ -146,7 +146,7 @@ class PythonBody(TextBody):
 
     def compare(self, operator: str, left: str, right: str) -> str:
         """A condition from two values."""
-        return f"({left} {operator} {right})"
+        return f"({self.shallow(left)} {operator} {self.shallow(right)})"
 
     def both(self, operator: str, left: str, right: str) -> str:
         """A condition from two conditions."""
